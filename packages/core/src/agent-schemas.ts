@@ -1,0 +1,48 @@
+import { z } from 'zod';
+
+import {
+  agentNameSchema, backoffSchema, maxAttemptsSchema, memoryMbSchema, orgIdSchema, pageSchema, sha256Schema, tierSchema, timeSchema,
+  timeoutMsSchema,
+} from './fields.ts';
+
+/** What an agent version asks for; a run may override it within the organization's caps. */
+export const agentManifestSchema = z.strictObject({
+  description: z.string().max(500).optional(),
+  tier: tierSchema.optional(),
+  timeoutMs: timeoutMsSchema.optional(),
+  memoryMb: memoryMbSchema.optional(),
+  maxAttempts: maxAttemptsSchema.optional(),
+  backoff: backoffSchema.optional(),
+});
+export type AgentManifest = z.output<typeof agentManifestSchema>;
+
+/** Body of `POST /v1/agents/{name}/versions`. */
+export const createVersionSchema = z.strictObject({
+  manifest: agentManifestSchema.default({}),
+  bundle: z.string().min(1).describe('one ES module as text, whose default export is the agent; at most 8 MiB'),
+  sha256: sha256Schema.optional().describe('of the bundle\'s UTF-8 bytes, checked where given'),
+});
+export type CreateVersionRequest = z.input<typeof createVersionSchema>;
+
+export const agentVersionSchema = z.strictObject({
+  id: z.string(),
+  orgId: orgIdSchema,
+  agent: agentNameSchema,
+  version: z.int().positive(),
+  sha256: sha256Schema,
+  bundleBytes: z.int(),
+  manifest: agentManifestSchema,
+  createdAt: timeSchema,
+});
+export type AgentVersion = z.output<typeof agentVersionSchema>;
+
+export const agentSchema = z.strictObject({
+  orgId: orgIdSchema,
+  name: agentNameSchema,
+  latestVersion: z.int().nullable(),
+  createdAt: timeSchema,
+});
+export type Agent = z.output<typeof agentSchema>;
+
+export const agentPageSchema = pageSchema(agentSchema);
+export const versionPageSchema = pageSchema(agentVersionSchema);

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+
+import { runStateSchema, timeSchema } from './fields.ts';
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** What an agent says, or what Bullpen says about its run, in the order of `seq`. */
+export const runEventSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('log'), level: z.enum(LOG_LEVELS), message: z.string(), fields: z.json().optional() }),
+  z.strictObject({ type: z.literal('emit'), name: z.string().min(1).max(64), data: z.json() }),
+  z.strictObject({ type: z.literal('progress'), fraction: z.number().min(0).max(1), message: z.string().optional() }),
+  z.strictObject({ type: z.literal('dropped'), count: z.int().positive().describe('events beyond the cap of the attempt') }),
+]);
+export type RunEvent = z.output<typeof runEventSchema>;
+
+/** A run event as it is kept: `seq` grows within the run and never repeats; `attempt` is where it was said. */
+export const storedRunEventSchema = z.strictObject({
+  seq: z.int().nonnegative(),
+  attempt: z.int().positive(),
+  at: timeSchema,
+  event: runEventSchema,
+});
+export type StoredRunEvent = z.output<typeof storedRunEventSchema>;
+
+/** A change of state, as the SSE stream says it. It carries no id: the row is the record. */
+export const runStateEventSchema = z.strictObject({ state: runStateSchema, attempt: z.int(), at: timeSchema });
+export type RunStateEvent = z.output<typeof runStateEventSchema>;
+
+/** What goes over the live bus about one run. Hints only: whoever misses one finds the same in Postgres. */
+export const liveRunMessageSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('events'), events: z.array(storedRunEventSchema) }),
+  z.strictObject({ kind: z.literal('state'), change: runStateEventSchema }),
+]);
+export type LiveRunMessage = z.output<typeof liveRunMessageSchema>;
+
+/** Sent to the worker that executes the run. */
+export const cancelMessageSchema = z.strictObject({ orgId: z.string(), runId: z.string() });
+export type CancelMessage = z.output<typeof cancelMessageSchema>;

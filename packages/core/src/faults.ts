@@ -1,0 +1,18 @@
+/**
+ * Named points where a test may break things: `faults.hit('after-claim')`. In production `noFaults` is passed and a hit
+ * costs one call of an empty function.
+ */
+export interface Faults {
+  hit(point: FaultPoint): Promise<void> | void;
+}
+
+export type FaultPoint =
+  | 'after-row-before-job'
+  | 'after-job-before-ready'
+  | 'after-take'
+  | 'after-claim'
+  | 'after-execute'
+  | 'after-record'
+  | 'after-complete';
+
+export const noFaults: Faults = { hit: () => undefined };

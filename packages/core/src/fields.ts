@@ -1,0 +1,42 @@
+import { z } from 'zod';
+
+import { SLUG_PATTERN } from './ids.ts';
+import { LIMIT_BOUNDS } from './limits.ts';
+import { RUN_STATES } from './run-state.ts';
+import { TIERS } from './tier.ts';
+
+/** Fields that several requests and responses share. */
+
+const bounded = (bounds: { min: number; max: number }) => z.int().min(bounds.min).max(bounds.max);
+
+export const slugSchema = z.string().regex(SLUG_PATTERN, 'lower-case letters, digits and dashes, at most 63');
+export const orgIdSchema = slugSchema.describe('organization id');
+export const agentNameSchema = slugSchema.describe('agent name, unique in its organization');
+export const runStateSchema = z.enum(RUN_STATES);
+export const tierSchema = z.enum(TIERS);
+
+export const timeoutMsSchema = bounded(LIMIT_BOUNDS.timeoutMs).describe('hard wall-clock limit of one attempt, ms');
+export const memoryMbSchema = bounded(LIMIT_BOUNDS.memoryMb).describe('memory limit of the container, MB');
+export const maxAttemptsSchema = bounded(LIMIT_BOUNDS.maxAttempts).describe('attempts in all, the first included');
+export const ttlMsSchema = bounded(LIMIT_BOUNDS.ttlMs).describe('how long the run may wait in the queue, ms');
+export const delayMsSchema = bounded(LIMIT_BOUNDS.delayMs).describe('earliest start, ms from now');
+
+export const backoffSchema = z.strictObject({
+  baseMs: z.int().min(0).max(3_600_000),
+  maxMs: z.int().min(0).max(86_400_000),
+  jitter: z.boolean(),
+});
+
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'a lower-case hex sha256');
+
+/** Times over HTTP are ISO 8601 in UTC. */
+export const timeSchema = z.iso.datetime();
+export const nullableTimeSchema = timeSchema.nullable();
+
+export const cursorSchema = z.string().min(1).max(200).describe('opaque: the `nextCursor` of the page before');
+export const pageLimitSchema = z.coerce.number().int().min(1).max(200).default(50);
+
+/** A page of `item`, newest first. */
+export function pageSchema<T extends z.ZodType>(item: T) {
+  return z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() });
+}

@@ -1,0 +1,25 @@
+import { monotonicFactory } from 'ulid';
+
+/**
+ * Sortable ids: a prefix that says what it is, and a ULID (48 bits of time, 80 random, monotonic within this
+ * process). Source: https://github.com/ulid/spec
+ */
+export const ID_PREFIXES = { run: 'run', version: 'ver', key: 'key', worker: 'wkr', container: 'ctr', request: 'req' } as const;
+
+export type IdKind = keyof typeof ID_PREFIXES;
+
+const nextUlid = monotonicFactory();
+
+/** @example newId('run') // 'run_01jd3v...' */
+export function newId(kind: IdKind): string {
+  return `${ID_PREFIXES[kind]}_${nextUlid().toLowerCase()}`;
+}
+
+const ulidPattern = '[0-7][0-9a-hjkmnp-tv-z]{25}';
+
+export function isId(kind: IdKind, value: string): boolean {
+  return new RegExp(`^${ID_PREFIXES[kind]}_${ulidPattern}$`).test(value);
+}
+
+/** Organization and agent names: lower case, digits, dashes; they become queue names and paths. */
+export const SLUG_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;

@@ -1,0 +1,47 @@
+/** The vocabulary of Bullpen: states, tiers, limits, errors, ids, schemas, contracts. No I/O. */
+export { assertNever } from './assert-never.ts';
+export { systemClock, type Clock } from './clock.ts';
+export { parseConfig } from './config.ts';
+export { ERROR_CODES, ERROR_REGISTRY, renderErrorTable, type ErrorCode, type ErrorSpec } from './error-registry.ts';
+export { BullpenError, errorCodeOf, messageOf, type ErrorFacts } from './errors.ts';
+export { noFaults, type FaultPoint, type Faults } from './faults.ts';
+export { ID_PREFIXES, SLUG_PATTERN, isId, newId, type IdKind } from './ids.ts';
+export {
+  DEFAULT_POOL_MB, DEFAULT_RETRY_BACKOFF, DEFAULT_RUN_LIMITS, LIMIT_BOUNDS, SIZE_CAPS, retryDelayMs,
+  type RetryBackoff, type RunLimits,
+} from './limits.ts';
+export { silentLogger, type Logger } from './logger.ts';
+export type { AttemptOutcome, FailedState, FinishedRun, InterruptReason } from './outcome.ts';
+export { parseOrThrow, problemSchema, toProblem, type Problem } from './problem.ts';
+export {
+  RUN_STATES, RUN_TRANSITIONS, TERMINAL_RUN_STATES, WAITING_RUN_STATES, canMove, isTerminal, renderRunStateDiagram,
+  statesLeadingTo, type RunState, type TerminalRunState,
+} from './run-state.ts';
+export { Deadline, composeServices, type Service } from './service.ts';
+export { checkStorableText, toStorableJson, type StorableJson, type StorableProblem } from './stored-json.ts';
+export { AVAILABLE_TIERS, DEFAULT_TIER, TIERS, isAtLeast, type Tier } from './tier.ts';
+
+export {
+  agentManifestSchema, agentPageSchema, agentSchema, agentVersionSchema, createVersionSchema, versionPageSchema,
+  type Agent, type AgentManifest, type AgentVersion, type CreateVersionRequest,
+} from './agent-schemas.ts';
+export {
+  LOG_LEVELS, cancelMessageSchema, liveRunMessageSchema, runEventSchema, runStateEventSchema, storedRunEventSchema,
+  type CancelMessage, type LiveRunMessage, type LogLevel, type RunEvent, type RunStateEvent, type StoredRunEvent,
+} from './event-schemas.ts';
+export { agentNameSchema, cursorSchema, orgIdSchema, pageLimitSchema, pageSchema } from './fields.ts';
+export { runJobSchema, type EnqueuedRun, type RunJob } from './job-schemas.ts';
+export {
+  KEY_ROLES, createKeySchema, createOrganizationSchema, createdKeySchema, organizationSchema,
+  type CreateOrganizationRequest, type CreatedKey, type KeyRole, type Organization,
+} from './org-schemas.ts';
+export {
+  createRunSchema, listRunsSchema, runErrorSchema, runPageSchema, runSchema, runSummarySchema, usageSchema, waitSchema,
+  type CreateRun, type CreateRunRequest, type ListRuns, type Run, type RunError, type RunPage, type RunSummary, type RunUsage,
+} from './run-schemas.ts';
+export {
+  CONTAINER_DEATHS, CONTAINER_STATES, containerSnapshotSchema, organizationMetricsSchema, organizationRuntimeSnapshotSchema,
+  queueCountsSchema, runtimeMetricsQuerySchema, runtimeMetricsSchema, runtimeStatusSchema, workerSnapshotSchema,
+  type ContainerDeath, type ContainerSnapshot, type ContainerState, type OrganizationMetrics,
+  type OrganizationRuntimeSnapshot, type QueueCounts, type RuntimeMetrics, type RuntimeStatus, type WorkerSnapshot,
+} from './runtime-schemas.ts';

@@ -1,0 +1,44 @@
+import { z } from 'zod';
+
+import { memoryMbSchema, orgIdSchema, slugSchema, tierSchema, timeSchema } from './fields.ts';
+import { DEFAULT_POOL_MB } from './limits.ts';
+
+/** Body of `POST /v1/organizations` (platform admin). */
+export const createOrganizationSchema = z.strictObject({
+  id: orgIdSchema,
+  name: z.string().min(1).max(200).optional(),
+  poolMb: z.int().min(64).max(1_048_576).default(DEFAULT_POOL_MB).describe('container memory on one worker at once, MB'),
+  maxMemoryMb: memoryMbSchema.default(1024).describe('the most one run may ask for, MB'),
+  minimumTier: tierSchema.default('basic'),
+});
+export type CreateOrganizationRequest = z.input<typeof createOrganizationSchema>;
+
+export const organizationSchema = z.strictObject({
+  id: orgIdSchema,
+  name: z.string(),
+  poolMb: z.int(),
+  maxMemoryMb: z.int(),
+  minimumTier: tierSchema,
+  createdAt: timeSchema,
+});
+export type Organization = z.output<typeof organizationSchema>;
+
+/** `developer`: everything inside one organization. `admin`: the platform; belongs to none. */
+export const KEY_ROLES = ['developer', 'admin'] as const;
+export type KeyRole = (typeof KEY_ROLES)[number];
+
+/** Body of `POST /v1/keys`: a new key of the caller's organization, or of `orgId` when an admin asks. */
+export const createKeySchema = z.strictObject({
+  orgId: orgIdSchema.optional(),
+  name: slugSchema.default('default'),
+});
+
+/** The only time the secret is shown. */
+export const createdKeySchema = z.strictObject({
+  id: z.string(),
+  orgId: orgIdSchema,
+  name: z.string(),
+  secret: z.string(),
+  createdAt: timeSchema,
+});
+export type CreatedKey = z.output<typeof createdKeySchema>;

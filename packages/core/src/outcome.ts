@@ -1,0 +1,33 @@
+import type { ErrorCode } from './error-registry.ts';
+import type { RunError, RunUsage } from './run-schemas.ts';
+import type { TerminalRunState } from './run-state.ts';
+
+/**
+ * How one attempt ended, as the runtime tells it. A tagged union: failures are values, nothing is thrown across the
+ * boundary of a container.
+ */
+export type AttemptOutcome =
+  | { kind: 'succeeded'; resultJson: string; usage: RunUsage }
+  | { kind: 'failed'; state: FailedState; error: RunError & { code: ErrorCode }; retryable: boolean; usage: RunUsage }
+  | { kind: 'interrupted'; reason: InterruptReason; usage: RunUsage };
+
+/** Terminal states of an attempt that ended by itself or by a limit. */
+export type FailedState = Extract<TerminalRunState, 'failed' | 'timed_out' | 'out_of_memory' | 'cpu_exceeded' | 'crashed'>;
+
+/** Who ended the attempt from outside: `cancelled` is final, the others give the attempt back to the queue. */
+export type InterruptReason = 'cancelled' | 'shutdown' | 'lease_lost' | 'cell_lost';
+
+/** A finished run, as the metrics take it. */
+export interface FinishedRun {
+  orgId: string;
+  runId: string;
+  agent: string;
+  version: number;
+  state: TerminalRunState;
+  errorCode: string | null;
+  /** Wall clock, ms since the epoch. */
+  finishedAtMs: number;
+  /** From queued (or its not-before time) to claimed. */
+  queueWaitMs: number;
+  usage: RunUsage | null;
+}

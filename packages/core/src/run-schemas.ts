@@ -1,0 +1,88 @@
+import { z } from 'zod';
+
+import {
+  agentNameSchema, backoffSchema, cursorSchema, delayMsSchema, maxAttemptsSchema, memoryMbSchema, nullableTimeSchema,
+  orgIdSchema, pageLimitSchema, pageSchema, runStateSchema, tierSchema, timeSchema, timeoutMsSchema, ttlMsSchema,
+} from './fields.ts';
+
+/** Body of `POST /v1/runs`. What is left out comes from the agent version's manifest, then from the defaults. */
+export const createRunSchema = z.strictObject({
+  agent: agentNameSchema,
+  input: z.json().default(null).describe('handed to the agent as it is; at most 1 MiB of JSON'),
+  version: z.int().positive().optional().describe('a version number of the agent; the newest where left out'),
+  tier: tierSchema.optional(),
+  timeoutMs: timeoutMsSchema.optional(),
+  memoryMb: memoryMbSchema.optional(),
+  maxAttempts: maxAttemptsSchema.optional(),
+  backoff: backoffSchema.optional(),
+  ttlMs: ttlMsSchema.optional(),
+  delayMs: delayMsSchema.optional(),
+  metadata: z.record(z.string().max(64), z.string().max(512)).default({}).describe('kept with the run, at most 16 KiB'),
+});
+export type CreateRunRequest = z.input<typeof createRunSchema>;
+export type CreateRun = z.output<typeof createRunSchema>;
+
+/** What one attempt used, measured from outside the agent. GB-s is memory held (its limit) times wall time. */
+export const usageSchema = z.strictObject({
+  wallMs: z.number().min(0),
+  cpuMs: z.number().min(0),
+  peakHeapMb: z.number().min(0),
+  peakExternalMb: z.number().min(0),
+  gbSeconds: z.number().min(0),
+});
+export type RunUsage = z.output<typeof usageSchema>;
+
+/** How a run or an attempt failed. `code` is from docs/errors.md; `stack` is the agent's own. */
+export const runErrorSchema = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  stack: z.string().optional(),
+});
+export type RunError = z.output<typeof runErrorSchema>;
+
+export const runSchema = z.strictObject({
+  id: z.string(),
+  orgId: orgIdSchema,
+  agent: agentNameSchema,
+  version: z.int(),
+  state: runStateSchema,
+  tier: tierSchema,
+  attempt: z.int().describe('attempts begun so far'),
+  maxAttempts: z.int(),
+  timeoutMs: z.int(),
+  memoryMb: z.int(),
+  input: z.json(),
+  result: z.json(),
+  error: runErrorSchema.nullable().describe('why the run, or its last attempt so far, failed'),
+  usage: usageSchema.nullable().describe('of the last attempt'),
+  metadata: z.record(z.string(), z.string()),
+  workerId: z.string().nullable(),
+  queuedAt: timeSchema,
+  notBefore: nullableTimeSchema.describe('earliest next start, of a scheduled or retrying run'),
+  expiresAt: nullableTimeSchema,
+  claimedAt: nullableTimeSchema.describe('when a worker took the last attempt'),
+  startedAt: nullableTimeSchema.describe('when the agent was called in the last attempt'),
+  finishedAt: nullableTimeSchema,
+});
+export type Run = z.output<typeof runSchema>;
+
+/** A run in a list: without its input and result. */
+export const runSummarySchema = runSchema.omit({ input: true, result: true });
+export type RunSummary = z.output<typeof runSummarySchema>;
+
+export const listRunsSchema = z.strictObject({
+  state: runStateSchema.optional(),
+  agent: agentNameSchema.optional(),
+  cursor: cursorSchema.optional(),
+  limit: pageLimitSchema,
+});
+export type ListRuns = z.output<typeof listRunsSchema>;
+
+export const runPageSchema = pageSchema(runSummarySchema);
+export type RunPage = z.output<typeof runPageSchema>;
+
+/** `?wait=` of `POST /v1/runs`: `30s`, `1500ms`, `1m` or plain milliseconds; at most 60 s. Gives milliseconds. */
+export const waitSchema = z.string().regex(/^\d+(ms|s|m)?$/, 'a duration such as 30s, 1500ms or 1m').transform((text) => {
+  const unitMs = text.endsWith('ms') ? 1 : text.endsWith('s') ? 1000 : text.endsWith('m') ? 60_000 : 1;
+  return Math.min(60_000, Number.parseInt(text, 10) * unitMs);
+});
