@@ -54,6 +54,7 @@ export const ERROR_REGISTRY = {
   MEMORY_POOL_EXHAUSTED: spec(503, true, 'The memory pool of the organization on this worker has no room; the run stays queued.'),
   SHUTTING_DOWN: spec(503, true, 'The process is stopping and takes no new work.'),
   SERVICE_UNAVAILABLE: spec(503, true, 'Postgres or the queue cannot be reached at the moment.'),
+  API_UNREACHABLE: spec(503, true, 'The client got no answer from the API: it is not running, or not at that address.'),
   CONFIG_INVALID: spec(500, false, 'The configuration does not pass its checks; the message names each variable.'),
   INTERNAL: spec(500, true, 'A fault of Bullpen. The request id finds its log.'),
 } as const satisfies Record<string, ErrorSpec>;
