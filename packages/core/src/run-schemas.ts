@@ -8,7 +8,8 @@ import {
 /** Body of `POST /v1/runs`. What is left out comes from the agent version's manifest, then from the defaults. */
 export const createRunSchema = z.strictObject({
   agent: agentNameSchema,
-  input: z.json().default(null).describe('handed to the agent as it is; at most 1 MiB of JSON'),
+  // Not z.json(): the body came out of JSON.parse, and walking it again by recursion would overflow on deep nesting.
+  input: z.unknown().default(null).describe('any JSON, handed to the agent as it is; at most 1 MiB'),
   version: z.int().positive().optional().describe('a version number of the agent; the newest where left out'),
   tier: tierSchema.optional(),
   timeoutMs: timeoutMsSchema.optional(),
@@ -51,8 +52,8 @@ export const runSchema = z.strictObject({
   maxAttempts: z.int(),
   timeoutMs: z.int(),
   memoryMb: z.int(),
-  input: z.json(),
-  result: z.json(),
+  input: z.unknown(),
+  result: z.unknown(),
   error: runErrorSchema.nullable().describe('why the run, or its last attempt so far, failed'),
   usage: usageSchema.nullable().describe('of the last attempt'),
   metadata: z.record(z.string(), z.string()),

@@ -1,0 +1,51 @@
+import { BullpenError, orgIdSchema, parseOrThrow, runtimeMetricsQuerySchema } from '@bullpen/core';
+import { Router, type Response } from 'express';
+import { z } from 'zod';
+
+import { ADMIN_COOKIE, authenticateAdmin, principalOf } from '../auth/authenticate.ts';
+import type { ApiKeys } from '../auth/api-keys.ts';
+import type { RunService } from '../runs/run-service.ts';
+import { readRuntimeMetrics, readRuntimeStatus, type RuntimeStatusDeps } from './runtime-status.ts';
+
+const sessionSchema = z.strictObject({ key: z.string().min(1).max(500) });
+
+/** `/api/admin`: the operator's JSON, and the session of the operator's browser. */
+export function adminRoutes(deps: RuntimeStatusDeps & { keys: ApiKeys; runs: RunService }): Router {
+  const router = Router();
+
+  router.post('/session', async (req, res) => {
+    const { key } = parseOrThrow(sessionSchema, req.body);
+    const principal = await principalOf(deps.keys, key);
+    if (principal.role !== 'admin') throw new BullpenError('FORBIDDEN', 'this needs a key of the platform admin');
+    setSession(res, key);
+    res.status(204).end();
+  });
+
+  router.delete('/session', (_req, res) => {
+    setSession(res, null);
+    res.status(204).end();
+  });
+
+  router.use(authenticateAdmin(deps.keys));
+
+  router.get('/runtime/status', async (_req, res) => {
+    res.json(await readRuntimeStatus(deps));
+  });
+
+  router.get('/runtime/metrics', async (req, res) => {
+    const { windowMs } = parseOrThrow(runtimeMetricsQuerySchema, req.query, 'query');
+    res.json(await readRuntimeMetrics(deps, windowMs));
+  });
+
+  router.post('/runs/:orgId/:runId/cancel', async (req, res) => {
+    const orgId = parseOrThrow(orgIdSchema, req.params.orgId, 'organization id');
+    res.status(202).json(await deps.runs.cancel(orgId, req.params.runId));
+  });
+
+  return router;
+}
+
+/** SameSite=Strict: another site cannot make the operator's browser send it. */
+function setSession(res: Response, key: string | null): void {
+  res.cookie(ADMIN_COOKIE, key ?? '', { httpOnly: true, sameSite: 'strict', path: '/', secure: res.req.secure, ...(key === null ? { maxAge: 0 } : {}) });
+}

@@ -1,0 +1,74 @@
+import { BullpenError, newId, toProblem, type Logger } from '@bullpen/core';
+import type { ErrorRequestHandler, NextFunction, Request, RequestHandler, Response } from 'express';
+
+import type { Principal } from '../auth/principal.ts';
+
+declare module 'express-serve-static-core' {
+  interface Locals {
+    requestId: string;
+    principal?: Principal;
+  }
+}
+
+/** Express 5 forwards rejections by itself; this only names the shape of a handler. */
+export type Handler = (req: Request, res: Response, next: NextFunction) => Promise<void> | void;
+
+/** Gives every request an id: the caller's `x-request-id` where it is a plain token, else a new one. */
+export function requestIds(): RequestHandler {
+  return (req, res, next) => {
+    const given = req.header('x-request-id');
+    res.locals.requestId = given !== undefined && /^[\w.-]{1,100}$/.test(given) ? given : newId('request');
+    res.setHeader('x-request-id', res.locals.requestId);
+    next();
+  };
+}
+
+/** One line per request that is done, with its duration. Probes are left out unless they fail. */
+export function requestLog(log: Logger): RequestHandler {
+  return (req, res, next) => {
+    const startedMs = performance.now();
+    res.on('close', () => {
+      if (res.statusCode < 400 && (req.path === '/healthz' || req.path === '/readyz')) return;
+      const facts = {
+        requestId: res.locals.requestId, method: req.method, path: req.path, status: res.statusCode,
+        ms: Math.round((performance.now() - startedMs) * 100) / 100, keyId: res.locals.principal?.keyId,
+      };
+      if (res.statusCode >= 500) log.error(facts, 'http.request');
+      else log.debug(facts, 'http.request');
+    });
+    next();
+  };
+}
+
+/** Whatever no route answered. */
+export const notFound: RequestHandler = (req) => {
+  throw new BullpenError('NOT_FOUND', `there is nothing at ${req.method} ${req.path}`);
+};
+
+/** Every error leaves as a problem document (RFC 9457). */
+export function problemHandler(log: Logger): ErrorRequestHandler {
+  return (thrown: unknown, _req, res, next) => {
+    const error = asBullpenError(thrown);
+    const problem = toProblem(error, res.locals.requestId);
+    if (problem.status >= 500) log.error({ err: thrown, requestId: res.locals.requestId, code: problem.code }, 'http.failed');
+    if (res.headersSent) {
+      next(error);
+      return;
+    }
+    if (problem.status === 429 || problem.status === 503) res.setHeader('Retry-After', '1');
+    if (problem.status === 401) res.setHeader('WWW-Authenticate', 'Bearer realm="bullpen"');
+    res.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+  };
+}
+
+/** What body-parser throws, in our words. */
+function asBullpenError(thrown: unknown): unknown {
+  const { type, status } = (thrown ?? {}) as { type?: unknown; status?: unknown };
+  if (type === 'entity.too.large') return new BullpenError('INPUT_TOO_LARGE', 'the body is larger than this path takes');
+  if (type === 'entity.parse.failed') return new BullpenError('INVALID_JSON', 'the body is not valid JSON');
+  if (typeof type === 'string' && typeof status === 'number' && status >= 400 && status < 500) {
+    return new BullpenError('INVALID_REQUEST', `the body cannot be read (${type})`);
+  }
+  if (thrown instanceof URIError) return new BullpenError('INVALID_REQUEST', 'the path is not valid percent-encoding');
+  return thrown;
+}

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+
+import {
+  AVAILABLE_TIERS, BullpenError, DEFAULT_RETRY_BACKOFF, DEFAULT_RUN_LIMITS, DEFAULT_TIER, isAtLeast, newId, SIZE_CAPS, toStorableJson,
+  type AgentVersion, type CreateRun, type Organization, type Tier,
+} from '@bullpen/core';
+import type { NewRun } from '@bullpen/db';
+
+/**
+ * The run that a request asks for: the request's own values, then the version's manifest, then the defaults, checked
+ * against the organization's caps. Pure but for the new id.
+ * @throws BullpenError INPUT_TOO_LARGE, INPUT_NOT_STORABLE, TIER_UNAVAILABLE, TIER_BELOW_MINIMUM, LIMIT_EXCEEDED
+ */
+export function planRun(request: CreateRun, version: AgentVersion, organization: Organization, idempotencyKey: string | null): NewRun {
+  const { manifest } = version;
+  const memoryMb = request.memoryMb ?? manifest.memoryMb ?? DEFAULT_RUN_LIMITS.memoryMb;
+  const mostMb = Math.min(organization.maxMemoryMb, organization.poolMb);
+  if (memoryMb > mostMb) throw new BullpenError('LIMIT_EXCEEDED', `memoryMb ${memoryMb} is beyond the organization's ${mostMb}`, { memoryMb, mostMb });
+  return {
+    id: newId('run'),
+    orgId: organization.id,
+    agent: version.agent,
+    version: version.version,
+    versionId: version.id,
+    tier: chooseTier(request.tier ?? manifest.tier, organization.minimumTier),
+    timeoutMs: request.timeoutMs ?? manifest.timeoutMs ?? DEFAULT_RUN_LIMITS.timeoutMs,
+    memoryMb,
+    maxAttempts: request.maxAttempts ?? manifest.maxAttempts ?? DEFAULT_RUN_LIMITS.maxAttempts,
+    backoff: request.backoff ?? manifest.backoff ?? DEFAULT_RETRY_BACKOFF,
+    inputJson: storable(request.input, SIZE_CAPS.inputBytes, 'input'),
+    metadata: checkedMetadata(request.metadata),
+    ttlMs: request.ttlMs ?? DEFAULT_RUN_LIMITS.ttlMs,
+    delayMs: request.delayMs ?? 0,
+    idempotencyKey,
+    requestHash: idempotencyKey === null ? null : hashRequest(request),
+  };
+}
+
+function chooseTier(asked: Tier | undefined, minimum: Tier): Tier {
+  const tier = asked ?? (isAtLeast(DEFAULT_TIER, minimum) ? DEFAULT_TIER : minimum);
+  if (!isAtLeast(tier, minimum)) throw new BullpenError('TIER_BELOW_MINIMUM', `tier ${tier} is weaker than the organization's minimum ${minimum}`);
+  if (!AVAILABLE_TIERS.includes(tier)) throw new BullpenError('TIER_UNAVAILABLE', `tier ${tier} cannot be built here; available: ${AVAILABLE_TIERS.join(', ')}`);
+  return tier;
+}
+
+function checkedMetadata(metadata: Record<string, string>): Record<string, string> {
+  storable(metadata, SIZE_CAPS.metadataBytes, 'metadata');
+  return metadata;
+}
+
+function storable(value: unknown, maxBytes: number, what: string): string {
+  const stored = toStorableJson(value, maxBytes);
+  if (stored.ok) return stored.json;
+  if (stored.problem === 'too_large') throw new BullpenError('INPUT_TOO_LARGE', `the ${what} is too large: ${stored.detail}`);
+  throw new BullpenError('INPUT_NOT_STORABLE', `the ${what} cannot be stored: ${stored.detail}`);
+}
+
+/** The same request gives the same hash whatever the order of its keys. */
+function hashRequest(request: CreateRun): string {
+  const canonical = JSON.stringify(request, (_key, value: unknown) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value);
+  return createHash('sha256').update(canonical).digest('hex');
+}

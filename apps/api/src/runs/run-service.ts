@@ -1,0 +1,108 @@
+import { messageOf, type CreateRun, type Logger, type Run } from '@bullpen/core';
+import { getRun, resolveVersion, type Database, type RunStore } from '@bullpen/db';
+import { cancelTopic, runTopic, type LiveBus, type RunQueue } from '@bullpen/queue';
+
+import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
+import { planRun } from './plan-run.ts';
+import { RunWaiter } from './run-waiter.ts';
+
+/**
+ * Runs as callers see them. A run's row is written before its job is added; when the queue cannot be reached in between,
+ * the caller is answered all the same (the row is the run) and the reconciler adds the job.
+ */
+export interface RunServiceDeps {
+  db: Database;
+  store: RunStore;
+  queue: RunQueue;
+  bus: LiveBus;
+  organizations: OrganizationDirectory;
+  log: Logger;
+}
+
+export interface CreatedRun {
+  run: Run;
+  /** False: the idempotency key was used before, and this is the run of that time. */
+  created: boolean;
+}
+
+export class RunService {
+  readonly #deps: RunServiceDeps;
+
+  constructor(deps: RunServiceDeps) {
+    this.#deps = deps;
+  }
+
+  async create(orgId: string, request: CreateRun, idempotencyKey: string | null): Promise<CreatedRun> {
+    return this.#insert(await this.#plan(orgId, request, idempotencyKey));
+  }
+
+  /** The run when it has ended, or as it is after `waitMs`. */
+  async createAndWait(orgId: string, request: CreateRun, idempotencyKey: string | null, waitMs: number, signal: AbortSignal): Promise<CreatedRun> {
+    const plan = await this.#plan(orgId, request, idempotencyKey);
+    // Listening before the row is written: a run may end before a subscription made afterwards is heard.
+    const [{ run, created }, waiter] = await this.#insertListening(plan);
+    const { bus, db } = this.#deps;
+    const right = run.id === plan.id ? waiter : await new RunWaiter({ db, bus }, orgId, run.id).open();
+    try {
+      return { run: await right.wait(waitMs, signal, run), created };
+    } finally {
+      if (right !== waiter) await right.close();
+      await waiter.close();
+    }
+  }
+
+  async get(orgId: string, runId: string): Promise<Run> {
+    return getRun(this.#deps.db, orgId, runId);
+  }
+
+  /**
+   * Cancels a waiting run at once; asks the worker of a running one to stop it.
+   * @throws BullpenError NOT_FOUND, RUN_ALREADY_FINISHED
+   */
+  async cancel(orgId: string, runId: string): Promise<Run> {
+    const { store, queue, bus, log } = this.#deps;
+    const { run, workerId, outcome } = await store.requestCancel(orgId, runId);
+    log.info({ orgId, runId, outcome }, 'run.cancel');
+    if (outcome === 'requested') {
+      if (workerId !== null) await bus.publish(cancelTopic(workerId), { orgId, runId });
+      return run;
+    }
+    await bus.publish(runTopic(orgId, runId), { kind: 'state', change: { state: 'cancelled', attempt: run.attempt, at: new Date().toISOString() } });
+    await queue.remove(orgId, runId).catch((error: unknown) => {
+      // Whoever takes the job finds the run cancelled and lets it go.
+      log.warn({ orgId, runId, reason: messageOf(error) }, 'run.job_not_removed');
+    });
+    return run;
+  }
+
+  async #plan(orgId: string, request: CreateRun, idempotencyKey: string | null) {
+    const [organization, version] = await Promise.all([
+      this.#deps.organizations.get(orgId),
+      resolveVersion(this.#deps.db, orgId, request.agent, request.version),
+    ]);
+    return planRun(request, version, organization, idempotencyKey);
+  }
+
+  async #insertListening(plan: ReturnType<typeof planRun>): Promise<[CreatedRun, RunWaiter]> {
+    const waiter = await new RunWaiter(this.#deps, plan.orgId, plan.id).open();
+    try {
+      return [await this.#insert(plan), waiter];
+    } catch (error) {
+      await waiter.close();
+      throw error;
+    }
+  }
+
+  async #insert(plan: ReturnType<typeof planRun>): Promise<CreatedRun> {
+    const { store, queue, log } = this.#deps;
+    const inserted = await store.insert(plan);
+    if (!inserted.created) return inserted;
+    const { orgId, id: runId, memoryMb, delayMs } = plan;
+    try {
+      await queue.enqueue([{ orgId, runId, memoryMb, delayMs }]);
+    } catch (error) {
+      log.warn({ orgId, runId, reason: messageOf(error) }, 'run.enqueue_left_to_reconciler');
+    }
+    return inserted;
+  }
+}

@@ -1,0 +1,49 @@
+import { composeServices, newId, systemClock, type Clock, type Logger, type Service } from '@bullpen/core';
+import { createDatabase, createRunStore, type Database, type RunStore } from '@bullpen/db';
+import { createLiveBus, createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
+
+import { WorkerRegistry } from './admin/worker-registry.ts';
+import { ApiKeys } from './auth/api-keys.ts';
+import type { ApiConfig } from './config.ts';
+import { createApp } from './http/app.ts';
+import { HttpServer } from './http/http-server.ts';
+import { OrganizationDirectory } from './organizations/organization-directory.ts';
+import { RunService } from './runs/run-service.ts';
+
+/** A whole API process as one service: what `main.ts` runs, and what tests start in process. */
+export interface BullpenApi extends Service {
+  url(): string;
+  readonly db: Database;
+  readonly queue: RunQueue;
+  readonly store: RunStore;
+  readonly bus: LiveBus;
+  readonly runs: RunService;
+}
+
+/** A revoked key, or a changed cap, is obeyed within this time. */
+const REMEMBER_MS = 5000;
+
+export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock }): BullpenApi {
+  const { log, clock = systemClock } = deps;
+  const name = newId('worker').replace('wkr', 'api');
+  const queueAt = { url: config.QUEUE_URL, prefix: config.QUEUE_PREFIX, log };
+
+  const db = createDatabase({ url: config.DATABASE_URL, applicationName: name, log });
+  const store = createRunStore({ db, clock, log });
+  const queue = createRunQueue({ ...queueAt, clock });
+  const bus = createLiveBus({ ...queueAt, name });
+  const workers = new WorkerRegistry({ bus, clock });
+  const organizations = new OrganizationDirectory({ db, clock, rememberMs: REMEMBER_MS });
+  const keys = new ApiKeys({ db, clock, adminKey: config.BULLPEN_ADMIN_KEY, rememberMs: REMEMBER_MS });
+  const runs = new RunService({ db, store, queue, bus, organizations, log });
+  const closing = new AbortController();
+  const server = new HttpServer({
+    host: config.HOST,
+    port: config.PORT,
+    closing,
+    app: () => createApp({ db, queue, bus, workers, keys, organizations, runs, clock, log, closing: closing.signal }),
+  });
+
+  const all = composeServices([db, store, queue, bus, workers, server]);
+  return { url: () => server.url(), db, queue, store, bus, runs, start: all.start, quiesce: all.quiesce, stop: all.stop };
+}

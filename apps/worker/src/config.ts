@@ -1,0 +1,27 @@
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { parseConfig } from '@bullpen/core';
+import { processSettings } from '@bullpen/process';
+import { z } from 'zod';
+
+const schema = z.object({
+  ...processSettings,
+  /** Runs that this worker executes at once. */
+  BULLPEN_SLOTS: z.coerce.number().int().min(1).max(1024).default(16),
+  /** Where verified bundles are kept; made when missing. */
+  BULLPEN_CACHE_DIR: z.string().min(1).default(join(tmpdir(), 'bullpen-bundles')),
+  /** How long the queue waits for a sign of life before it gives a run to another worker. */
+  BULLPEN_LEASE_MS: z.coerce.number().int().min(1000).max(600_000).default(30_000),
+  BULLPEN_RECONCILE_MS: z.coerce.number().int().min(100).max(600_000).default(5000),
+  /** An idle container is stopped after this long. */
+  BULLPEN_CONTAINER_IDLE_MS: z.coerce.number().int().min(100).default(60_000),
+  HOSTNAME: z.string().default(hostname()),
+});
+
+export type WorkerConfig = Readonly<z.output<typeof schema>>;
+
+/** @throws BullpenError CONFIG_INVALID */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): WorkerConfig {
+  return parseConfig(schema, env);
+}

@@ -1,0 +1,2 @@
+export { loadConfig } from './config.ts';
+export { createWorker, type BullpenWorker } from './wiring.ts';

@@ -1,0 +1,15 @@
+import { createLogger, runProcess } from '@bullpen/process';
+
+import { loadConfig } from './config.ts';
+import { createWorker } from './wiring.ts';
+
+const config = loadConfig(process.env);
+const log = createLogger('worker', config.LOG_LEVEL);
+const worker = createWorker(config, { log });
+
+await runProcess(worker, {
+  log,
+  stopWithinMs: config.BULLPEN_STOP_MS,
+  exitWithParent: config.BULLPEN_EXIT_WITH_PARENT,
+  ready: () => ({ event: 'worker.ready', facts: { workerId: worker.id, slots: config.BULLPEN_SLOTS, queue: worker.queue.backend } }),
+});

@@ -1,0 +1,64 @@
+import { messageOf, SIZE_CAPS, type Clock, type LiveRunMessage, type Logger, type RunEvent, type StoredRunEvent } from '@bullpen/core';
+import type { ClaimedRun, RunStore } from '@bullpen/db';
+import { runTopic, type LiveBus } from '@bullpen/queue';
+
+/**
+ * Numbers what one attempt says, keeps it in Postgres and then tells the live bus, in this order: whoever sees an event
+ * live finds it again by its number. Everything said while a write is under way goes into the next one.
+ * `flush` resolves when all that was said before it is kept, or has been given up (counted, logged).
+ */
+export class RunEventWriter {
+  /** Numbers of one lease; the next lease starts above them, so that a number never repeats within a run. */
+  static readonly NUMBERS_PER_LEASE = 1_000_000;
+
+  readonly #run: ClaimedRun;
+  readonly #deps: { store: RunStore; bus: LiveBus; clock: Clock; log: Logger };
+  #said = 0;
+  #pending: StoredRunEvent[] = [];
+  #writing: Promise<void> | null = null;
+  lost = 0;
+
+  constructor(run: ClaimedRun, deps: { store: RunStore; bus: LiveBus; clock: Clock; log: Logger }) {
+    this.#run = run;
+    this.#deps = deps;
+  }
+
+  say(event: RunEvent): void {
+    const seq = this.#run.lease * RunEventWriter.NUMBERS_PER_LEASE + this.#said;
+    this.#said += 1;
+    this.#pending.push({ seq, attempt: this.#run.attempt, at: new Date(this.#deps.clock.nowMs()).toISOString(), event });
+    this.#writing ??= this.#writeAll();
+  }
+
+  async flush(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    // One turn of the event loop gathers what the agent says in a row into one statement.
+    await new Promise((resume) => setImmediate(resume));
+    while (this.#pending.length > 0) {
+      const events = this.#pending.splice(0, 500);
+      await this.#write(events);
+    }
+    this.#writing = null;
+  }
+
+  async #write(events: StoredRunEvent[]): Promise<void> {
+    const { orgId, runId, lease } = this.#run;
+    try {
+      await this.#deps.store.appendEvents({ orgId, runId, lease, events });
+    } catch (error) {
+      this.lost += events.length;
+      this.#deps.log.error({ lost: events.length, reason: messageOf(error) }, 'run.events_lost');
+      return;
+    }
+    await this.#deps.bus.publish(runTopic(orgId, runId), liveMessage(events));
+  }
+}
+
+/** Past a live message's size, an empty list: a hint to read them from Postgres. */
+function liveMessage(events: StoredRunEvent[]): LiveRunMessage {
+  const bytes = JSON.stringify(events).length;
+  return { kind: 'events', events: bytes > 4 * SIZE_CAPS.eventBytes ? [] : events };
+}

@@ -1,0 +1,192 @@
+import {
+  assertNever, errorCodeOf, messageOf, type AttemptOutcome, type Clock, type Faults, type FinishedRun, type Logger, type RunState,
+} from '@bullpen/core';
+import type { ClaimedRun, ClaimResult, RunStore } from '@bullpen/db';
+import type { MetricsCollector } from '@bullpen/metrics';
+import { runTopic, type LiveBus, type RunQueue, type TakenRun } from '@bullpen/queue';
+import type { Admission, AgentRuntimeManager } from '@bullpen/runtime';
+
+import type { ActiveRuns } from './active-runs.ts';
+import { cancelled, decideAttempt, type AttemptDecision } from './attempt-decision.ts';
+import { RunEventWriter } from './run-event-writer.ts';
+
+/**
+ * One taken run, from claim to completed job: claim -> execute -> record -> complete. It guarantees that
+ * - nothing is executed that Postgres does not give to this worker (the claim), and nothing recorded after another worker
+ *   took over (the lease number in every write);
+ * - the result is written before the job is completed; if it cannot be written, the job is given back;
+ * - every path releases the admission and lets go of the job, and none throws.
+ */
+export interface RunExecutorDeps {
+  workerId: string;
+  store: RunStore;
+  queue: RunQueue;
+  runtime: AgentRuntimeManager;
+  bus: LiveBus;
+  metrics: MetricsCollector;
+  active: ActiveRuns;
+  faults: Faults;
+  clock: Clock;
+  log: Logger;
+  random: () => number;
+}
+
+/** After a fault of Postgres the run is offered again, but not at once. */
+const PARK_AFTER_FAULT_MS = 1000;
+
+export class RunExecutor {
+  readonly #deps: RunExecutorDeps;
+
+  constructor(deps: RunExecutorDeps) {
+    this.#deps = deps;
+  }
+
+  async run(taken: TakenRun, admission: Admission): Promise<void> {
+    const { active, queue } = this.#deps;
+    const { orgId, runId } = taken;
+    // Known before the claim: a cancel that arrives in between must find it.
+    const signal = active.add(orgId, runId);
+    const log = this.#deps.log.child({ orgId, runId });
+    try {
+      const claim = await this.#deps.store.claim({ orgId, runId, workerId: this.#deps.workerId });
+      await this.#deps.faults.hit('after-claim');
+      if (claim.kind === 'claimed') await this.#attempt(taken, claim.run, admission, signal, log);
+      else await this.#letGo(taken, claim, log);
+    } catch (error) {
+      log.error({ err: error, reason: messageOf(error) }, 'run.given_back');
+      await queue.giveBack(taken, { parkMs: PARK_AFTER_FAULT_MS }).catch((lost: unknown) => {
+        // The lease runs out by itself; the sweep of any worker offers the run again.
+        log.warn({ reason: messageOf(lost) }, 'run.give_back_failed');
+      });
+    } finally {
+      admission.release();
+      active.delete(orgId, runId);
+    }
+  }
+
+  /** A run that is not this worker's to execute: finished, expired, gone, or taken too often. */
+  async #letGo(taken: TakenRun, claim: Exclude<ClaimResult, { kind: 'claimed' }>, log: Logger): Promise<void> {
+    log.info({ claim: claim.kind }, 'run.not_claimed');
+    await this.#deps.queue.complete(taken);
+    const state = stateOfRefusedClaim(claim);
+    if (state !== null) await this.#announce(taken.orgId, taken.runId, state, 0);
+  }
+
+  async #attempt(taken: TakenRun, run: ClaimedRun, admission: Admission, signal: AbortSignal, parentLog: Logger): Promise<void> {
+    const log = parentLog.child({ attempt: run.attempt });
+    log.info({ agent: run.agent, version: run.version, lease: run.lease }, 'run.claimed');
+    void this.#announce(run.orgId, run.runId, 'running', run.attempt);
+    const events = new RunEventWriter(run, { ...this.#deps, log });
+    let startedAtMs: number | null = null;
+    const outcome = await this.#deps.runtime.execute(admission, run, {
+      started: () => { startedAtMs = this.#deps.clock.nowMs(); },
+      event: (event) => events.say(event),
+    }, signal);
+    await this.#deps.faults.hit('after-execute');
+    await events.flush();
+    await this.#settle(taken, run, outcome, startedAtMs, log);
+  }
+
+  async #settle(taken: TakenRun, run: ClaimedRun, outcome: AttemptOutcome, startedAtMs: number | null, log: Logger): Promise<void> {
+    const decision = decideAttempt(run, outcome, this.#deps.random);
+    const recorded = await this.#record(run, decision, startedAtMs, log);
+    await this.#deps.faults.hit('after-record');
+    if (recorded === null) {
+      log.warn({ lease: run.lease }, 'run.fenced_out');
+      return;
+    }
+    log.info({ decision: recorded.kind, ...(recorded.kind === 'finish' ? { state: recorded.state, code: recorded.error?.code } : {}) }, 'run.recorded');
+    await Promise.all([this.#announce(run.orgId, run.runId, stateAfter(recorded), run.attempt), this.#settleJob(taken, recorded)]);
+    await this.#deps.faults.hit('after-complete');
+  }
+
+  /** The decision as it was written, or null when another worker holds the run by now. */
+  async #record(run: ClaimedRun, decision: AttemptDecision, startedAtMs: number | null, log: Logger): Promise<AttemptDecision | null> {
+    const { store, clock } = this.#deps;
+    const key = { orgId: run.orgId, runId: run.runId, lease: run.lease };
+    switch (decision.kind) {
+      case 'finish':
+        return this.#finish(run, decision, startedAtMs, log);
+      case 'retry': {
+        const { error, usage, delayMs } = decision;
+        if (await store.retry({ ...key, error, usage, startedAtMs, notBeforeMs: clock.nowMs() + delayMs })) return decision;
+        // Refused: fenced out, or cancelled while it ran, and then the cancel stands.
+        return this.#finish(run, cancelled(usage), startedAtMs, log);
+      }
+      case 'release':
+        return (await store.release({ ...key, reason: decision.reason })) ? decision : null;
+      default:
+        return assertNever(decision, 'attempt decision');
+    }
+  }
+
+  async #finish(run: ClaimedRun, decision: AttemptDecision & { kind: 'finish' }, startedAtMs: number | null, log: Logger): Promise<AttemptDecision | null> {
+    const { state, resultJson, error, usage } = decision;
+    const finishedAtMs = this.#deps.clock.nowMs();
+    const write = { orgId: run.orgId, runId: run.runId, lease: run.lease, state, resultJson, error, usage, startedAtMs, finishedAtMs };
+    let written = decision;
+    let won: boolean;
+    try {
+      won = await this.#deps.store.finish(write);
+    } catch (refused) {
+      if (errorCodeOf(refused) !== 'RECORD_FAILED') throw refused;
+      // Postgres will not hold this result, now or later: the run ends with that, never as `running`.
+      log.error({ reason: messageOf(refused) }, 'run.record_refused');
+      const failure = { code: 'RECORD_FAILED', message: messageOf(refused) };
+      written = { kind: 'finish', state: 'failed', resultJson: null, error: failure, usage };
+      won = await this.#deps.store.finish({ ...write, state: 'failed', resultJson: null, error: failure });
+    }
+    if (!won) return null;
+    this.#deps.metrics.record(finishedRun(run, written, finishedAtMs));
+    return written;
+  }
+
+  async #settleJob(taken: TakenRun, decision: AttemptDecision): Promise<void> {
+    const { queue } = this.#deps;
+    switch (decision.kind) {
+      case 'finish': return queue.complete(taken);
+      case 'retry': return queue.retryLater(taken, decision.delayMs);
+      case 'release': return queue.giveBack(taken);
+      default: return assertNever(decision, 'attempt decision');
+    }
+  }
+
+  async #announce(orgId: string, runId: string, state: RunState, attempt: number): Promise<void> {
+    const at = new Date(this.#deps.clock.nowMs()).toISOString();
+    await this.#deps.bus.publish(runTopic(orgId, runId), { kind: 'state', change: { state, attempt, at } });
+  }
+}
+
+function stateAfter(decision: AttemptDecision): RunState {
+  switch (decision.kind) {
+    case 'finish': return decision.state;
+    case 'retry': return 'retrying';
+    case 'release': return 'queued';
+    default: return assertNever(decision, 'attempt decision');
+  }
+}
+
+function stateOfRefusedClaim(claim: Exclude<ClaimResult, { kind: 'claimed' }>): RunState | null {
+  switch (claim.kind) {
+    case 'terminal': return claim.state;
+    case 'expired': return 'expired';
+    case 'cancelled': return 'cancelled';
+    case 'exhausted': return 'crashed';
+    case 'missing': return null;
+    default: return assertNever(claim, 'claim result');
+  }
+}
+
+function finishedRun(run: ClaimedRun, decision: AttemptDecision & { kind: 'finish' }, finishedAtMs: number): FinishedRun {
+  return {
+    orgId: run.orgId,
+    runId: run.runId,
+    agent: run.agent,
+    version: run.version,
+    state: decision.state,
+    errorCode: decision.error?.code ?? null,
+    finishedAtMs,
+    queueWaitMs: Math.max(0, run.claimedAtMs - Math.max(run.queuedAtMs, run.notBeforeMs ?? 0)),
+    usage: decision.usage,
+  };
+}

@@ -1,0 +1,60 @@
+import { composeServices, newId, noFaults, systemClock, type Clock, type Faults, type Logger, type Service } from '@bullpen/core';
+import { createDatabase, createRunStore, loadBundle, type Database } from '@bullpen/db';
+import { createMetricsCollector } from '@bullpen/metrics';
+import { createLiveBus, createRunQueue, type RunQueue } from '@bullpen/queue';
+import { createAgentRuntimeManager, type AgentRuntimeManager } from '@bullpen/runtime';
+
+import { ActiveRuns } from './active-runs.ts';
+import { createCancelListener } from './cancel-listener.ts';
+import type { WorkerConfig } from './config.ts';
+import { createHeartbeat } from './heartbeat.ts';
+import { OrganizationPools } from './organization-pools.ts';
+import { Reconciler } from './reconciler.ts';
+import { RunConsumer } from './run-consumer.ts';
+import { RunExecutor } from './run-executor.ts';
+
+/** A whole worker as one service: what `main.ts` runs, and what tests start in process. */
+export interface BullpenWorker extends Service {
+  readonly id: string;
+  readonly db: Database;
+  readonly queue: RunQueue;
+  readonly runtime: AgentRuntimeManager;
+}
+
+const HEARTBEAT_MS = 1000;
+const CANCEL_POLL_MS = 2000;
+const POOL_REFRESH_MS = 5000;
+
+export function createWorker(config: WorkerConfig, deps: { log: Logger; clock?: Clock; faults?: Faults }): BullpenWorker {
+  const { clock = systemClock, faults = noFaults } = deps;
+  const id = newId('worker');
+  const log = deps.log.child({ workerId: id });
+  const bare = { log, clock };
+
+  const db = createDatabase({ url: config.DATABASE_URL, applicationName: id, log });
+  const store = createRunStore({ db, ...bare });
+  const metrics = createMetricsCollector({ db, ...bare });
+  const queueAt = { url: config.QUEUE_URL, prefix: config.QUEUE_PREFIX, log };
+  const queue = createRunQueue({ ...queueAt, clock, faults, consumer: { name: id, leaseMs: config.BULLPEN_LEASE_MS } });
+  const bus = createLiveBus({ ...queueAt, name: id });
+  const pools = new OrganizationPools(db, log, POOL_REFRESH_MS);
+  const runtime = createAgentRuntimeManager({
+    ...bare,
+    bundles: { load: (orgId, sha256) => loadBundle(db, orgId, sha256) },
+    bundleCacheDir: config.BULLPEN_CACHE_DIR,
+    slots: config.BULLPEN_SLOTS,
+    idleMs: config.BULLPEN_CONTAINER_IDLE_MS,
+    poolMbOf: (orgId) => pools.poolMbOf(orgId),
+  });
+
+  const active = new ActiveRuns();
+  const executor = new RunExecutor({ workerId: id, store, queue, runtime, bus, metrics, active, faults, random: Math.random, ...bare });
+  const consumer = new RunConsumer({ queue, runtime, executor, active, log });
+  const cancels = createCancelListener({ workerId: id, bus, db, active, log, pollMs: CANCEL_POLL_MS });
+  const heartbeat = createHeartbeat({ workerId: id, host: config.HOSTNAME, slots: config.BULLPEN_SLOTS, everyMs: HEARTBEAT_MS, bus, runtime, active, ...bare });
+  const reconciler = new Reconciler({ db, store, queue, bus, ...bare, everyMs: config.BULLPEN_RECONCILE_MS, graceMs: config.BULLPEN_RECONCILE_MS, leaseMs: config.BULLPEN_LEASE_MS });
+
+  // Started from the record outwards; stopped from the consumer inwards, so that whatever ends can still be recorded.
+  const all = composeServices([db, store, metrics, queue, bus, pools, runtime, cancels, heartbeat, reconciler.service, consumer]);
+  return { id, db, queue, runtime, start: all.start, quiesce: all.quiesce, stop: all.stop };
+}

@@ -1,0 +1,13 @@
+import { z } from 'zod';
+
+/** Environment variables that every process of ours understands, for the zod schema of an app's `loadConfig`. */
+export const processSettings = {
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'a postgres:// URL'),
+  QUEUE_URL: z.string().regex(/^(redis|rediss|postgres|postgresql):\/\//, 'a redis:// or postgres:// URL'),
+  QUEUE_PREFIX: z.string().regex(/^[a-z0-9-]{1,40}$/).default('bullpen'),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  /** From SIGTERM until what still runs is given back. */
+  BULLPEN_STOP_MS: z.coerce.number().int().min(0).max(600_000).default(25_000),
+  /** Stop when standard input ends: set by a launcher that holds the other end, so that no orphan outlives it. */
+  BULLPEN_EXIT_WITH_PARENT: z.enum(['0', '1']).default('0').transform((flag) => flag === '1'),
+} as const;
