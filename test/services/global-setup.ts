@@ -1,1 +1,11 @@
-export default async function setup(): Promise<void> {}
+import { startServers, type RunningServers } from './servers.ts';
+
+/** Where the handle waits for the teardown, which Jest loads as a module of its own. */
+const HANDLE = Symbol.for('bullpen.test.servers');
+
+/** Jest's global set-up: the servers of all test files, told to them through the environment. */
+export default async function setUp(): Promise<void> {
+  const { postgresAdminUrl, redisUrl, ...servers } = await startServers({ durable: false });
+  (globalThis as Record<symbol, unknown>)[HANDLE] = servers satisfies Pick<RunningServers, 'stop'>;
+  process.env.BULLPEN_TEST_SERVICES = JSON.stringify({ postgresAdminUrl, redisUrl });
+}

@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import path from 'node:path';
+
+import { BullpenError } from '@bullpen/core';
+import { findRedisServer } from '@bullpen/infra';
+
+/** Programs that npm does not deliver. Found on the machine, else installed where we may; never skipped. */
+const PROGRAMS = {
+  redis: {
+    title: 'Redis',
+    aptPackage: 'redis-server',
+    find: () => findRedisServer(process.env.PATH ?? ''),
+    otherwise: 'install redis-server or valkey-server so that it is on PATH (Debian: apt-get install redis-server; macOS: brew install redis)',
+  },
+  chromium: {
+    title: 'Chromium',
+    aptPackage: 'chromium',
+    find: findChromium,
+    otherwise: 'install chromium or Google Chrome (Debian: apt-get install chromium; macOS: brew install --cask chromium), or set CHROMIUM_PATH',
+  },
+} as const;
+
+/**
+ * The path of the program.
+ * @throws BullpenError SERVICE_UNAVAILABLE, saying how to install it, where it is neither there nor to be had.
+ */
+export function requireProgram(name: keyof typeof PROGRAMS): string {
+  const program = PROGRAMS[name];
+  const found = program.find();
+  if (found) return found;
+  const tried = installWithApt(program.aptPackage);
+  const installed = program.find();
+  if (installed) return installed;
+  throw new BullpenError('SERVICE_UNAVAILABLE', `the tests need ${program.title}, and this machine has none${tried}: ${program.otherwise}`);
+}
+
+function findChromium(): string | null {
+  const given = process.env.CHROMIUM_PATH;
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
+  const dirs = [...(process.env.PATH ?? '').split(path.delimiter).filter(Boolean), '/usr/bin', '/usr/local/bin', '/opt/homebrew/bin', '/opt/google/chrome'];
+  const candidates = [
+    ...(given ? [given] : []),
+    ...dirs.flatMap((dir) => names.map((name) => path.join(dir, name))),
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  ];
+  return candidates.find(isExecutable) ?? null;
+}
+
+/** Only where it can work unasked: root, on Debian or Ubuntu. Returns what to add to the error where it did not help. */
+function installWithApt(aptPackage: string): string {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return ' (and only root on Debian or Ubuntu can install it here)';
+  process.stderr.write(`installing ${aptPackage} with apt-get ...\n`);
+  const env = {
+    ...process.env,
+    DEBIAN_FRONTEND: 'noninteractive',
+    // A package must not start its own server at install: we start ours.
+    RUNLEVEL: '1',
+  };
+  const run = (...args: string[]): boolean => spawnSync('apt-get', args, { env, stdio: 'ignore', timeout: 600_000 }).status === 0;
+  const install = (): boolean => run('install', '-y', '--no-install-recommends', aptPackage);
+  if (install() || (run('update') && install())) return '';
+  return ` (apt-get install ${aptPackage} failed)`;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,80 @@
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { Deadline, composeServices, silentLogger } from '@bullpen/core';
+import { createEmbeddedPostgres, createLocalRedis } from '@bullpen/infra';
+
+import { TEMPLATE_DATABASE } from './databases.ts';
+import { requireProgram } from './programs.ts';
+
+/** Addresses of the servers, as they travel to the test files. */
+export interface TestServices {
+  /** Database `postgres`, as superuser. */
+  readonly postgresAdminUrl: string;
+  readonly redisUrl: string;
+}
+
+export interface RunningServers extends TestServices {
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a real Postgres and a real Redis on free loopback ports with their data in a temporary folder.
+ * @param durable - true: synced as in production, for benchmarks; false: as fast as they go.
+ */
+export async function startServers(options: { durable: boolean }): Promise<RunningServers> {
+  sweepLeftFolders();
+  const dataDir = mkdtempSync(path.join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`));
+  chmodSync(dataDir, 0o755); // as root, Postgres is another account, which must get in
+  const postgres = createEmbeddedPostgres({ dataDir, logFile: path.join(dataDir, 'postgres.log'), databases: [TEMPLATE_DATABASE], ...options });
+  const redis = createLocalRedis({ binary: requireProgram('redis'), dataDir, logFile: path.join(dataDir, 'redis.log'), ...options });
+  const servers = composeServices([postgres, redis]);
+  await servers.start();
+  const stop = async (): Promise<void> => {
+    await servers.stop(Deadline.in(10_000));
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  try {
+    await migrateTemplate(postgres.url(TEMPLATE_DATABASE));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { postgresAdminUrl: postgres.url('postgres'), redisUrl: redis.url, stop };
+}
+
+async function migrateTemplate(url: string): Promise<void> {
+  const dbModule = await import('@bullpen/db').catch(() => null);
+  if (dbModule?.createDatabase && dbModule.migrate) {
+    const db = dbModule.createDatabase({ url, maxConnections: 1, applicationName: 'test-template', log: silentLogger });
+    await db.start();
+    try {
+      await dbModule.migrate(db);
+    } finally {
+      await db.stop(Deadline.in(5000));
+    }
+  }
+  const queueModule = await import('@bullpen/queue').catch(() => null);
+  await queueModule?.migrateQueue?.(url);
+}
+
+const FOLDER_PREFIX = 'bullpen-test-';
+
+/** Folders of test processes that were killed; the servers in them ended with their process. */
+function sweepLeftFolders(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = new RegExp(`^${FOLDER_PREFIX}(\\d+)-`).exec(name)?.[1];
+    if (pid && !isAlive(Number(pid))) rmSync(path.join(tmpdir(), name), { recursive: true, force: true });
+  }
+}
+
+/** Alive, or somebody else's (EPERM): then its folder is none of our business either. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
