@@ -1,0 +1,111 @@
+import type {
+  Agent as StoredAgent, AgentManifest, AgentVersion, CreateOrganizationRequest, CreateRunRequest, CreatedKey, KeyRole, Organization,
+  Run, RunPage, RunState, RuntimeMetrics, RuntimeStatus,
+} from '@bullpen/core';
+
+import type { Fetch } from './http.ts';
+import type { RunStreamItem, RunStreamOptions } from './run-stream.ts';
+
+export interface ClientOptions {
+  /** Where the API listens, for example `http://127.0.0.1:3000`. */
+  baseUrl: string;
+  apiKey?: string;
+  /** The organization to act for, with an admin key; every other key has its own. */
+  org?: string;
+  /** `globalThis.fetch` where left out. */
+  fetch?: Fetch;
+  /** How long one request may take before it counts as not answered; 30 s where left out. */
+  timeoutMs?: number;
+  /** How often a request that is safe to repeat is repeated when it gets no answer or a 503; 3 where left out. */
+  retries?: number;
+}
+
+/** Every call can be called off. */
+export interface CallOptions {
+  signal?: AbortSignal | undefined;
+}
+
+export interface PageOptions extends CallOptions {
+  cursor?: string | undefined;
+  limit?: number | undefined;
+}
+
+/** A page, newest first; `nextCursor` is null on the last one. */
+export interface Page<Item> {
+  items: Item[];
+  nextCursor: string | null;
+}
+
+/** A run whose result has a known type; null until it succeeded. */
+export type RunOf<Result> = Omit<Run, 'result'> & { result: Result | null };
+
+export interface CreateRunOptions extends CallOptions {
+  /** Answer when the run is over, or after this long: `30s`, `1500ms`, `1m` or milliseconds; at most a minute. */
+  wait?: string | number | undefined;
+  /** One made up for this call where left out, so that the call's own retries never make a second run. */
+  idempotencyKey?: string | undefined;
+}
+
+export interface ListRunsOptions extends PageOptions {
+  state?: RunState | undefined;
+  agent?: string | undefined;
+}
+
+export interface RunsClient {
+  create<Result = unknown>(request: CreateRunRequest, options?: CreateRunOptions): Promise<RunOf<Result>>;
+  get<Result = unknown>(runId: string, options?: CallOptions): Promise<RunOf<Result>>;
+  list(options?: ListRunsOptions): Promise<RunPage>;
+  /** RUN_ALREADY_FINISHED where it is over. A running run stops soon after; `events` tells when. */
+  cancel(runId: string, options?: CallOptions): Promise<Run>;
+  /** What the run says, live, reconnecting by itself; see `RunStreamItem`. */
+  events(runId: string, options?: RunStreamOptions): AsyncGenerator<RunStreamItem, void, undefined>;
+  /** The run when it is over. */
+  wait<Result = unknown>(runId: string, options?: CallOptions): Promise<RunOf<Result>>;
+}
+
+export interface DeployRequest {
+  /** One ES module as text whose default export is the agent. */
+  bundle: string;
+  manifest?: AgentManifest;
+  /** Of the bundle's UTF-8 bytes; checked by the API where given. */
+  sha256?: string;
+}
+
+/** `created` is false when the newest version was the same already. */
+export interface DeployedVersion {
+  version: AgentVersion;
+  created: boolean;
+}
+
+export interface AgentsClient {
+  list(options?: PageOptions): Promise<Page<StoredAgent>>;
+  deploy(agent: string, request: DeployRequest, options?: CallOptions): Promise<DeployedVersion>;
+  versions(agent: string, options?: PageOptions): Promise<Page<AgentVersion>>;
+}
+
+export interface WhoAmI {
+  keyId: string;
+  orgId: string | null;
+  role: KeyRole;
+  name: string;
+}
+
+export interface BullpenClient {
+  readonly runs: RunsClient;
+  readonly agents: AgentsClient;
+  /** Needs an admin key. */
+  readonly organizations: {
+    create(request: CreateOrganizationRequest, options?: CallOptions): Promise<Organization>;
+    list(options?: PageOptions): Promise<Page<Organization>>;
+  };
+  readonly keys: {
+    /** The answer holds the secret; it is shown this once. `orgId` is for admins. */
+    create(request: { orgId?: string; name?: string }, options?: CallOptions): Promise<CreatedKey>;
+  };
+  /** Needs an admin key. */
+  readonly admin: {
+    status(options?: CallOptions): Promise<RuntimeStatus>;
+    metrics(options?: CallOptions & { windowMs?: number | undefined }): Promise<RuntimeMetrics>;
+  };
+  whoami(options?: CallOptions): Promise<WhoAmI>;
+}

@@ -1,0 +1,11 @@
+/** What agents are written with (`defineAgent`), and a typed client of the API. */
+export { defineAgent, type Agent, type AgentDefinition } from './define-agent.ts';
+export type { AgentContext, AgentLog, AgentRun, LogFields } from './agent-context.ts';
+export { createClient } from './client.ts';
+export type {
+  AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeployRequest, DeployedVersion, ListRunsOptions,
+  Page, PageOptions, RunOf, RunsClient, WhoAmI,
+} from './client-types.ts';
+export type { Fetch } from './http.ts';
+export type { RunStreamItem, RunStreamOptions } from './run-stream.ts';
+export { BullpenError, errorCodeOf, isTerminal, type AgentManifest, type ErrorCode, type Run, type RunEvent, type RunState, type RunSummary, type StoredRunEvent } from '@bullpen/core';
