@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { problemSchema } from '@bullpen/core';
+import type { BullpenClient } from '@bullpen/sdk';
+
+import { ADMIN_KEY, deploy, startSystem, type RunningSystem } from '../system/running-system.ts';
+
+describe('the HTTP API', () => {
+  let system: RunningSystem;
+  let acme: BullpenClient;
+  let globex: BullpenClient;
+  const call = (path: string, init: RequestInit & { key?: string } = {}) => {
+    const { key = ADMIN_KEY, ...rest } = init;
+    return fetch(`${system.apis[0]?.url()}${path}`, { redirect: 'manual', ...rest, headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...rest.headers } });
+  };
+
+  beforeAll(async () => {
+    system = await startSystem({ queue: 'redis', workers: 1 });
+    acme = await system.organization('acme', { maxMemoryMb: 128 });
+    globex = await system.organization('globex');
+    await deploy(acme, 'echo', 'async (input) => input', { memoryMb: 32, timeoutMs: 1234 });
+  });
+  afterAll(async () => { await system.stop(); });
+
+  it('answers every error with a problem document and a stable code', async () => {
+    const cases: [Response, number, string][] = [
+      [await call('/v1/runs', { key: 'bp_wrong' }), 401, 'UNAUTHENTICATED'],
+      [await call('/v1/runs', { method: 'POST', body: '{' , headers: { 'x-bullpen-org': 'acme' } }), 400, 'INVALID_JSON'],
+      [await call('/v1/runs', { method: 'POST', body: '[]', headers: { 'x-bullpen-org': 'acme' } }), 400, 'INVALID_REQUEST'],
+      [await call('/v1/runs', { method: 'POST', body: '{"agent":"echo","unknown":1}', headers: { 'x-bullpen-org': 'acme' } }), 400, 'INVALID_REQUEST'],
+      [await call('/v1/runs', { method: 'POST', body: '{"agent":"none"}', headers: { 'x-bullpen-org': 'acme' } }), 404, 'AGENT_NOT_FOUND'],
+      [await call('/v1/runs', { method: 'POST', body: '{"agent":"echo"}' }), 400, 'INVALID_REQUEST'],
+      [await call('/v1/runs?cursor=nonsense', { headers: { 'x-bullpen-org': 'acme' } }), 400, 'INVALID_REQUEST'],
+      [await call('/v1/runs/run_nope', { headers: { 'x-bullpen-org': 'acme' } }), 404, 'NOT_FOUND'],
+      [await call('/v1/nothing'), 404, 'NOT_FOUND'],
+      [await call('/v1/runs/%E0%A4%A', { headers: { 'x-bullpen-org': 'acme' } }), 400, 'INVALID_REQUEST'],
+    ];
+    for (const [response, status, code] of cases) {
+      expect([response.status, response.headers.get('content-type')]).toEqual([status, 'application/problem+json; charset=utf-8']);
+      const problem = problemSchema.parse(await response.json());
+      expect(problem).toMatchObject({ code, status, requestId: response.headers.get('x-request-id') });
+    }
+  });
+
+  it('keeps organizations apart', async () => {
+    const run = await acme.runs.create({ agent: 'echo', input: 'mine' }, { wait: '30s' });
+    await expect(globex.runs.get(run.id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(globex.runs.cancel(run.id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(globex.runs.create({ agent: 'echo' })).rejects.toMatchObject({ code: 'AGENT_NOT_FOUND' });
+    expect((await globex.runs.list()).items).toEqual([]);
+    await expect(globex.admin.status()).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(globex.organizations.list()).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(globex.keys.create({ orgId: 'acme' })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  });
+
+  it('takes limits from the request, then the manifest, then the defaults, within the organization\'s caps', async () => {
+    expect(await acme.runs.create({ agent: 'echo' })).toMatchObject({ memoryMb: 32, timeoutMs: 1234, maxAttempts: 1 });
+    expect(await acme.runs.create({ agent: 'echo', memoryMb: 64 })).toMatchObject({ memoryMb: 64 });
+    await expect(acme.runs.create({ agent: 'echo', memoryMb: 256 })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    await expect(acme.runs.create({ agent: 'echo', tier: 'strict' })).rejects.toMatchObject({ code: 'TIER_UNAVAILABLE' });
+    await expect(acme.runs.create({ agent: 'echo', timeoutMs: 1 })).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+  });
+
+  it('versions a bundle once and checks its hash', async () => {
+    const bundle = 'export default async () => 1;\n';
+    expect(await acme.agents.deploy('versioned', { bundle })).toMatchObject({ created: true, version: { version: 1 } });
+    expect(await acme.agents.deploy('versioned', { bundle })).toMatchObject({ created: false, version: { version: 1 } });
+    expect(await acme.agents.deploy('versioned', { bundle: `${bundle}// 2\n` })).toMatchObject({ created: true, version: { version: 2 } });
+    await expect(acme.agents.deploy('versioned', { bundle, sha256: '0'.repeat(64) })).rejects.toMatchObject({ code: 'BUNDLE_HASH_MISMATCH' });
+    expect((await acme.agents.versions('versioned')).items.map((one) => one.version)).toEqual([2, 1]);
+    expect(await acme.runs.create({ agent: 'versioned', version: 1 }, { wait: '30s' })).toMatchObject({ version: 1, result: 1 });
+  });
+
+  it('pages through runs, newest first, without doubles or gaps', async () => {
+    await deploy(globex, 'echo', 'async (input) => input');
+    const created = await Promise.all(Array.from({ length: 25 }, (_, input) => globex.runs.create({ agent: 'echo', input })));
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await globex.runs.list({ limit: 10, cursor });
+      seen.push(...page.items.map((run) => run.id));
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    expect(seen).toEqual(created.map((run) => run.id).sort().reverse());
+  });
+
+  it('lets an operator\'s browser in by cookie, and nobody else', async () => {
+    expect((await call('/admin/queues', { key: 'bp_wrong' })).status).toBe(401);
+    expect((await call('/api/admin/session', { method: 'POST', body: '{"key":"wrong"}' })).status).toBe(401);
+    const session = await call('/api/admin/session', { method: 'POST', body: JSON.stringify({ key: ADMIN_KEY }) });
+    expect(session.status).toBe(204);
+    const cookie = session.headers.get('set-cookie') ?? '';
+    expect(cookie).toMatch(/HttpOnly/);
+    expect(cookie).toMatch(/SameSite=Strict/);
+    const headers = { cookie: cookie.split(';')[0] ?? '', authorization: '' };
+    expect((await call('/api/admin/runtime/status', { headers })).status).toBe(200);
+    expect((await call('/v1/runs', { headers: { ...headers, 'x-bullpen-org': 'acme' } })).status).toBe(401);
+    const board = await call('/admin/queues/api/queues', { headers });
+    expect(board.status).toBe(200);
+    const { queues } = (await board.json()) as { queues: { name: string; displayName?: string }[] };
+    expect(queues.map((one) => one.displayName ?? one.name).sort()).toEqual(['acme', 'globex']);
+  });
+
+  it('says that it is alive, and ready', async () => {
+    expect(await (await call('/healthz')).json()).toEqual({ status: 'alive' });
+    expect(await (await call('/readyz')).json()).toEqual({ status: 'ready' });
+  });
+});

@@ -1,0 +1,35 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** A process of ours as it is deployed: its own Node, its own signals. */
+export interface Child {
+  readonly process: ChildProcess;
+  /** The line by which it said that it is ready. */
+  readonly ready: Record<string, unknown>;
+  /** Resolves with its exit code, or the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals>;
+  /** Every line of its log so far. */
+  readonly lines: Record<string, unknown>[];
+}
+
+const READY = { api: 'api.listening', worker: 'worker.ready' } as const;
+
+/** Starts `apps/api` or `apps/worker` and resolves when it says that it is ready. */
+export async function startChild(app: 'api' | 'worker', env: Record<string, string>): Promise<Child> {
+  const main = fileURLToPath(new URL(`../../apps/${app}/src/main.ts`, import.meta.url));
+  const child = spawn(process.execPath, [main], { env: { PATH: process.env.PATH, ...env }, stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines: Record<string, unknown>[] = [];
+  const exited = new Promise<number | NodeJS.Signals>((resolve) => {
+    child.once('exit', (code, signal) => resolve(code ?? signal ?? 1));
+  });
+  const ready = await new Promise<Record<string, unknown>>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', (text) => {
+      const line = JSON.parse(text) as Record<string, unknown>;
+      lines.push(line);
+      if (line.msg === READY[app]) resolve(line);
+    });
+    void exited.then((code) => reject(new Error(`${app} ended with ${code} before it was ready: ${JSON.stringify(lines.at(-1))}`)));
+  });
+  return { process: child, ready, exited, lines };
+}
