@@ -1,0 +1,37 @@
+import type { BullpenClient } from '@bullpen/sdk';
+
+import type { Connection, Credentials, Environment, Flags } from './config.ts';
+import type { Output } from './output.ts';
+
+/** What the commands work with; `main.ts` puts it together from the process, a test from whatever it likes. */
+export interface CliDeps {
+  output: Output;
+  env: Environment;
+  /** Where relative paths begin. */
+  cwd: string;
+  findCredentials(): Credentials | null;
+  connect(connection: Connection): BullpenClient;
+  /** What is piped in, or null where nothing is. */
+  readStdin(): Promise<string | null>;
+  /** Aborted by Ctrl-C. */
+  interrupted: AbortSignal;
+  /** Runs the repository's `infra/local/up.ts` and gives its exit code. */
+  up(args: readonly string[]): Promise<number>;
+  nowMs(): number;
+}
+
+/** Options that every command takes. */
+export interface GlobalOptions extends Flags {
+  json?: boolean;
+}
+
+/** A command's own view: the dependencies, its options merged with the global ones, and a client when it asks for one. */
+export interface Invocation<Options = object> {
+  deps: CliDeps;
+  output: Output;
+  options: Options & GlobalOptions;
+  client(): BullpenClient;
+}
+
+/** What a command does with its arguments; the number is the exit code. */
+export type CommandAction<Options = object> = (invocation: Invocation<Options>, ...args: string[]) => Promise<number>;

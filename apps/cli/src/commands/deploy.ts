@@ -1,0 +1,62 @@
+import { existsSync, statSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+
+import { BullpenError } from '@bullpen/core';
+import type { DeployedVersion } from '@bullpen/sdk';
+
+import type { CommandAction, Invocation } from '../cli.ts';
+import { EXIT } from '../exit-codes.ts';
+import { bytesText } from '../text-format.ts';
+
+export interface DeployOptions {
+  name?: string;
+  sourcemap?: boolean;
+}
+
+const ENTRY_NAMES = ['agent.ts', 'agent.mts', 'agent.js', 'agent.mjs'];
+
+/** `bullpen deploy [file]`: bundles an agent and uploads it as a new version, unless the newest is the same. */
+export const deployCommand: CommandAction<DeployOptions> = async (invocation, given) => {
+  const { deps, options, output } = invocation;
+  const file = findEntry(resolve(deps.cwd, given ?? '.'));
+  const client = invocation.client();
+  // Loaded here: the bundler costs more than any other command takes.
+  const { bundleAgent } = await import('../agent-bundle.ts');
+  const { name, manifest, bundle, sha256 } = await bundleAgent({ file, name: options.name, sourcemap: options.sourcemap });
+  const deployed = await client.agents.deploy(name, { manifest, bundle, sha256 }, { signal: deps.interrupted });
+  if (options.json === true) output.json({ created: deployed.created, ...deployed.version });
+  else showVersion(invocation, deployed, file);
+  return EXIT.ok;
+};
+
+/** A file as it is, or the agent of a folder. */
+function findEntry(path: string): string {
+  const isFolder = existsSync(path) && statSync(path).isDirectory();
+  const candidates = isFolder ? ENTRY_NAMES.map((name) => join(path, name)) : [path];
+  const found = candidates.find((candidate) => existsSync(candidate));
+  if (found !== undefined) return found;
+  const what = isFolder ? `no agent.ts in ${path}` : `no file ${path}`;
+  throw new BullpenError('NOT_FOUND', `${what}: name the agent's file, or write one with \`bullpen init\``, { path });
+}
+
+function showVersion({ output, deps }: Invocation, { version, created }: DeployedVersion, file: string): void {
+  const { paint } = output;
+  const title = paint.bold(`${version.agent} v${version.version}`);
+  output.result(created ? `${paint.green('✔')} ${title} is deployed in ${version.orgId}` : `${paint.dim('=')} ${title} in ${version.orgId} is unchanged`);
+  const facts = [
+    ['file', relative(deps.cwd, file)], ['sha256', version.sha256], ['size', bytesText(version.bundleBytes)], ['asks for', manifestText(version.manifest)],
+  ] as const;
+  for (const [label, value] of facts) output.result(`  ${paint.dim(label.padEnd(8))}  ${value}`);
+  output.note(paint.dim(`next: bullpen run ${version.agent}`));
+}
+
+function manifestText(manifest: DeployedVersion['version']['manifest']): string {
+  const { tier, timeoutMs, memoryMb, maxAttempts } = manifest;
+  const parts = [
+    tier === undefined ? [] : [`tier ${tier}`],
+    timeoutMs === undefined ? [] : [`${timeoutMs} ms`],
+    memoryMb === undefined ? [] : [`${memoryMb} MB`],
+    maxAttempts === undefined ? [] : [`${maxAttempts} attempts`],
+  ].flat();
+  return parts.length === 0 ? 'the defaults' : parts.join(', ');
+}

@@ -1,0 +1,36 @@
+import { isTerminal } from '@bullpen/core';
+
+import type { CommandAction } from '../cli.ts';
+import { EXIT } from '../exit-codes.ts';
+import { endText, showItem } from '../run-text.ts';
+
+export interface LogsOptions {
+  follow?: boolean;
+}
+
+/** `bullpen logs <runId>`: what the run said so far; with `-f` until it is over. */
+export const logsCommand: CommandAction<LogsOptions> = async (invocation, runId) => {
+  const { output, options, deps } = invocation;
+  const { runs } = invocation.client();
+  // First of all: an unknown run is refused at once, and an API that is away is noticed before the stream retries.
+  await runs.get(runId!, { signal: deps.interrupted });
+  try {
+    for await (const item of runs.events(runId!, { follow: options.follow === true, signal: deps.interrupted })) {
+      if (options.json === true) output.json(item);
+      else showItem(item, output, output.result);
+    }
+  } catch (error) {
+    if (!deps.interrupted.aborted) throw error;
+    output.live(null);
+    return EXIT.interrupted;
+  }
+  output.live(null);
+  if (options.json !== true) await sayHowItStands();
+  return EXIT.ok;
+
+  async function sayHowItStands(): Promise<void> {
+    const run = await runs.get(runId!, { signal: deps.interrupted });
+    if (isTerminal(run.state)) for (const line of endText(run, output.paint)) output.note(line);
+    else output.note(output.paint.dim(`the run is ${run.state}; follow it with \`bullpen logs ${run.id} -f\``));
+  }
+};

@@ -1,0 +1,70 @@
+import { spawn } from 'node:child_process';
+import { existsSync, fstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+import { BullpenError, systemClock } from '@bullpen/core';
+import { createClient } from '@bullpen/sdk';
+
+import { findCredentials, loadEnvironment } from './config.ts';
+import { createOutput, type Output } from './output.ts';
+import { runCli } from './program.ts';
+
+/** Puts the command together from this process. */
+
+const CHECKOUT_DIR = fileURLToPath(new URL('../../../', import.meta.url));
+/** After this long without input on a pipe that stays open, say what the command is waiting for. */
+const STDIN_HINT_MS = 2_000;
+
+async function readStdin(output: Output): Promise<string | null> {
+  const kind = fstatSync(0, { throwIfNoEntry: false });
+  if (kind === undefined || !(kind.isFIFO() || kind.isFile() || kind.isSocket())) return null;
+  const hint = setTimeout(() => output.note('waiting for the input on stdin; give --input or --input-file to not read it'), STDIN_HINT_MS);
+  try {
+    return await text(process.stdin);
+  } finally {
+    clearTimeout(hint);
+  }
+}
+
+function up(args: readonly string[]): Promise<number> {
+  const script = join(CHECKOUT_DIR, 'infra/local/up.ts');
+  if (!existsSync(script)) throw new BullpenError('NOT_FOUND', `${script} is not there: \`bullpen up\` works inside a checkout of Bullpen only`);
+  const child = spawn(process.execPath, [script, ...args], { stdio: 'inherit' });
+  // Ctrl-C reaches the child from the terminal; this process stays until it has stopped everything.
+  process.on('SIGINT', () => undefined);
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+function interruptSignal(): AbortSignal {
+  const abort = new AbortController();
+  // Once: a second Ctrl-C ends the process at once.
+  process.once('SIGINT', () => abort.abort(new Error('interrupted')));
+  return abort.signal;
+}
+
+async function main(): Promise<number> {
+  const env = loadEnvironment();
+  const color = !env.noColor && process.stdout.isTTY === true && process.stderr.isTTY === true;
+  const output = createOutput({ stdout: process.stdout, stderr: process.stderr, color });
+  // A reader that has seen enough (`| head`) is no fault.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  return runCli(process.argv.slice(2), {
+    output,
+    env,
+    cwd: process.cwd(),
+    findCredentials: () => findCredentials([process.cwd(), CHECKOUT_DIR]),
+    connect: (connection) => createClient(connection),
+    readStdin: () => readStdin(output),
+    interrupted: interruptSignal(),
+    up,
+    nowMs: () => systemClock.nowMs(),
+  });
+}
+
+process.exitCode = await main();

@@ -1,0 +1,194 @@
+import { describe, expect, it } from '@jest/globals';
+import { createClient } from '@bullpen/sdk';
+
+import type { CliDeps } from './cli.ts';
+import { createOutput } from './output.ts';
+import { runCli } from './program.ts';
+
+const AT = '2026-01-01T00:00:00.000Z';
+const RUN = {
+  id: 'run_1', orgId: 'acme', agent: 'echo', version: 3, state: 'succeeded', tier: 'basic', attempt: 1, maxAttempts: 1, timeoutMs: 1, memoryMb: 64,
+  result: { said: 'hi' }, input: null, error: null, usage: { wallMs: 12, cpuMs: 3, peakHeapMb: 8, peakExternalMb: 1, gbSeconds: 0.01 }, metadata: {}, workerId: 'wkr_1',
+  queuedAt: AT, notBefore: null, expiresAt: null, claimedAt: AT, startedAt: AT, finishedAt: AT,
+};
+const FAILED = { ...RUN, state: 'failed', result: null, error: { code: 'AGENT_THREW', message: 'out of luck' } };
+const EVENTS = [
+  `event: state\ndata: {"state":"running","attempt":1,"at":"${AT}"}\n\n`,
+  `id: 1000001\nevent: log\ndata: {"seq":1000001,"attempt":1,"at":"${AT}","event":{"type":"log","level":"info","message":"working"}}\n\n`,
+];
+
+interface Answers {
+  run?: object;
+  refuse?: { status: number; code: string; detail: string };
+  down?: boolean;
+  page?: object;
+}
+
+/** The API of the contract, in memory: one run that was created is over by the time its events are read. */
+function api(answers: Answers) {
+  const asked: { line: string; key: string | undefined; org: string | undefined; body: unknown }[] = [];
+  const run = answers.run ?? RUN;
+  const answer = (path: string, method: string): Response => {
+    const { refuse } = answers;
+    if (refuse !== undefined) return Response.json(refuse, { status: refuse.status, headers: { 'content-type': 'application/problem+json' } });
+    if (path.includes('/events')) return new Response([...EVENTS, `event: end\ndata: ${JSON.stringify(run)}\n\n`].join(''));
+    if (path.endsWith('/cancel')) return Response.json({ ...run, state: 'running' }, { status: 202 });
+    if (method === 'POST') return Response.json({ ...run, state: path.includes('wait=') ? (run as typeof RUN).state : 'queued' }, { status: 202 });
+    return Response.json(path.startsWith('/v1/runs/') ? run : (answers.page ?? { items: [], nextCursor: null }));
+  };
+  const fetch = async (url: string, init: RequestInit): Promise<Response> => {
+    if (answers.down === true) throw Object.assign(new TypeError('fetch failed'), { cause: { code: 'ECONNREFUSED' } });
+    const { pathname, search } = new URL(url);
+    const headers = init.headers as Record<string, string>;
+    const method = init.method ?? 'GET';
+    asked.push({ line: `${method} ${pathname}${search}`, key: headers['authorization'], org: headers['x-bullpen-org'], body: init.body === undefined ? undefined : JSON.parse(String(init.body)) });
+    return answer(`${pathname}${search}`, method);
+  };
+  return { fetch, asked };
+}
+
+async function bullpen(args: string[], answers: Answers = {}, more: Partial<CliDeps> = {}) {
+  const said = { out: '', err: '' };
+  const { fetch, asked } = api(answers);
+  const deps: CliDeps = {
+    output: createOutput({ stdout: { write: (text) => (said.out += text) }, stderr: { write: (text) => (said.err += text) }, color: false }),
+    env: { apiUrl: undefined, apiKey: undefined, org: undefined, noColor: true },
+    cwd: '/nowhere',
+    findCredentials: () => ({ apiUrl: 'http://api.test', adminKey: 'admin', orgs: { acme: 'acme-key' }, path: 'credentials.json' }),
+    connect: (connection) => createClient({ ...connection, fetch, retries: 0 }),
+    readStdin: async () => null,
+    interrupted: new AbortController().signal,
+    up: async () => 0,
+    nowMs: () => Date.parse(AT) + 5_000,
+    ...more,
+  };
+  const exitCode = await runCli(args, deps);
+  return { exitCode, asked, ...said };
+}
+
+describe('bullpen run', () => {
+  it('shows what the run says, then its result, and ends with 0', async () => {
+    const { exitCode, out, err, asked } = await bullpen(['run', 'echo', '--input', '{"a":1}', '--memory', '32']);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(out)).toEqual({ said: 'hi' });
+    expect(err).toContain('echo v3 in acme  run_1');
+    expect(err).toMatch(/running\n.*info {6}working\n✔ succeeded {2}12 ms wall/);
+    expect(asked.map((one) => one.line)).toEqual(['POST /v1/runs', 'GET /v1/runs/run_1/events', 'GET /v1/runs/run_1']);
+    expect(asked[0]).toMatchObject({ body: { agent: 'echo', input: { a: 1 }, memoryMb: 32 }, key: 'Bearer acme-key' });
+  });
+
+  it('ends with 1 and the code when the run does not succeed', async () => {
+    const { exitCode, out, err } = await bullpen(['run', 'echo'], { run: FAILED });
+    expect([exitCode, out]).toEqual([1, '']);
+    expect(err).toContain('✖ failed');
+    expect(err).toContain('AGENT_THREW  out of luck');
+  });
+
+  it('takes the input that is piped in', async () => {
+    const { asked } = await bullpen(['run', 'echo'], {}, { readStdin: async () => ' {"b":2}\n' });
+    expect(asked[0]?.body).toEqual({ agent: 'echo', input: { b: 2 } });
+  });
+
+  it('waits without events, or not at all, when told so', async () => {
+    const waited = await bullpen(['run', 'echo', '--wait', '--json']);
+    expect(waited.asked.map((one) => one.line)).toEqual(['POST /v1/runs?wait=60s']);
+    expect(JSON.parse(waited.out)).toMatchObject({ id: 'run_1', state: 'succeeded' });
+    const detached = await bullpen(['run', 'echo', '--detach'], { run: FAILED });
+    expect([detached.exitCode, detached.out]).toEqual([0, 'run_1\n']);
+  });
+
+  it('prints one JSON value a line for machines', async () => {
+    const { out } = await bullpen(['run', 'echo', '--json']);
+    const kinds = out.trim().split('\n').map((line) => (JSON.parse(line) as { kind: string }).kind);
+    expect(kinds).toEqual(['state', 'event', 'end']);
+  });
+
+  it('leaves the run alone when its watcher presses Ctrl-C', async () => {
+    const abort = new AbortController();
+    const fetchEvents: CliDeps['connect'] = (connection) => createClient({
+      ...connection,
+      fetch: async (url, init) => {
+        if (!url.includes('/events')) return Response.json({ ...RUN, state: 'queued' });
+        abort.abort(new Error('interrupted'));
+        throw init.signal?.reason;
+      },
+    });
+    const { exitCode, err } = await bullpen(['run', 'echo'], {}, { interrupted: abort.signal, connect: fetchEvents });
+    expect(exitCode).toBe(130);
+    expect(err).toContain('the run goes on: `bullpen logs run_1 -f`');
+  });
+});
+
+describe('bullpen', () => {
+  it.each([
+    ['an unknown command', ['walk'], 2, /unknown command 'walk'/],
+    ['a missing argument', ['run'], 2, /missing required argument 'agent'/],
+    ['a state that is none', ['runs', '--state', 'tired'], 2, /Allowed choices are scheduled/],
+    ['a number that is none', ['runs', '--limit', 'many'], 2, /whole number/],
+    ['two ways to wait', ['run', 'echo', '--wait', '--detach'], 2, /cannot be used with/],
+    ['an input that is not JSON', ['run', 'echo', '--input', '{a:1}'], 2, /--input is not JSON.*\(INVALID_JSON\)/],
+    ['two inputs', ['run', 'echo', '--input', '1', '--input-file', 'x'], 2, /not both.*\(INVALID_REQUEST\)/],
+    ['a missing input file', ['run', 'echo', '--input-file', 'no.json'], 2, /cannot read the input file \/nowhere\/no.json/],
+    ['a missing agent file', ['deploy', 'no.ts'], 2, /no file \/nowhere\/no.ts.*bullpen init.*\(NOT_FOUND\)/],
+  ])('ends with 2 on %s and sends nothing', async (_, args, exitCode, message) => {
+    const result = await bullpen(args);
+    expect([result.exitCode, result.out, result.asked]).toEqual([exitCode, '', []]);
+    expect(result.err).toMatch(message);
+  });
+
+  it('ends with 3 when the API cannot be reached, and says what to do', async () => {
+    const { exitCode, err } = await bullpen(['runs'], { down: true });
+    expect(exitCode).toBe(3);
+    expect(err).toMatch(/^bullpen: no answer from http:\/\/api.test: ECONNREFUSED; start it with `npm start`.*\(API_UNREACHABLE\)\n$/);
+  });
+
+  it('ends with 4 when the API refuses, with its code', async () => {
+    const refuse = { status: 404, code: 'AGENT_NOT_FOUND', detail: 'no agent echo in acme' };
+    const { exitCode, err } = await bullpen(['run', 'echo'], { refuse });
+    expect(exitCode).toBe(4);
+    expect(err).toMatch(/^bullpen: no agent echo in acme; deploy it with `bullpen deploy`.*\(AGENT_NOT_FOUND\)\n$/);
+    const forMachines = await bullpen(['runs', '--json'], { refuse });
+    expect(JSON.parse(forMachines.err)).toMatchObject({ error: { code: 'AGENT_NOT_FOUND' } });
+  });
+
+  it('shows help and the exit codes with 0', async () => {
+    const { exitCode, out } = await bullpen(['--help']);
+    expect(exitCode).toBe(0);
+    expect(out).toContain('Exit codes:');
+  });
+
+  it('acts as the admin for an organization without a key of its own', async () => {
+    const { asked } = await bullpen(['runs', '--org', 'globex']);
+    expect(asked[0]).toMatchObject({ key: 'Bearer admin', org: 'globex' });
+  });
+
+  it('lists runs as a table', async () => {
+    const { out } = await bullpen(['runs', '--state', 'failed', '--agent', 'echo'], { page: { items: [FAILED, { ...RUN, usage: null }], nextCursor: null } });
+    expect(out.trimEnd().split('\n')).toEqual([
+      'RUN    AGENT    STATE      TRIES   QUEUED   WALL   CPU  ERROR',
+      'run_1  echo v3  failed       1/1  5 s ago  12 ms  3 ms  AGENT_THREW',
+      'run_1  echo v3  succeeded    1/1  5 s ago      -     -',
+    ]);
+  });
+
+  it('follows logs on stdout and says how the run stands', async () => {
+    const { exitCode, out, err, asked } = await bullpen(['logs', 'run_1', '-f']);
+    expect(exitCode).toBe(0);
+    expect(out).toMatch(/info {6}working/);
+    expect(err).toContain('✔ succeeded');
+    expect(asked.map((one) => one.line)).toContain('GET /v1/runs/run_1/events');
+    expect((await bullpen(['logs', 'run_1'])).asked.map((one) => one.line)).toContain('GET /v1/runs/run_1/events?follow=false');
+  });
+
+  it('cancels a run', async () => {
+    const { exitCode, out, asked } = await bullpen(['cancel', 'run_1']);
+    expect([exitCode, out]).toEqual([0, 'run_1 is running; its worker was told to stop it\n']);
+    expect(asked[0]?.line).toBe('POST /v1/runs/run_1/cancel');
+  });
+
+  it('passes what follows `up` on as it is', async () => {
+    const passed: string[][] = [];
+    const { exitCode } = await bullpen(['up', '--exit', '--port', '3000'], {}, { up: async (args) => { passed.push([...args]); return 7; } });
+    expect([exitCode, passed]).toEqual([7, [['--exit', '--port', '3000']]]);
+  });
+});

@@ -1,0 +1,138 @@
+import { errorCodeOf, messageOf } from '@bullpen/core';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+
+import type { CliDeps, CommandAction, GlobalOptions } from './cli.ts';
+import { cancelCommand } from './commands/cancel.ts';
+import { deployCommand } from './commands/deploy.ts';
+import { initCommand } from './commands/init.ts';
+import { logsCommand } from './commands/logs.ts';
+import { runCommand } from './commands/run.ts';
+import { STATE_CHOICES, runsCommand } from './commands/runs.ts';
+import { upCommand } from './commands/up.ts';
+import { resolveConnection } from './config.ts';
+import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
+import { harmless } from './output.ts';
+
+/** Runs one command line (without `node` and the script) and gives the exit code. Never throws. */
+export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
+  const outcome = { exitCode: EXIT.ok as number };
+  const program = buildProgram(deps, (exitCode) => {
+    outcome.exitCode = exitCode;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return outcome.exitCode;
+  } catch (error) {
+    deps.output.live(null);
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (deps.interrupted.aborted) return EXIT.interrupted;
+    sayError(error, args.includes('--json'), deps);
+    return exitCodeOf(error);
+  }
+}
+
+/** One sentence and the stable code; a fault of the command itself shows where it happened. */
+function sayError(error: unknown, asJson: boolean, { output }: CliDeps): void {
+  const code = errorCodeOf(error);
+  const message = hinted(code, messageOf(error));
+  if (asJson) output.note(JSON.stringify({ error: { code: code ?? 'INTERNAL', message } }));
+  else output.note(`${output.paint.red('bullpen:')} ${harmless(message)} ${output.paint.dim(`(${code ?? 'INTERNAL'})`)}`);
+  if (code === undefined && !asJson && error instanceof Error) output.note(output.paint.dim(harmless(error.stack ?? '')));
+}
+
+/** What to do about a refusal, where its sentence cannot know that it is read in a terminal. */
+function hinted(code: string | undefined, message: string): string {
+  if (code === 'API_UNREACHABLE') return `${message}; start it with \`npm start\`, or say where it is with --url`;
+  if (code === 'AGENT_NOT_FOUND') return `${message}; deploy it with \`bullpen deploy\`, or choose another --org`;
+  return message;
+}
+
+function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command {
+  const { output } = deps;
+  const program = new Command('bullpen')
+    .description('Deploys agents to Bullpen and runs them.')
+    .option('--url <url>', 'address of the API (BULLPEN_API_URL)')
+    .option('--key <key>', 'API key (BULLPEN_API_KEY)')
+    .option('--org <org>', 'organization (BULLPEN_ORG); the first of the credentials file where left out')
+    .option('--json', 'print JSON for machines')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', `\nKeys and address come from the flags, else the environment, else .bullpen/credentials.json\n(of this folder, the folders above it, or the checkout), which \`npm start\` writes.\n\n${EXIT_CODES_HELP}`)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => output.result(text.trimEnd()),
+      writeErr: (text) => output.note(text.trimEnd().replace(/^error: /, 'bullpen: ')),
+      getOutHasColors: () => output.paint.isColorSupported,
+      getErrHasColors: () => output.paint.isColorSupported,
+    });
+  addAgentCommands(program, binder(deps, done));
+  addRunCommands(program, binder(deps, done));
+  return program;
+}
+
+type Bind = <Options extends object>(action: CommandAction<Options>) => (...args: unknown[]) => Promise<void>;
+
+/** Turns a command's action into what commander calls: its arguments, then its options, then the command. */
+const binder = (deps: CliDeps, done: (exitCode: number) => void): Bind => <Options extends object>(action: CommandAction<Options>) =>
+  async (...given) => {
+    const command = given.at(-1) as Command;
+    const options = command.optsWithGlobals<Options & GlobalOptions>();
+    const args = given.slice(0, -2).flat().filter((arg): arg is string => arg !== undefined);
+    const client = () => deps.connect(resolveConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials()));
+    done(await action({ deps, output: deps.output, options, client }, ...args));
+  };
+
+const hasKey = (options: GlobalOptions, deps: CliDeps): boolean => (options.key ?? deps.env.apiKey) !== undefined;
+
+function addAgentCommands(program: Command, bind: Bind): void {
+  program.command('up')
+    .description('bring the whole system up on this machine, as `npm start` does')
+    .argument('[flags...]', 'passed on, for example --exit')
+    .allowUnknownOption()
+    .action(bind(upCommand));
+  program.command('init')
+    .description('write a small agent that deploys as it stands')
+    .argument('[dir]', 'folder to write to; this one where left out')
+    .option('--name <name>', 'name of the agent; the folder\'s where left out')
+    .action(bind(initCommand));
+  program.command('deploy')
+    .description('bundle an agent and upload it as a new version')
+    .argument('[file]', 'the agent\'s module, or its folder; agent.ts of this one where left out')
+    .option('--name <name>', 'deploy under another name than the agent gives itself')
+    .option('--sourcemap', 'add an inline source map')
+    .action(bind(deployCommand));
+}
+
+function addRunCommands(program: Command, bind: Bind): void {
+  program.command('run')
+    .description('run an agent and show what it says until it is over')
+    .argument('<agent>', 'name of a deployed agent')
+    .option('--input <json>', 'input as JSON')
+    .option('--input-file <file>', 'input from a file of JSON; - is stdin, which is also read when piped in')
+    .addOption(new Option('--wait', 'show only how it ended').conflicts('detach'))
+    .option('--detach', 'print the run\'s id and do not wait')
+    .option('--agent-version <n>', 'a version other than the newest', wholeNumber)
+    .option('--timeout <ms>', 'limit of one attempt, ms', wholeNumber)
+    .option('--memory <mb>', 'memory limit, MB', wholeNumber)
+    .option('--attempts <n>', 'attempts in all', wholeNumber)
+    .action(bind(runCommand));
+  program.command('runs')
+    .description('list the newest runs')
+    .addOption(new Option('--state <state>', 'only in this state').choices(STATE_CHOICES))
+    .option('--agent <agent>', 'only of this agent')
+    .option('--limit <n>', 'how many, at most 200', wholeNumber, 20)
+    .action(bind(runsCommand));
+  program.command('logs')
+    .description('show what a run said')
+    .argument('<runId>')
+    .option('-f, --follow', 'go on until the run is over')
+    .action(bind(logsCommand));
+  program.command('cancel')
+    .description('stop a run')
+    .argument('<runId>')
+    .action(bind(cancelCommand));
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('it must be a whole number.');
+  return Number(text);
+}

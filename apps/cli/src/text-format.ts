@@ -1,0 +1,42 @@
+/** How durations, sizes and moments read in a terminal. */
+
+/** @example durationText(812) // '812 ms', durationText(61_000) // '1 min 1 s' */
+export function durationText(ms: number): string {
+  if (ms < 10) return `${Math.round(ms * 10) / 10} ms`;
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  const minutes = Math.floor(ms / 60_000);
+  const seconds = Math.round((ms % 60_000) / 1000);
+  return minutes < 60 ? `${minutes} min ${seconds} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+export function bytesText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  return bytes < 1024 * 1024 ? `${(bytes / 1024).toFixed(1)} KB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
+}
+
+/** @example agoText('2026-01-01T00:00:00.000Z', Date.parse('2026-01-01T00:00:12.000Z')) // '12 s ago' */
+export function agoText(at: string, nowMs: number): string {
+  const seconds = Math.max(0, Math.round((nowMs - Date.parse(at)) / 1000));
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86_400)} d ago`;
+}
+
+/** The local time of day with milliseconds. */
+export function clockText(at: string): string {
+  const date = new Date(at);
+  const two = (n: number): string => String(n).padStart(2, '0');
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+}
+
+/** @example progressBar(0.42, 10) // '━━━━──────' */
+export function progressBar(fraction: number, width: number): string {
+  const done = Math.round(Math.min(1, Math.max(0, fraction)) * width);
+  return '━'.repeat(done) + '─'.repeat(width - done);
+}
+
+export function oneLine(value: unknown, width: number): string {
+  const text = JSON.stringify(value) ?? '';
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
