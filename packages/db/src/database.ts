@@ -1,0 +1,96 @@
+import { BullpenError, messageOf, silentLogger, type Deadline, type Logger, type Service } from '@bullpen/core';
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+
+import * as schema from './schema.ts';
+
+/**
+ * One pool of connections to Postgres. Nothing is opened before the first query; a stopped database can be started
+ * again. Connections speak UTC, and a lost one is opened anew by the next query: what to repeat after a loss is the
+ * caller's to know (the run store does).
+ */
+export interface Database extends Service {
+  readonly sql: postgres.Sql;
+  readonly orm: PostgresJsDatabase<typeof schema>;
+  /** @throws BullpenError SERVICE_UNAVAILABLE where Postgres does not answer. */
+  ping(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  url: string;
+  /** Connections at most; default 10. */
+  maxConnections?: number;
+  applicationName?: string;
+  log?: Logger;
+}
+
+const DEFAULT_MAX_CONNECTIONS = 10;
+const CONNECT_TIMEOUT_MS = 5000;
+// postgres.js waits up to 20 s between attempts by default; an outage of a second must not last twenty.
+const RECONNECT_DELAY_MS = 100;
+
+const TIMESTAMPTZ_OID = 1184;
+const INT8_OID = 20;
+
+interface Client {
+  sql: postgres.Sql;
+  orm: PostgresJsDatabase<typeof schema>;
+}
+
+export function createDatabase(options: DatabaseOptions): Database {
+  let client = openClient(options);
+  let stopped = false;
+  return {
+    get sql() {
+      return client.sql;
+    },
+    get orm() {
+      return client.orm;
+    },
+    async ping() {
+      await client.sql`SELECT 1`.catch((error: unknown) => {
+        throw new BullpenError('SERVICE_UNAVAILABLE', `Postgres does not answer: ${messageOf(error)}`, {}, { cause: error });
+      });
+    },
+    async start() {
+      if (stopped) client = openClient(options);
+      stopped = false;
+      await this.ping();
+    },
+    async quiesce() {
+      // Others still write what they finish: connections stay until stop.
+    },
+    async stop(by: Deadline) {
+      if (stopped) return;
+      stopped = true;
+      await client.sql.end({ timeout: by.remainingMs / 1000 });
+    },
+  };
+}
+
+function openClient(options: DatabaseOptions): Client {
+  const log = options.log ?? silentLogger;
+  const sql = postgres(options.url, {
+    max: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
+    connect_timeout: CONNECT_TIMEOUT_MS / 1000,
+    backoff: () => RECONNECT_DELAY_MS / 1000,
+    // Arrays go as literals that we write (array-literal.ts), so a new connection need not read pg_type first.
+    // The price: in postgres.js 3.4 `sql.reserve()` never answers on a connection that it opens itself; use `begin`.
+    fetch_types: false,
+    connection: { application_name: options.applicationName ?? 'bullpen', TimeZone: 'UTC' },
+    onnotice: (notice) => log.debug({ notice: notice['message'] }, 'postgres.notice'),
+  });
+  const orm = drizzle(sql, { schema });
+  readIsoTimes(sql);
+  return { sql, orm };
+}
+
+/**
+ * Times come as ISO 8601 strings in UTC and 64-bit integers as numbers, through drizzle as through plain SQL. Set
+ * after drizzle has taken the client, since drizzle replaces the parsers of dates with its own.
+ */
+function readIsoTimes(sql: postgres.Sql): void {
+  const parsers = sql.options.parsers as Record<number, (text: string) => unknown>;
+  parsers[TIMESTAMPTZ_OID] = (text) => new Date(text).toISOString();
+  parsers[INT8_OID] = (text) => Number(text);
+}

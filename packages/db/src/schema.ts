@@ -1,0 +1,148 @@
+import { bigint, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, text, timestamp, unique } from 'drizzle-orm/pg-core';
+
+import type { AgentManifest, KeyRole, RetryBackoff, RunError, RunEvent, RunState, RunUsage, Tier } from '@bullpen/core';
+
+/**
+ * The tables as TypeScript sees them. packages/db/migrations is what makes them (with checks, indexes and comments);
+ * a test compares the two.
+ */
+
+/** Times in milliseconds, read as ISO 8601 strings (see database.ts). */
+const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'string' });
+
+/**
+ * jsonb as it is. Drizzle's own `jsonb` parses a value that is a string a second time, so that the JSON text "12"
+ * would come back as the number 12.
+ */
+const json = <T>(name: string) => customType<{ data: T; driverData: unknown }>({
+  dataType: () => 'jsonb',
+  toDriver: (value) => JSON.stringify(value),
+  fromDriver: (value) => value as T,
+})(name);
+
+export const schemaMigrations = pgTable('schema_migrations', {
+  name: text('name').primaryKey(),
+  sha256: text('sha256').notNull(),
+  appliedAt: time('applied_at').notNull().defaultNow(),
+});
+
+export const organizations = pgTable('organizations', {
+  id: text('id').primaryKey(),
+  name: text('name').notNull(),
+  poolMb: integer('pool_mb').notNull(),
+  maxMemoryMb: integer('max_memory_mb').notNull(),
+  minimumTier: text('minimum_tier').$type<Tier>().notNull(),
+  createdAt: time('created_at').notNull().defaultNow(),
+});
+
+export const apiKeys = pgTable('api_keys', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  name: text('name').notNull(),
+  role: text('role').$type<KeyRole>().notNull(),
+  secretHash: text('secret_hash').notNull().unique('api_keys_secret_hash'),
+  createdAt: time('created_at').notNull().defaultNow(),
+});
+
+export const agents = pgTable('agents', {
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  name: text('name').notNull(),
+  latestVersion: integer('latest_version'),
+  createdAt: time('created_at').notNull().defaultNow(),
+}, (table) => [primaryKey({ columns: [table.orgId, table.name] })]);
+
+export const bundles = pgTable('bundles', {
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  sha256: text('sha256').notNull(),
+  code: text('code').notNull(),
+  bytes: integer('bytes').notNull(),
+  createdAt: time('created_at').notNull().defaultNow(),
+}, (table) => [primaryKey({ columns: [table.orgId, table.sha256] })]);
+
+export const agentVersions = pgTable('agent_versions', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').notNull(),
+  agent: text('agent').notNull(),
+  version: integer('version').notNull(),
+  sha256: text('sha256').notNull(),
+  manifest: json<AgentManifest>('manifest').notNull(),
+  createdAt: time('created_at').notNull().defaultNow(),
+}, (table) => [
+  unique('agent_versions_number').on(table.orgId, table.agent, table.version),
+  unique('agent_versions_in_org').on(table.orgId, table.id),
+  foreignKey({ name: 'agent_versions_agent', columns: [table.orgId, table.agent], foreignColumns: [agents.orgId, agents.name] })
+    .onDelete('cascade'),
+  foreignKey({ name: 'agent_versions_bundle', columns: [table.orgId, table.sha256], foreignColumns: [bundles.orgId, bundles.sha256] }),
+]);
+
+export const runs = pgTable('runs', {
+  id: text('id').notNull(),
+  orgId: text('org_id').notNull(),
+  agent: text('agent').notNull(),
+  version: integer('version').notNull(),
+  versionId: text('version_id').notNull(),
+  state: text('state').$type<RunState>().notNull(),
+  tier: text('tier').$type<Tier>().notNull(),
+  attempt: integer('attempt').notNull().default(0),
+  maxAttempts: integer('max_attempts').notNull(),
+  lease: integer('lease').notNull().default(0),
+  redeliveries: integer('redeliveries').notNull().default(0),
+  timeoutMs: integer('timeout_ms').notNull(),
+  memoryMb: integer('memory_mb').notNull(),
+  backoff: json<RetryBackoff>('backoff').notNull(),
+  input: json<unknown>('input').notNull(),
+  result: json<unknown>('result'),
+  error: json<RunError>('error'),
+  usage: json<RunUsage>('usage'),
+  metadata: json<Record<string, string>>('metadata').notNull(),
+  workerId: text('worker_id'),
+  releaseReason: text('release_reason'),
+  idempotencyKey: text('idempotency_key'),
+  requestHash: text('request_hash'),
+  queuedAt: time('queued_at').notNull(),
+  notBefore: time('not_before'),
+  expiresAt: time('expires_at'),
+  claimedAt: time('claimed_at'),
+  startedAt: time('started_at'),
+  finishedAt: time('finished_at'),
+  cancelRequestedAt: time('cancel_requested_at'),
+}, (table) => [
+  primaryKey({ columns: [table.orgId, table.id] }),
+  foreignKey({ name: 'runs_version', columns: [table.orgId, table.versionId], foreignColumns: [agentVersions.orgId, agentVersions.id] }),
+]);
+
+export const runEvents = pgTable('run_events', {
+  orgId: text('org_id').notNull(),
+  runId: text('run_id').notNull(),
+  seq: bigint('seq', { mode: 'number' }).notNull(),
+  attempt: integer('attempt').notNull(),
+  at: time('at').notNull(),
+  event: json<RunEvent>('event').notNull(),
+}, (table) => [
+  primaryKey({ columns: [table.orgId, table.runId, table.seq] }),
+  foreignKey({ name: 'run_events_run', columns: [table.orgId, table.runId], foreignColumns: [runs.orgId, runs.id] }).onDelete('cascade'),
+]);
+
+/** Bin number -> count. */
+export type StoredHistogram = Record<string, number>;
+
+export const runMetrics = pgTable('run_metrics', {
+  bucketAt: time('bucket_at').notNull(),
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  agent: text('agent').notNull(),
+  outcome: text('outcome').notNull(),
+  runs: bigint('runs', { mode: 'number' }).notNull(),
+  wallMs: doublePrecision('wall_ms').notNull(),
+  cpuMs: doublePrecision('cpu_ms').notNull(),
+  gbSeconds: doublePrecision('gb_seconds').notNull(),
+  queueWaitMs: doublePrecision('queue_wait_ms').notNull(),
+  wallHistogram: json<StoredHistogram>('wall_histogram').notNull(),
+  cpuHistogram: json<StoredHistogram>('cpu_histogram').notNull(),
+  queueWaitHistogram: json<StoredHistogram>('queue_wait_histogram').notNull(),
+}, (table) => [primaryKey({ columns: [table.bucketAt, table.orgId, table.agent, table.outcome] })]);
+
+export const metricWriters = pgTable('metric_writers', {
+  id: text('id').primaryKey(),
+  lastBatch: bigint('last_batch', { mode: 'number' }).notNull(),
+  seenAt: time('seen_at').notNull().defaultNow(),
+});
