@@ -13,7 +13,7 @@ const MAY_IMPORT = {
   'apps/worker': ['packages/(?!sdk)[^/]+'],
   'apps/dashboard': ['packages/core', 'packages/sdk'],
   'apps/cli': ['packages/core', 'packages/sdk'],
-  examples: ['packages/core', 'packages/sdk'],
+  examples: ['packages/core', 'packages/sdk', 'apps/cli'],
   infra: ['packages/[^/]+', 'examples'],
 };
 

@@ -36,6 +36,8 @@ export interface EmbeddedPostgresOptions {
   readonly databases?: readonly string[];
   /** false: no fsync, for tests whose data dies with them. */
   readonly durable: boolean;
+  /** Told when the server ended although nobody stopped it. */
+  readonly onDeath?: (what: string) => void;
 }
 
 interface Running {
@@ -55,6 +57,8 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
   return {
     async start() {
       running ??= await startServer(options);
+      const { server } = running;
+      void server.exited.then((code) => running?.server === server && options.onDeath?.(`Postgres ended with code ${code}; see ${options.logFile}`));
       await ensureDatabases(running, options.databases ?? []);
     },
     async quiesce() {},

@@ -36,6 +36,8 @@ export interface LocalRedisOptions {
   readonly dataDir: string;
   readonly logFile: string;
   readonly durable: boolean;
+  /** Told when the server ended although nobody stopped it. */
+  readonly onDeath?: (what: string) => void;
 }
 
 export function createLocalRedis(options: LocalRedisOptions): LocalRedis {
@@ -49,6 +51,8 @@ export function createLocalRedis(options: LocalRedisOptions): LocalRedis {
       const orphan = readLiveRecord(record);
       if (orphan) await endProcess(orphan, 'SIGTERM', Deadline.in(10_000));
       running = await startServer(options, dir);
+      const { server } = running;
+      void server.exited.then((code) => running?.server === server && options.onDeath?.(`Redis ended with code ${code}; see ${options.logFile}`));
       writeProcessRecord(record, Number(readFileSync(path.join(dir, 'redis.pid'), 'utf8')));
     },
     async quiesce() {},

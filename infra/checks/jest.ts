@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { CHECKOUT_DIR } from '../local/data-dir.ts';
+import { toolEnv } from './config.ts';
+import { readJestReport, type JestReport } from './jest-report.ts';
+import type { Step, StepResult } from './step.ts';
+
+/** After its report a Jest process has this long to end by itself; one that does not has left something open. */
+const EXIT_LIMIT_MS = 30_000;
+/** A whole project may not take longer. */
+const RUN_LIMIT_MS = 30 * 60_000;
+
+export type JestProject = 'unit' | 'system' | 'browser';
+
+/** A step that runs one project of test/jest.config.mjs in a Jest process of its own. */
+export function jestStep(project: JestProject, title: string, workers: number): Step {
+  return {
+    name: project,
+    title,
+    async run(paths) {
+      const dir = mkdtempSync(path.join(tmpdir(), 'bullpen-jest-'));
+      try {
+        return await runJest(project, workers, paths, path.join(dir, 'report.json'));
+      } finally {
+        rmSync(dir, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+async function runJest(project: JestProject, workers: number, paths: readonly string[], reportFile: string): Promise<StepResult> {
+  const args = [
+    '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', path.join('node_modules', 'jest', 'bin', 'jest.js'),
+    '-c', path.join('test', 'jest.config.mjs'), '--selectProjects', project, `--maxWorkers=${workers}`,
+    '--json', `--outputFile=${reportFile}`, ...paths,
+  ];
+  const ended = await runUntilReportedAndExited(args, reportFile);
+  const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as JestReport) : null;
+  const result = readJestReport(report, `${ended.stderr.slice(-6000)}`);
+  if (!ended.hung) return result;
+  const hang = { name: `${project}: Jest did not end`, detail: `A test left something open (a server, a connection, a timer): ${ended.hung}` };
+  return { ...result, failures: [...result.failures, hang] };
+}
+
+/** stderr, and why the process had to be killed where it had to. */
+function runUntilReportedAndExited(args: readonly string[], reportFile: string): Promise<{ stderr: string; hung: string | null }> {
+  return new Promise((resolve) => {
+    // A group of its own, so that a kill takes its workers along. Its stdout repeats the report.
+    const jest = spawn(process.execPath, args, { cwd: CHECKOUT_DIR, env: toolEnv(), stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+    const endWithUs = (): void => killGroup(jest.pid);
+    process.once('exit', endWithUs);
+    let stderr = '';
+    let hung: string | null = null;
+    const kill = (why: string): void => {
+      hung = why;
+      killGroup(jest.pid);
+    };
+    const runTimer = setTimeout(() => kill(`killed after ${RUN_LIMIT_MS / 60_000} minutes`), RUN_LIMIT_MS);
+    let exitTimer: NodeJS.Timeout | undefined;
+    const watch = setInterval(() => {
+      if (!exitTimer && existsSync(reportFile)) exitTimer = setTimeout(() => kill(`killed ${EXIT_LIMIT_MS / 1000} s after its report`), EXIT_LIMIT_MS);
+    }, 250);
+    jest.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    jest.once('close', () => {
+      clearTimeout(runTimer);
+      clearTimeout(exitTimer);
+      clearInterval(watch);
+      process.removeListener('exit', endWithUs);
+      resolve({ stderr, hung });
+    });
+  });
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+}
