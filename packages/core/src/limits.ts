@@ -39,6 +39,8 @@ export const SIZE_CAPS = Object.freeze({
   eventBytes: 64 * 1024,
   /** Log lines and events of one attempt; beyond it they are dropped, counted and the count is said. */
   eventsPerAttempt: 10_000,
+  /** The same in bytes: what one attempt may put into a worker's memory faster than Postgres takes it. */
+  eventBytesPerAttempt: 16 * 1024 * 1024,
   bundleBytes: 8 * 1024 * 1024,
   /** Levels of nesting of any JSON that is stored. */
   jsonDepth: 128,

@@ -1,0 +1,75 @@
+import type { AttemptOutcome, ContainerDeath, ContainerSnapshot, ContainerState, RunEvent, Tier } from '@bullpen/core';
+
+/** One attempt, as the worker hands it to the runtime. */
+export interface AttemptRequest {
+  readonly orgId: string;
+  readonly runId: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly agent: string;
+  readonly version: number;
+  /** Of the bundle. */
+  readonly sha256: string;
+  readonly tier: Tier;
+  /** JSON text, at most `SIZE_CAPS.inputBytes`. */
+  readonly inputJson: string;
+  /** Hard wall-clock limit: of loading the bundle and of the call, not of starting a container. */
+  readonly timeoutMs: number;
+  readonly memoryMb: number;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Where an attempt's events go, in order; every one arrives before `execute` resolves. Its calls must not throw. */
+export interface AttemptSink {
+  /** The agent's function is about to be called. */
+  started(): void;
+  event(event: RunEvent): void;
+}
+
+/** What a container is asked to do: an attempt whose bundle lies on disk. */
+export interface ContainerTask {
+  readonly attempt: AttemptRequest;
+  readonly bundleUrl: string;
+  readonly sink: AttemptSink;
+  /** Aborted with an `InterruptReason`. */
+  readonly interrupt: AbortSignal;
+}
+
+/**
+ * One isolated execution environment, bound to one organization for life. The seam of the tiers: whatever wall stands
+ * around it, the manager sees this.
+ */
+export interface RuntimeContainer {
+  readonly id: string;
+  readonly orgId: string;
+  readonly tier: Tier;
+  readonly limitMb: number;
+  readonly state: ContainerState;
+  /** Why it was ended, as soon as that is decided. */
+  readonly death: ContainerDeath | null;
+  /** Settles when nothing of the container is left; never rejects. */
+  readonly gone: Promise<void>;
+  /** Whether the bundle was loaded here before. */
+  hasWarm(sha256: string): boolean;
+  /** Resolves in state `warm`; rejects with CONTAINER_CRASHED where it could not start, and is then dead. */
+  start(): Promise<void>;
+  /** True once the attempt before left nothing behind; false when the container is on its way out. */
+  settled(): Promise<boolean>;
+  /** Runs one attempt at a time, only in state `warm`. Never rejects. */
+  execute(task: ContainerTask): Promise<AttemptOutcome>;
+  /** Ends the container, whatever it does; resolves when it is gone. The first reason stays. */
+  kill(death: ContainerDeath): Promise<void>;
+  snapshot(): ContainerSnapshot;
+}
+
+export interface ContainerPlan {
+  readonly orgId: string;
+  readonly limitMb: number;
+}
+
+/** Makes a container without starting it. */
+export type ContainerFactory = (plan: ContainerPlan) => RuntimeContainer;
+
+/** The tiers that can be built. A tier that is missing here is refused with TIER_UNAVAILABLE, never weakened. */
+export type TierDrivers = Readonly<Partial<Record<Tier, ContainerFactory>>>;
