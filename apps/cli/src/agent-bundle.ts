@@ -25,6 +25,8 @@ export interface BundleOptions {
   name?: string | undefined;
   /** Adds an inline source map without the sources. */
   sourcemap?: boolean | undefined;
+  /** How long the bundle's top-level code may take, ms. */
+  loadTimeoutMs?: number | undefined;
 }
 
 /**
@@ -39,7 +41,7 @@ export async function bundleAgent(options: BundleOptions): Promise<AgentBundle> 
   if (bundleBytes > SIZE_CAPS.bundleBytes) {
     throw new BullpenError('INPUT_TOO_LARGE', `${label} bundles to ${bundleBytes} bytes, at most ${SIZE_CAPS.bundleBytes} are taken: import less, or read data from the input`);
   }
-  const declared = await readManifest(bundle, label);
+  const declared = await readManifest(bundle, label, options.loadTimeoutMs);
   const name = options.name ?? declared.name;
   if (name === null) throw new BullpenError('BUNDLE_INVALID', `${label} exports an agent without a name: use defineAgent({ name, run }) or give --name`);
   return { name, manifest: declared.manifest, bundle, bundleBytes, sha256: createHash('sha256').update(bundle).digest('hex') };

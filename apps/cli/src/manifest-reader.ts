@@ -16,11 +16,14 @@ export interface DeclaredAgent {
   manifest: AgentManifest;
 }
 
+/** Ample for a slow machine; what takes longer would make every cold start of the agent slow. */
+const LOAD_TIMEOUT_MS = 10_000;
+
 /**
  * Loads a bundle as a container would (an empty environment, a thread of its own) and reads what it declares.
  * @throws BullpenError BUNDLE_INVALID where it throws, hangs for `timeoutMs`, ends its thread, or exports no agent.
  */
-export async function readManifest(bundle: string, label: string, timeoutMs = 10_000): Promise<DeclaredAgent> {
+export async function readManifest(bundle: string, label: string, timeoutMs = LOAD_TIMEOUT_MS): Promise<DeclaredAgent> {
   const dir = await mkdtemp(join(tmpdir(), 'bullpen-bundle-'));
   try {
     const path = join(dir, 'bundle.mjs');

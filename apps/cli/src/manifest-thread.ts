@@ -1,10 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
-import { messageOf } from '@bullpen/core';
-
 import type { ManifestAnswer } from './manifest-reader.ts';
 
-/** Runs in a thread of its own: a bundle's top-level code is a stranger's. Says what its default export declares. */
+/**
+ * Runs in a thread of its own: a bundle's top-level code is a stranger's. Says what its default export declares.
+ * Imports nothing that would have to be loaded first.
+ */
 
 async function describeBundle(url: string): Promise<ManifestAnswer> {
   const module = (await import(url)) as { default?: unknown };
@@ -16,6 +17,8 @@ async function describeBundle(url: string): Promise<ManifestAnswer> {
   return { ok: true, name: typeof agent.name === 'string' ? agent.name : null, manifestJson: JSON.stringify(agent.manifest ?? {}) };
 }
 
+const describe = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+
 const { url } = workerData as { url: string };
-const answer = await describeBundle(url).catch((error: unknown): ManifestAnswer => ({ ok: false, why: `it threw while it was loaded: ${messageOf(error)}` }));
+const answer = await describeBundle(url).catch((error: unknown): ManifestAnswer => ({ ok: false, why: `it threw while it was loaded: ${describe(error)}` }));
 parentPort?.postMessage(answer);
