@@ -40,7 +40,7 @@ function serve(...connections: Connection[]) {
 
 async function gather(items: AsyncIterable<RunStreamItem>): Promise<string[]> {
   const said: string[] = [];
-  for await (const item of items) said.push(item.kind === 'event' ? String(item.event.seq) : item.kind);
+  for await (const item of items) said.push(item.kind === 'event' ? String(item.seq) : item.kind);
   return said;
 }
 

@@ -6,8 +6,8 @@ import { createSseParser, type SseFrame } from './sse-parser.ts';
 
 /** What the stream of a run says. `end` comes last, once, when the run is over. */
 export type RunStreamItem =
-  | { kind: 'event'; event: StoredRunEvent }
-  | { kind: 'state'; change: RunStateEvent }
+  | ({ kind: 'event' } & StoredRunEvent)
+  | ({ kind: 'state' } & RunStateEvent)
   | { kind: 'end'; run: RunSummary };
 
 export interface RunStreamOptions {
@@ -78,12 +78,12 @@ function createCursor(from: number): Cursor {
         case 'state':
           if (frame.data === lastState) return undefined;
           lastState = frame.data;
-          return { kind: 'state', change: JSON.parse(frame.data) as RunStateEvent };
+          return { kind: 'state', ...(JSON.parse(frame.data) as RunStateEvent) };
         case 'log': case 'emit': case 'progress': case 'dropped': {
-          const event = JSON.parse(frame.data) as StoredRunEvent;
-          if (event.seq <= after) return undefined;
-          after = event.seq;
-          return { kind: 'event', event };
+          const stored = JSON.parse(frame.data) as StoredRunEvent;
+          if (stored.seq <= after) return undefined;
+          after = stored.seq;
+          return { kind: 'event', ...stored };
         }
         default:
           return undefined;
