@@ -10,6 +10,9 @@ const transform = {
     sourceMaps: 'inline',
   }],
 };
+// A slow machine is no fault; a test that hangs is one.
+const TEST_MS = 60_000;
+
 const base = {
   rootDir,
   testEnvironment: 'node',
@@ -25,6 +28,7 @@ export default {
     {
       ...base,
       displayName: 'system',
+      testTimeout: TEST_MS,
       testMatch: ['<rootDir>/test/{integration,conformance,faults}/**/*.test.ts'],
       globalSetup: '<rootDir>/test/services/global-setup.ts',
       globalTeardown: '<rootDir>/test/services/global-teardown.ts',
@@ -32,6 +36,7 @@ export default {
     {
       ...base,
       displayName: 'browser',
+      testTimeout: TEST_MS,
       testMatch: ['<rootDir>/test/browser/**/*.test.ts'],
       globalSetup: '<rootDir>/test/services/global-setup.ts',
       globalTeardown: '<rootDir>/test/services/global-teardown.ts',

@@ -42,7 +42,12 @@ function failuresOf(file: JestReport['testResults'][number]): Failure[] {
   if (file.assertionResults.length === 0) return [{ name, detail: file.message || 'the file holds no test' }];
   const failures = failed.map((test): Failure => ({
     name: `${name}: ${test.fullName}`,
-    detail: test.failureMessages?.length ? test.failureMessages.join('\n') : `not run: ${test.status}`,
+    detail: test.failureMessages?.length ? withoutForeignFrames(test.failureMessages.join('\n')) : `not run: ${test.status}`,
   }));
   return failures.length === 0 && file.testExecError ? [{ name, detail: file.message }] : failures;
+}
+
+/** The frames of Jest and of other packages are the same in every failure. */
+function withoutForeignFrames(message: string): string {
+  return message.split('\n').filter((line) => !/^\s+at .*(node_modules|node:internal)/.test(line)).join('\n');
 }

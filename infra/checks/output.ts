@@ -17,8 +17,8 @@ export function printStep(step: Step, result: StepResult, tookMs: number): void 
   const failed = result.failures.length;
   const verdict = failed === 0 ? colour(32, 'ok    ') : colour(31, 'FAILED');
   const counts = failed === 0 ? `${result.passed} passed` : `${result.passed} passed, ${failed} failed`;
-  const note = result.note === undefined ? '' : `  (${result.note})`;
-  printLine(`${verdict} ${step.name.padEnd(10)} ${seconds(tookMs).padStart(8)}  ${counts}${note}`);
+  const note = result.note === undefined ? '' : ` (${result.note})`;
+  printLine(`${verdict} ${step.name.padEnd(10)} ${seconds(tookMs).padStart(8)}  ${counts.padEnd(12)}  ${step.title}${note}`);
   for (const failure of result.failures) {
     printLine(`\n  ${colour(31, failure.name)}`);
     printLine(failure.detail.trimEnd().split('\n').map((line) => `    ${line}`).join('\n'));

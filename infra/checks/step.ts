@@ -1,7 +1,7 @@
 /** One part of `npm test`. */
 export interface Step {
   readonly name: string;
-  /** What it shows, for the line that announces it. */
+  /** What it shows. */
   readonly title: string;
   /** @param paths - test files to keep to, where the step has such */
   run(paths: readonly string[]): Promise<StepResult>;

@@ -7,22 +7,23 @@ import { messageOf } from '@bullpen/core';
 
 import { jestStep } from './jest.ts';
 import { lintStep } from './lint.ts';
-import { printLine, printNote, printStep, printTotal } from './output.ts';
+import { printNote, printStep, printTotal } from './output.ts';
 import { plantedStep } from './planted.ts';
 import { checkResult, type Step, type StepResult } from './step.ts';
 import { structureStep } from './structure.ts';
 import { dashboardStep, typesStep } from './types.ts';
 
-const STEPS: readonly Step[] = [
-  lintStep,
-  structureStep,
-  plantedStep,
-  typesStep,
-  dashboardStep,
+/** They read only, so they run side by side. */
+const CHECKS: readonly Step[] = [lintStep, structureStep, plantedStep, typesStep, dashboardStep];
+
+/** They measure time and share a machine's servers, so they run one after the other. */
+const TESTS: readonly Step[] = [
   jestStep('unit', 'unit tests, beside the sources', 2),
   jestStep('system', 'tests on a real Postgres and a real Redis', 2),
   jestStep('browser', 'the pages in a real Chromium', 1),
 ];
+
+const STEPS = [...CHECKS, ...TESTS];
 
 async function main(args: readonly string[]): Promise<number> {
   const chosen = args.filter((arg) => STEPS.some((step) => step.name === arg));
@@ -32,21 +33,32 @@ async function main(args: readonly string[]): Promise<number> {
     return 1;
   }
   const startedMs = performance.now();
-  let passed = 0;
-  let failed = 0;
-  for (const step of STEPS.filter(({ name }) => chosen.length === 0 || chosen.includes(name))) {
-    const stepStartedMs = performance.now();
-    if (process.stdout.isTTY) printLine(`       ${step.name.padEnd(10)} ${step.title} ...`);
-    const result = await runStep(step, paths);
-    printStep(step, result, performance.now() - stepStartedMs);
-    passed += result.passed;
-    failed += result.failures.length;
-  }
-  printTotal(passed, failed, performance.now() - startedMs);
-  return failed === 0 && passed > 0 ? 0 : 1;
+  const isChosen = ({ name }: Step): boolean => chosen.length === 0 || chosen.includes(name);
+  const checks = CHECKS.filter(isChosen).map((step) => ({ step, result: runStep(step, paths) }));
+  const total = { passed: 0, failed: 0 };
+  for (const { step, result } of checks) printAndCount(step, await result, total);
+  for (const step of TESTS.filter(isChosen)) printAndCount(step, await runStep(step, paths), total);
+  printTotal(total.passed, total.failed, performance.now() - startedMs);
+  return total.failed === 0 && total.passed > 0 ? 0 : 1;
 }
 
-async function runStep(step: Step, paths: readonly string[]): Promise<StepResult> {
+interface TimedResult extends StepResult {
+  readonly tookMs: number;
+}
+
+function printAndCount(step: Step, result: TimedResult, total: { passed: number; failed: number }): void {
+  printStep(step, result, result.tookMs);
+  total.passed += result.passed;
+  total.failed += result.failures.length;
+}
+
+async function runStep(step: Step, paths: readonly string[]): Promise<TimedResult> {
+  const startedMs = performance.now();
+  const result = await runOrBreak(step, paths);
+  return { ...result, tookMs: performance.now() - startedMs };
+}
+
+async function runOrBreak(step: Step, paths: readonly string[]): Promise<StepResult> {
   try {
     return await step.run(paths);
   } catch (error) {

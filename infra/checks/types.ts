@@ -31,8 +31,8 @@ async function turboResult(name: string, args: readonly string[]): Promise<StepR
 /** One failure a place: a package's error shows again in each package that imports it, under another relative path. */
 function typeErrorsIn(output: string): Failure[] {
   const found = new Map<string, Failure>();
-  for (const [, at = '', said = ''] of output.matchAll(/^@bullpen\/[a-z-]+:typecheck: (?:\.\.\/)*(\S+\(\d+,\d+\)): (error TS.*)$/gm)) {
-    found.set(`${at.split('/').slice(-2).join('/')} ${said}`, { name: at, detail: said });
+  for (const [, by = '', up = '', at = '', said = ''] of output.matchAll(/^(@bullpen\/[a-z-]+):typecheck: ((?:\.\.\/)*)(\S+\(\d+,\d+\)): (error TS.*)$/gm)) {
+    found.set(`${at.split('/').slice(-2).join('/')} ${said}`, { name: up === '' ? `${by} ${at}` : at, detail: said });
   }
   return [...found.values()];
 }
