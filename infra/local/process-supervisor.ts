@@ -99,7 +99,7 @@ async function becomesReady(child: ChildProcess, options: SupervisedProcessOptio
   const probe = async (): Promise<boolean | null> => (saidReady(options) ? true : hasEnded(child) ? false : null);
   if (await pollUntil(probe, Deadline.in(READY_MS))) return;
   await endChild(child, Deadline.in(1000));
-  const tail = readFileSync(options.logFile, 'utf8').trim().split('\n').slice(-12).join('\n  ');
+  const tail = readFileSync(options.logFile, 'utf8').trim().split('\n').slice(-20).join('\n  ');
   throw new BullpenError('SERVICE_UNAVAILABLE', `the ${options.name} did not become ready; ${options.logFile} ends with:\n  ${tail}`, { logFile: options.logFile });
 }
 
