@@ -62,7 +62,10 @@ function count(report: Omit<ExamplesReport, 'orgKeys'>, ending: Ending, elapsedM
 }
 
 function bundleExample(agent: string): Promise<AgentBundle> {
-  return bundleAgent({ file: fileURLToPath(new URL(`../agents/${agent}/agent.ts`, import.meta.url)) });
+  const bundling = bundleAgent({ file: fileURLToPath(new URL(`../agents/${agent}/agent.ts`, import.meta.url)) });
+  // Each run of the agent meets the failure; unobserved until then, it would end the process.
+  bundling.catch(() => undefined);
+  return bundling;
 }
 
 /** Makes the organization unless it is there, and a new key of it. */
@@ -79,7 +82,6 @@ async function prepareOrganization({ apiUrl, adminKey }: ExamplesOptions, org: E
 function deployAll(client: BullpenClient, bundles: ReadonlyMap<string, Promise<AgentBundle>>): Map<string, Promise<unknown>> {
   return new Map([...bundles].map(([agent, bundling]) => {
     const deployed = bundling.then(({ manifest, bundle, sha256 }) => client.agents.deploy(agent, { manifest, bundle, sha256 }));
-    // Whoever runs the agent sees the failure as well; unobserved in between, it would end the process.
     deployed.catch(() => undefined);
     return [agent, deployed];
   }));

@@ -18,15 +18,17 @@ export interface Output {
   note(text: string): void;
   /** A value for machines, on one line. */
   json(value: unknown): void;
-  /** A line that the next call replaces; shown on a terminal only. Null takes it away. */
+  /** A line that the next call replaces; shown where `canRepaint` only. Null takes it away. */
   live(text: string | null): void;
   readonly paint: ReturnType<typeof pc.createColors>;
-  /** Columns of the terminal; undefined for a pipe. */
-  readonly width: number | undefined;
+  /** Both streams are a terminal: a line may be shown and taken back. What is piped on must hold everything. */
+  readonly canRepaint: boolean;
 }
 
 export function createOutput(sinks: { stdout: TextSink; stderr: TextSink; color: boolean }): Output {
   const { stdout, stderr } = sinks;
+  const paint = pc.createColors(sinks.color);
+  const canRepaint = stdout.isTTY === true && stderr.isTTY === true;
   let liveLine: string | null = null;
   const erase = (): void => {
     if (liveLine !== null) stderr.write('\r\u001B[K');
@@ -41,13 +43,14 @@ export function createOutput(sinks: { stdout: TextSink; stderr: TextSink; color:
     note: (text) => write(stderr, text),
     json: (value) => write(stdout, JSON.stringify(value)),
     live(text) {
-      if (stderr.isTTY !== true) return;
+      if (!canRepaint) return;
       erase();
-      liveLine = text;
-      if (text !== null) stderr.write(text);
+      // A line that wraps could not be erased as one.
+      liveLine = text === null ? null : paint.blue(text.slice(0, (stderr.columns ?? 80) - 1));
+      if (liveLine !== null) stderr.write(liveLine);
     },
-    paint: pc.createColors(sinks.color),
-    width: stdout.isTTY === true ? stdout.columns : undefined,
+    paint,
+    canRepaint,
   };
 }
 

@@ -49,8 +49,8 @@ function changeText(change: RunStateEvent, paint: Paint): string {
 /** Shows an item as it comes: progress stays on the terminal's last line until something else is said. */
 export function showItem(item: RunStreamItem, output: Output, line: (text: string) => void): void {
   const { paint } = output;
-  if (item.kind === 'event' && item.event.type === 'progress' && output.width !== undefined) {
-    output.live(`              ${paint.blue(progressText(item.event.fraction, item.event.message))}`);
+  if (item.kind === 'event' && item.event.type === 'progress' && output.canRepaint) {
+    output.live(`              ${progressText(item.event.fraction, item.event.message)}`);
   } else if (item.kind === 'event') line(eventText(item, paint));
   // The last line of the command says how it ended, and more.
   else if (item.kind === 'state' && !isTerminal(item.state)) line(changeText(item, paint));

@@ -60,7 +60,8 @@ describe('the output', () => {
   });
 
   it('keeps the live line below what is said on a terminal, and has none in a pipe', () => {
-    const [terminal, pipe] = [sink(true), sink()];
+    const terminal = sink(true);
+    let pipe = sink();
     const output = createOutput({ stdout: sink(true), stderr: terminal, color: false });
     output.live('50 %');
     output.note('n');
@@ -68,5 +69,7 @@ describe('the output', () => {
     expect(terminal.text).toBe('50 %\r\u001B[Kn\n50 %\r\u001B[K');
     createOutput({ stdout: sink(), stderr: pipe, color: true }).live('50 %');
     expect(pipe.text).toBe('');
+    createOutput({ stdout: sink(true), stderr: pipe = sink(true), color: false }).live('x'.repeat(200));
+    expect(pipe.text).toBe('x'.repeat(79));
   });
 });
