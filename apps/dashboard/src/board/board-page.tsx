@@ -1,0 +1,56 @@
+import type { RuntimeMetrics, RuntimeStatus } from '@bullpen/core';
+import { useMemo, type ReactNode } from 'react';
+
+import { ContainersSection } from '../containers/containers-section.tsx';
+import { useBoardLocation } from '../location/use-board-location.ts';
+import { organizationRows } from '../organizations/organization-rows.ts';
+import { OrganizationsSection } from '../organizations/organizations-section.tsx';
+import { RunsSection } from '../runs/runs-section.tsx';
+import { WorkersSection } from '../workers/workers-section.tsx';
+import { BoardHeader } from './board-header.tsx';
+import { Detail } from './detail.tsx';
+import { KpiStrip } from './kpi-strip.tsx';
+import { Notices, type Feed } from './notices.tsx';
+import { overallState } from './overall-state.ts';
+import { RunsOverTime } from './runs-over-time.tsx';
+import { hourTotals } from './totals.ts';
+import { useNarrow } from './use-narrow.ts';
+
+interface BoardPageProps {
+  status: RuntimeStatus;
+  metrics: RuntimeMetrics | undefined;
+  statusFeed: Feed;
+  metricsFeed: Feed;
+  onSignOut: () => void;
+}
+
+export function BoardPage({ status, metrics, statusFeed, metricsFeed, onSignOut }: BoardPageProps): ReactNode {
+  const location = useBoardLocation();
+  const narrow = useNarrow();
+  const hour = useMemo(() => (metrics === undefined ? null : hourTotals(metrics)), [metrics]);
+  const rows = useMemo(() => organizationRows(status, metrics), [status, metrics]);
+  const overall = useMemo(() => overallState(status, hour), [status, hour]);
+  const covered = narrow && (location.org !== null || location.run !== null);
+  return (
+    <>
+      <div className="page" inert={covered}>
+        <BoardHeader
+          overall={overall} queueBackend={status.queueBackend} updatedAtMs={statusFeed.updatedAtMs} stale={statusFeed.failure !== null}
+          onSignOut={onSignOut}
+        />
+        <main>
+          <Notices overall={overall} statusFeed={statusFeed} metricsFeed={metricsFeed} />
+          <KpiStrip status={status} metrics={metrics} hour={hour} />
+          <div className="two-up">
+            <RunsOverTime metrics={metrics} />
+            <WorkersSection workers={status.workers} at={status.at} />
+          </div>
+          <OrganizationsSection rows={rows} location={location} />
+          <RunsSection runs={status.recentRuns} organizations={status.organizations} location={location} />
+          <ContainersSection workers={status.workers} find={location.find} organizations={status.organizations} />
+        </main>
+      </div>
+      <Detail status={status} metrics={metrics} rows={rows} location={location} />
+    </>
+  );
+}

@@ -1,0 +1,143 @@
+import type {
+  ContainerSnapshot, OrganizationMetrics, RunError, RunState, RunSummary, RuntimeMetrics, RuntimeStatus, WorkerSnapshot,
+} from '@bullpen/core';
+
+/** How much there is to see. */
+export type SceneName = 'empty' | 'two' | 'hundred';
+
+export interface Scene {
+  status: RuntimeStatus;
+  metrics: RuntimeMetrics;
+}
+
+type Random = () => number;
+
+const MINUTE_MS = 60_000;
+const AGENTS = ['csv-analyst', 'doc-indexer', 'release-notes', 'invoice-reader', 'chaos'];
+const TREES = ['Acme', 'Alder', 'Birch', 'Cedar', 'Dogwood', 'Elm', 'Fir', 'Ginkgo', 'Hazel', 'Juniper'];
+const TRADES = ['Analytics', 'Logistics', 'Health', 'Retail', 'Labs', 'Insurance', 'Media', 'Robotics', 'Foods', 'Travel'];
+
+const ERRORS: Partial<Record<RunState, RunError>> = {
+  failed: {
+    code: 'AGENT_THREW',
+    message: 'Cannot read properties of undefined (reading \'columns\')',
+    stack: 'TypeError: Cannot read properties of undefined (reading \'columns\')\n    at summarize (csv-analyst.js:118:31)\n    at run (csv-analyst.js:42:17)\n    at async call (bullpen:container:61:20)',
+  },
+  timed_out: { code: 'TIMED_OUT', message: 'the attempt ran into its limit of 30000 ms and was killed' },
+  out_of_memory: { code: 'OUT_OF_MEMORY', message: 'the attempt ran into its limit of 64 MB and was killed: 71.3 MB heap, 4.1 MB external' },
+  cancelled: { code: 'CANCELLED', message: 'the run was cancelled by a caller' },
+  crashed: { code: 'WORKER_LOST', message: 'the workers that took the run died or lost it 6 times' },
+  retrying: { code: 'AGENT_THREW', message: 'fetch failed: 503 from prices.example' },
+};
+const STATES: RunState[] = ['succeeded', 'succeeded', 'succeeded', 'succeeded', 'succeeded', 'succeeded', 'failed', 'succeeded', 'timed_out', 'out_of_memory', 'succeeded', 'cancelled'];
+const YOUNG_STATES: RunState[] = ['queued', 'running', 'running', 'retrying', 'scheduled', 'queued', 'running', 'running'];
+
+/** The same picture for the same name, at any time of day. */
+export function sceneOf(name: SceneName, nowMs: number): Scene {
+  const random = seeded(7);
+  const names = name === 'empty' ? [] : name === 'two' ? ['Acme Analytics', 'Birch Logistics'] : TREES.flatMap((tree) => TRADES.map((trade) => `${tree} ${trade}`));
+  const orgs = names.map((title) => ({ id: title.toLowerCase().replace(' ', '-'), title, weight: (names.length === 2 ? 1.2 : 0.15) + random() ** 3 * 3 }));
+  const recentRuns = name === 'empty' ? [] : Array.from({ length: name === 'two' ? 40 : 100 }, (_, index) => runOf(index, pick(orgs, random).id, random, nowMs));
+  const running = recentRuns.filter(({ state }) => state === 'running');
+  const workers = name === 'empty' ? [] : Array.from({ length: name === 'two' ? 2 : 4 }, (_, index) => workerOf(index, orgs, running, random, nowMs));
+  const metrics = metricsOf(orgs, random, nowMs);
+  const organizations = orgs.map(({ id, title, weight }) => {
+    const runtimes = workers.flatMap((worker) => worker.organizations.filter(({ orgId }) => orgId === id));
+    return {
+      id, name: title, poolMb: 1024,
+      reservedMb: runtimes.reduce((sum, { reservedMb }) => sum + reservedMb, 0),
+      containers: runtimes.reduce((sum, { containers }) => sum + containers.length, 0),
+      queue: {
+        waiting: recentRuns.filter(({ orgId, state }) => orgId === id && state === 'queued').length + Math.floor(weight * random() * 4),
+        delayed: recentRuns.filter(({ orgId, state }) => orgId === id && (state === 'retrying' || state === 'scheduled')).length,
+        active: running.filter(({ orgId }) => orgId === id).length,
+      },
+    };
+  });
+  return { status: { at: iso(nowMs), queueBackend: 'redis', workers, organizations, recentRuns }, metrics };
+}
+
+type Org = { id: string; title: string; weight: number };
+
+/** The first two workers share the running runs. */
+function workerOf(index: number, orgs: readonly Org[], running: readonly RunSummary[], random: Random, nowMs: number): WorkerSnapshot {
+  const ownOf = (id: string): RunSummary[] => running.filter(({ orgId }, place) => orgId === id && place % 2 === index);
+  const organizations = orgs.filter(({ id }) => random() > 0.35 || ownOf(id).length > 0).map(({ id }) => {
+    const own = ownOf(id);
+    const containers = [...own.map((run) => containerOf(id, run.id, random)), ...Array.from({ length: 1 + Math.floor(random() * 2) }, () => containerOf(id, null, random))];
+    const deaths = random() > 0.5 ? { idle: Math.ceil(random() * 9), ...(random() > 0.6 ? { out_of_memory: 1, timed_out: 2 } : {}) } : {};
+    return { orgId: id, poolMb: 1024, reservedMb: containers.length * 64, containers, deaths };
+  });
+  const busy = organizations.flatMap(({ containers }) => containers).filter(({ state }) => state === 'busy').length;
+  return {
+    id: newIdOf('wkr', random), host: `node-${'abcd'[index]}`, pid: 4100 + index * 37, startedAt: iso(nowMs - (index + 1) * 97 * MINUTE_MS), at: iso(nowMs - 400),
+    state: 'running', slots: 16, running: busy, rssMb: 180 + random() * 160, eventLoopDelayMs: 1 + random() * 6, organizations,
+  };
+}
+
+function containerOf(orgId: string, runId: string | null, random: Random): ContainerSnapshot {
+  return {
+    id: newIdOf('ctr', random), orgId, tier: 'basic', state: runId === null ? 'warm' : 'busy', death: null, limitMb: 64, heapMb: 6 + random() * 48, externalMb: random() * 8,
+    cpuMs: random() * 90_000, runs: Math.floor(random() * 240), runId, ageMs: random() * 3_600_000,
+  };
+}
+
+export function runOf(index: number, orgId: string, random: Random, nowMs: number, forced?: RunState): RunSummary {
+  const state = forced ?? (index < YOUNG_STATES.length ? YOUNG_STATES[index] : pick(STATES, random)) ?? 'queued';
+  const queuedMs = nowMs - index * 9000 - 1200;
+  const claimedMs = queuedMs + 2 + random() ** 4 * 4000;
+  const wallMs = state === 'timed_out' ? 30_004 : 8 + random() ** 3 * 9000;
+  const begun = !['queued', 'scheduled'].includes(state);
+  const over = begun && !['running', 'retrying'].includes(state);
+  return {
+    id: newIdOf('run', random), orgId, agent: pick(AGENTS, random), version: 1 + Math.floor(random() * 4), state, tier: 'basic', attempt: begun ? 1 : 0, maxAttempts: state === 'retrying' ? 3 : 1,
+    timeoutMs: 30_000, memoryMb: 64, error: ERRORS[state] ?? null,
+    usage: over ? { wallMs, cpuMs: wallMs * 0.4, peakHeapMb: 9 + random() * 40, peakExternalMb: random() * 4, gbSeconds: (wallMs / 1000) * 0.0625 } : null,
+    metadata: index % 3 === 0 ? { source: 'nightly-import', ticket: 'OPS-1482' } : {},
+    workerId: begun ? newIdOf('wkr', random) : null, queuedAt: iso(queuedMs), notBefore: ['scheduled', 'retrying'].includes(state) ? iso(nowMs + 90_000) : null, expiresAt: null,
+    claimedAt: begun ? iso(claimedMs) : null, startedAt: begun ? iso(claimedMs + 1) : null, finishedAt: over ? iso(claimedMs + 1 + wallMs) : null,
+  };
+}
+
+function metricsOf(orgs: readonly Org[], random: Random, nowMs: number): RuntimeMetrics {
+  const toMs = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS + MINUTE_MS;
+  const series = orgs.flatMap(({ id, weight }, index) => Array.from({ length: 60 }, (_, step) => {
+    const runs = Math.floor(weight * (6 + 5 * Math.sin(step / 9) + random() * 6));
+    return { at: iso(toMs - (60 - step) * MINUTE_MS), orgId: id, runs, failures: Math.min(runs, Math.floor(random() ** 5 * (index % 9 === 4 ? 14 : 3) * weight)) };
+  })).filter(({ runs }) => runs > 0);
+  const organizations = orgs.map(({ id }, index): OrganizationMetrics => {
+    const own = series.filter(({ orgId }) => orgId === id);
+    const runs = own.reduce((sum, point) => sum + point.runs, 0);
+    const failures = own.reduce((sum, point) => sum + point.failures, 0);
+    const p50Ms = 12 + random() ** 3 * 2400;
+    return {
+      orgId: id, runs, failures, errorRatio: runs === 0 ? 0 : failures / runs, p50Ms: runs === 0 ? null : p50Ms, p95Ms: runs === 0 ? null : p50Ms * (2 + random() * 5),
+      queueWaitP95Ms: runs === 0 ? null : 3 + random() * 80 + index, cpuMs: runs * p50Ms * 0.4, gbSeconds: (runs * p50Ms * 0.0625) / 1000,
+    };
+  });
+  return { from: iso(toMs - 60 * MINUTE_MS), to: iso(toMs), stepMs: MINUTE_MS, organizations, series };
+}
+
+function iso(ms: number): string {
+  return new Date(Math.floor(ms)).toISOString();
+}
+
+function pick<T>(items: readonly T[], random: Random): T {
+  return items[Math.floor(random() * items.length)] as T;
+}
+
+function newIdOf(prefix: string, random: Random): string {
+  const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
+  return `${prefix}_01jd3v${Array.from({ length: 20 }, () => pick([...alphabet], random)).join('')}`;
+}
+
+/** Numbers that look random and are the same every time. Source: mulberry32, https://github.com/bryc/code (public domain). */
+export function seeded(seed: number): Random {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
