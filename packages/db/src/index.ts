@@ -1,3 +1,28 @@
 /** Postgres: schema, migrations, queries by intent, and the grouped writer of runs. */
 export { createDatabase, type Database, type DatabaseOptions } from './database.ts';
 export { migrate } from './migrate.ts';
+export { createRunStore, type RunStore, type RunStoreDeps } from './run-store.ts';
+export {
+  MAX_REDELIVERIES, firstEventSeq,
+  type CancelResult, type ClaimResult, type ClaimWrite, type ClaimedRun, type EventsWrite, type FinishWrite, type InsertResult,
+  type LeasedWrite, type NewRun, type ReleaseWrite, type RetryWrite, type RunRef,
+} from './run-writes.ts';
+
+export { createAgentVersion, type NewAgentVersion } from './queries/create-agent-version.ts';
+export { createOrganization, getOrganization, type NewOrganization } from './queries/organizations.ts';
+export { getRun } from './queries/get-run.ts';
+export { insertApiKey, type NewApiKey } from './queries/api-keys.ts';
+export { listAgents, listVersions, type Page, type PageRequest } from './queries/list-agents.ts';
+export { listRunEvents } from './queries/list-run-events.ts';
+export { listRuns } from './queries/list-runs.ts';
+export { loadBundle } from './queries/load-bundle.ts';
+export { resolveVersion } from './queries/resolve-version.ts';
+
+export { adminFindKeyByHash, type ApiKey } from './admin/api-keys.ts';
+export { adminListOrganizations } from './admin/organizations.ts';
+export {
+  adminExpireDueRuns, adminListCancelRequested, adminListRecentRuns, adminListRunningRuns, adminListWaitingRuns,
+  type ExpiredRun, type RunningRun, type WaitingRun,
+} from './admin/runs.ts';
+
+export * as schema from './schema.ts';

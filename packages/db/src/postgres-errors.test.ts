@@ -1,0 +1,45 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { BullpenError } from '@bullpen/core';
+
+import { classifyFailure, constraintOf, reaching } from './postgres-errors.ts';
+
+const withCode = (code: string) => Object.assign(new Error(code), { code });
+
+describe('a failed statement', () => {
+  it.each(['CONNECTION_CLOSED', 'ECONNREFUSED', '57P01', '08006', '53300', '40P01', '25006'])('may succeed later after %s', (code) => {
+    expect(classifyFailure(withCode(code))).toBe('unavailable');
+  });
+
+  it.each(['22021', '22P02', '23503', '23514', '54000'])('has a bad row after %s', (code) => {
+    expect(classifyFailure(withCode(code))).toBe('row');
+  });
+
+  it.each(['42P01', '42601', 'UNDEFINED_VALUE'])('is our own fault after %s', (code) => {
+    expect(classifyFailure(withCode(code))).toBe('other');
+  });
+
+  it('is read through the error that wraps it', () => {
+    expect(classifyFailure(new Error('Failed query', { cause: withCode('23505') }))).toBe('row');
+    expect(classifyFailure(new AggregateError([withCode('ECONNREFUSED')]))).toBe('unavailable');
+    expect(constraintOf(new Error('Failed query', { cause: { constraint_name: 'runs_version' } }))).toBe('runs_version');
+  });
+
+  it('is nothing that can be classified when it has no code', () => {
+    expect(classifyFailure(null)).toBe('other');
+    expect(classifyFailure('text')).toBe('other');
+  });
+});
+
+describe('reaching Postgres', () => {
+  it('names a lost connection SERVICE_UNAVAILABLE and keeps its cause', async () => {
+    const cause = withCode('CONNECTION_CLOSED');
+    await expect(reaching(() => Promise.reject(cause))).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryable: true, cause });
+  });
+
+  it('lets every other error through', async () => {
+    const ours = new BullpenError('NOT_FOUND', 'no');
+    await expect(reaching(() => Promise.reject(ours))).rejects.toBe(ours);
+    await expect(reaching(() => Promise.reject(withCode('42601')))).rejects.toMatchObject({ code: '42601' });
+  });
+});

@@ -1,0 +1,68 @@
+import { BullpenError, errorCodeOf, messageOf } from '@bullpen/core';
+
+/** What a failed statement says about trying again. */
+export type Failure =
+  /** Postgres is away, busy or chose a victim: the same statement may succeed later. It may also have been applied. */
+  | 'unavailable'
+  /** A row is at fault: other rows of the same statement would have succeeded. */
+  | 'row'
+  /** The statement itself, or we. */
+  | 'other';
+
+/** postgres.js' own codes, and those of the socket under it. */
+const UNAVAILABLE_CODES = new Set([
+  'CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED', 'CONNECT_TIMEOUT',
+  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT',
+  '25006', // read-only: a standby that answers during a failover
+  '40001', '40P01', '55P03', // serialization, deadlock, lock not available
+]);
+
+/** SQLSTATE classes: connection, resources, operator intervention (shutdown, crash), system. */
+const UNAVAILABLE_CLASSES = new Set(['08', '53', '57', '58']);
+
+/** Data exception, integrity constraint, program limit. */
+const ROW_CLASSES = new Set(['21', '22', '23', '54']);
+
+/** Source: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+export function classifyFailure(error: unknown): Failure {
+  const code = postgresCodeOf(error);
+  if (code === undefined) return 'other';
+  if (UNAVAILABLE_CODES.has(code)) return 'unavailable';
+  const sqlClass = /^[0-9A-Z]{5}$/.test(code) ? code.slice(0, 2) : '';
+  if (UNAVAILABLE_CLASSES.has(sqlClass)) return 'unavailable';
+  return ROW_CLASSES.has(sqlClass) ? 'row' : 'other';
+}
+
+/** The SQLSTATE or socket code of an error, also of one that drizzle or an aggregate of connection attempts wraps. */
+export function postgresCodeOf(error: unknown): string | undefined {
+  for (let current = error; current !== null && typeof current === 'object'; current = innerErrorOf(current)) {
+    const code = (current as { code?: unknown }).code;
+    if (typeof code === 'string') return code;
+  }
+  return undefined;
+}
+
+function innerErrorOf(error: object): unknown {
+  const { cause, errors } = error as { cause?: unknown; errors?: unknown };
+  return cause ?? (Array.isArray(errors) ? errors[0] : undefined);
+}
+
+/** The constraint that a row broke, where Postgres named one. */
+export function constraintOf(error: unknown): string | undefined {
+  const bare = error as { constraint_name?: string; cause?: { constraint_name?: string } };
+  return bare.constraint_name ?? bare.cause?.constraint_name;
+}
+
+/** Runs a query; what the connection throws comes out as SERVICE_UNAVAILABLE, everything else as it is. */
+export async function reaching<T>(query: () => Promise<T>): Promise<T> {
+  try {
+    return await query();
+  } catch (error) {
+    if (errorCodeOf(error) === undefined && classifyFailure(error) === 'unavailable') throw unavailable(error);
+    throw error;
+  }
+}
+
+export function unavailable(cause: unknown): BullpenError {
+  return new BullpenError('SERVICE_UNAVAILABLE', `Postgres cannot be reached: ${messageOf(cause)}`, {}, { cause });
+}

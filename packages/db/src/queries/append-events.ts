@@ -1,0 +1,28 @@
+import { column } from '../array-literal.ts';
+import type { Database } from '../database.ts';
+
+export interface EventRow {
+  orgId: string;
+  runId: string;
+  seq: number;
+  attempt: number;
+  /** ISO 8601. */
+  at: string;
+  eventJson: string;
+}
+
+/** Adds what is not there yet by (org_id, run_id, seq), the primary key: a repeated write adds nothing. */
+export async function appendEvents(db: Database, rows: readonly EventRow[]): Promise<void> {
+  await db.sql`
+    INSERT INTO run_events (org_id, run_id, seq, attempt, at, event)
+    SELECT org_id, run_id, seq, attempt, at, event::jsonb
+    FROM unnest(
+      ${column(rows, (row) => row.orgId)}::text[],
+      ${column(rows, (row) => row.runId)}::text[],
+      ${column(rows, (row) => row.seq)}::bigint[],
+      ${column(rows, (row) => row.attempt)}::integer[],
+      ${column(rows, (row) => row.at)}::timestamptz[],
+      ${column(rows, (row) => row.eventJson)}::text[]
+    ) AS given (org_id, run_id, seq, attempt, at, event)
+    ON CONFLICT DO NOTHING`;
+}

@@ -1,0 +1,36 @@
+import type { Run, RunState, RunSummary } from '@bullpen/core';
+import type postgres from 'postgres';
+
+/**
+ * The columns of a run under the names that core's schemas use: a row is a `Run` (or a `RunSummary`) as it comes.
+ * Written once, for the table or for an alias of it.
+ */
+const SUMMARY = `
+  r.id, r.org_id AS "orgId", r.agent, r.version, r.state, r.tier, r.attempt, r.max_attempts AS "maxAttempts",
+  r.timeout_ms AS "timeoutMs", r.memory_mb AS "memoryMb", r.error, r.usage, r.metadata, r.worker_id AS "workerId",
+  r.queued_at AS "queuedAt", r.not_before AS "notBefore", r.expires_at AS "expiresAt", r.claimed_at AS "claimedAt",
+  r.started_at AS "startedAt", r.finished_at AS "finishedAt"`;
+
+/** For `SELECT ${summaryColumns(sql)} FROM runs r`. */
+export function summaryColumns(sql: postgres.Sql): postgres.Fragment {
+  return sql.unsafe(SUMMARY);
+}
+
+/** For `SELECT ${runColumns(sql)} FROM runs r`. */
+export function runColumns(sql: postgres.Sql): postgres.Fragment {
+  return sql.unsafe(`${SUMMARY}, r.input, r.result`);
+}
+
+/** A row, checked by the compiler to have the shape of core's type; the tests check it with core's schema. */
+export type RunRow = Run;
+export type SummaryRow = RunSummary;
+
+/** A state list for `r.state IN (...)`; states are our own words, so they may stand in the text. */
+export function stateList(sql: postgres.Sql, states: readonly RunState[]): postgres.Fragment {
+  return sql.unsafe(states.map((state) => `'${state}'`).join(', '));
+}
+
+/** One key for a run in a map. */
+export function keyOfRun(orgId: string, runId: string): string {
+  return `${orgId}/${runId}`;
+}

@@ -1,0 +1,78 @@
+import { BullpenError, type Run } from '@bullpen/core';
+
+import type { Database } from './database.ts';
+import { findEarlierRuns, type EarlierRun } from './queries/find-earlier-runs.ts';
+import { insertRuns, type TimedRun } from './queries/insert-runs.ts';
+import { keyOfRun } from './queries/run-columns.ts';
+import type { InsertResult, NewRun } from './run-writes.ts';
+
+/** What became of an insert: `earlier` was there before, under the same id or the same idempotency key. */
+export type InsertAnswer = { kind: 'inserted'; run: Run } | { kind: 'earlier'; earlier: EarlierRun } | { kind: 'gone' };
+
+export function timed(run: NewRun, nowMs: number): TimedRun {
+  const notBeforeMs = run.delayMs > 0 ? nowMs + run.delayMs : null;
+  const expiresAtMs = run.ttlMs === null ? null : (notBeforeMs ?? nowMs) + run.ttlMs;
+  return { run, queuedAtMs: nowMs, notBeforeMs, expiresAtMs };
+}
+
+/** One statement where all are new; a second one reads what stood in the way. */
+export async function writeInserts(db: Database, rows: readonly TimedRun[]): Promise<InsertAnswer[]> {
+  const inserted = await insertRuns(db, rows);
+  const isNew = ({ run }: TimedRun) => inserted.has(keyOfRun(run.orgId, run.id));
+  const others = rows.filter((row) => !isNew(row)).map((row) => row.run);
+  const earlier = others.length === 0 ? new Map<string, EarlierRun>() : await findEarlierRuns(db, others);
+  return rows.map((row) => {
+    if (isNew(row)) return { kind: 'inserted', run: runOf(row) };
+    const found = earlier.get(keyOfRun(row.run.orgId, row.run.id));
+    return found ? { kind: 'earlier', earlier: found } : { kind: 'gone' };
+  });
+}
+
+/** What the caller hears: his run, the one he made before with this key, or why not. */
+export function runOfInsert(given: NewRun, answer: InsertAnswer): InsertResult {
+  if (answer.kind === 'inserted') return { run: answer.run, created: true };
+  if (answer.kind === 'gone') {
+    throw new BullpenError('SERVICE_UNAVAILABLE', 'the run that held this idempotency key was deleted just now', { runId: given.id });
+  }
+  const { run, requestHash } = answer.earlier;
+  // The same id: our own first try, whose answer was lost with the connection.
+  if (run.id === given.id) return { run, created: true };
+  if (requestHash !== given.requestHash) {
+    throw new BullpenError('IDEMPOTENCY_KEY_REUSED', 'the idempotency key was used before with a different request', {
+      idempotencyKey: given.idempotencyKey, runId: run.id,
+    });
+  }
+  return { run, created: false };
+}
+
+/** The row as it was inserted, without reading it back: the input may be large. A test compares it with the table. */
+function runOf({ run, queuedAtMs, notBeforeMs, expiresAtMs }: TimedRun): Run {
+  return {
+    id: run.id,
+    orgId: run.orgId,
+    agent: run.agent,
+    version: run.version,
+    state: notBeforeMs === null ? 'queued' : 'scheduled',
+    tier: run.tier,
+    attempt: 0,
+    maxAttempts: run.maxAttempts,
+    timeoutMs: run.timeoutMs,
+    memoryMb: run.memoryMb,
+    input: JSON.parse(run.inputJson) as Run['input'],
+    result: null,
+    error: null,
+    usage: null,
+    metadata: run.metadata,
+    workerId: null,
+    queuedAt: new Date(queuedAtMs).toISOString(),
+    notBefore: isoTime(notBeforeMs),
+    expiresAt: isoTime(expiresAtMs),
+    claimedAt: null,
+    startedAt: null,
+    finishedAt: null,
+  };
+}
+
+function isoTime(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

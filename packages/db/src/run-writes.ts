@@ -1,0 +1,122 @@
+import type {
+  RetryBackoff, Run, RunError, RunSummary, RunUsage, StoredRunEvent, TerminalRunState, Tier,
+} from '@bullpen/core';
+
+/** What goes into the run store and what comes out of it. Times in `...Ms` are milliseconds since the epoch. */
+
+/** A run as the API accepted it: every limit resolved, the input as JSON text that was checked to be storable. */
+export interface NewRun {
+  id: string;
+  orgId: string;
+  agent: string;
+  version: number;
+  versionId: string;
+  tier: Tier;
+  timeoutMs: number;
+  memoryMb: number;
+  maxAttempts: number;
+  backoff: RetryBackoff;
+  inputJson: string;
+  metadata: Record<string, string>;
+  /** Counted from the earliest start; null: it never expires. */
+  ttlMs: number | null;
+  /** 0: a worker may take it at once. */
+  delayMs: number;
+  idempotencyKey: string | null;
+  /** Given exactly when there is a key. */
+  requestHash: string | null;
+}
+
+export interface InsertResult {
+  run: Run;
+  /** False: the key was used before with the same request, and `run` is what it made then. */
+  created: boolean;
+}
+
+/** What names a run. */
+export interface RunRef {
+  orgId: string;
+  runId: string;
+}
+
+export interface ClaimWrite extends RunRef {
+  workerId: string;
+}
+
+export interface ClaimedRun extends RunRef {
+  agent: string;
+  version: number;
+  sha256: string;
+  /** From 1. */
+  attempt: number;
+  maxAttempts: number;
+  /** Fencing token: goes with every later write of this attempt. */
+  lease: number;
+  tier: Tier;
+  timeoutMs: number;
+  memoryMb: number;
+  backoff: RetryBackoff;
+  inputJson: string;
+  metadata: Record<string, string>;
+  queuedAtMs: number;
+  notBeforeMs: number | null;
+  claimedAtMs: number;
+}
+
+/** `expired`, `exhausted` and `cancelled`: this claim ended the run, and `run` is how it ended. */
+export type ClaimResult =
+  | { kind: 'claimed'; run: ClaimedRun }
+  | { kind: 'terminal'; state: TerminalRunState }
+  | { kind: 'missing' }
+  | { kind: 'expired'; run: RunSummary }
+  | { kind: 'exhausted'; run: RunSummary }
+  | { kind: 'cancelled'; run: RunSummary };
+
+/** A write of an attempt: it changes the run only while `lease` is the newest one. */
+export interface LeasedWrite extends RunRef {
+  lease: number;
+}
+
+export interface FinishWrite extends LeasedWrite {
+  state: TerminalRunState;
+  resultJson: string | null;
+  error: RunError | null;
+  usage: RunUsage | null;
+  startedAtMs: number | null;
+  finishedAtMs: number;
+}
+
+export interface RetryWrite extends LeasedWrite {
+  error: RunError;
+  usage: RunUsage | null;
+  startedAtMs: number | null;
+  notBeforeMs: number;
+}
+
+export interface ReleaseWrite extends LeasedWrite {
+  /** Why the attempt is given back, such as `shutdown`. */
+  reason: string;
+}
+
+export interface EventsWrite extends LeasedWrite {
+  /** Numbered from `firstEventSeq(lease)`. */
+  events: readonly StoredRunEvent[];
+}
+
+/** `cancelled`: it was waiting and is over. `requested`: `workerId` executes it and has to be told. */
+export interface CancelResult {
+  run: Run;
+  workerId: string | null;
+  outcome: 'cancelled' | 'requested';
+}
+
+/** Events of one lease have this many numbers to themselves, so that a later lease's sort after them. */
+const EVENT_NUMBERS_PER_LEASE = 1_000_000;
+
+/** The number of the first event that an attempt says under `lease`. */
+export function firstEventSeq(lease: number): number {
+  return lease * EVENT_NUMBERS_PER_LEASE;
+}
+
+/** How often a running run may be taken over from a lost worker before it is given up as crashed. */
+export const MAX_REDELIVERIES = 5;
