@@ -1,0 +1,68 @@
+import type { Logger } from '@bullpen/core';
+import { Relay, createPostgresRelayBackend, type RelayBackendFactory } from 'bullmq';
+
+import { connectionConfig, createPool } from '../postgres/connections.ts';
+import { backendOf } from '../queue-url.ts';
+import { createMainClient, connect } from '../redis/connections.ts';
+
+/** Largest message. Live events are hints; what is larger is read from Postgres. */
+export const MAX_MESSAGE_BYTES = 256 * 1024;
+/** A node that says nothing for so long loses its subscriptions, and makes them again when it is back. */
+const NODE_LEASE_MS = 15_000;
+/** Unread messages a slow process may have; the oldest are dropped beyond it. */
+const MAX_UNREAD = 10_000;
+/** One of them listens. */
+const POSTGRES_CONNECTIONS = 3;
+
+export interface RelayConnection {
+  relay: Relay;
+  close(): Promise<void>;
+}
+
+export interface RelayConnectionOptions {
+  url: string;
+  prefix: string;
+  name: string;
+  log: Logger;
+}
+
+/** Opens BullMQ's Relay on Redis (two connections) or on Postgres (three at most). */
+export function openRelay(options: RelayConnectionOptions): Promise<RelayConnection> {
+  return backendOf(options.url) === 'redis' ? openRedisRelay(options) : openPostgresRelay(options);
+}
+
+async function openRedisRelay({ url, prefix, name, log }: RelayConnectionOptions): Promise<RelayConnection> {
+  const client = createMainClient({ url, connectionName: `${prefix}:live:${name}`, log });
+  await connect(client);
+  const relay = new Relay({ ...relayOptions(prefix, name), connection: client, prefix });
+  return {
+    relay,
+    async close() {
+      await relay.close();
+      client.disconnect();
+    },
+  };
+}
+
+async function openPostgresRelay({ url, prefix, name, log }: RelayConnectionOptions): Promise<RelayConnection> {
+  const pool = createPool(connectionConfig(url, `bullpen-live:${name}`), POSTGRES_CONNECTIONS, log);
+  const backend: RelayBackendFactory = (options) => createPostgresRelayBackend({ ...options, connection: pool as never });
+  const relay = new Relay({ ...relayOptions(prefix, name), connection: pool as never, backend });
+  return {
+    relay,
+    async close() {
+      await relay.close();
+      await pool.end();
+    },
+  };
+}
+
+function relayOptions(prefix: string, name: string) {
+  return {
+    namespace: prefix.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 64),
+    name: name.slice(0, 256),
+    leaseDuration: NODE_LEASE_MS,
+    inboxMaxLength: MAX_UNREAD,
+    maxMessageSize: MAX_MESSAGE_BYTES,
+  };
+}

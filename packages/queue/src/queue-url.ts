@@ -1,0 +1,10 @@
+import { BullpenError } from '@bullpen/core';
+
+/** Which server a queue URL names. @throws BullpenError CONFIG_INVALID */
+export function backendOf(url: string): 'redis' | 'postgres' {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : '';
+  if (protocol === 'redis:' || protocol === 'rediss:') return 'redis';
+  if (protocol === 'postgres:' || protocol === 'postgresql:') return 'postgres';
+  // The URL itself may hold a password, so only its kind is told.
+  throw new BullpenError('CONFIG_INVALID', `a queue URL is redis://, rediss:// or postgres://, not ${protocol || 'this'}`, { protocol });
+}

@@ -1,0 +1,51 @@
+import { messageOf, type Logger } from '@bullpen/core';
+import { Redis, type RedisOptions } from 'ioredis';
+
+import { unavailable, within } from '../unavailable.ts';
+
+const CONNECT_WITHIN_MS = 10_000;
+/** How long a block may outlast its own timeout before its connection counts as dead. */
+const BLOCK_GRACE_MS = 2000;
+
+type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
+
+interface ConnectionOptions {
+  url: string;
+  connectionName: string;
+  log: Logger;
+}
+
+/**
+ * The connection for everything that does not block. It reconnects for ever; a command that Redis could not answer
+ * over a few reconnects rejects, so that callers bound their own waiting.
+ */
+export function createMainClient(options: ConnectionOptions): Redis {
+  return createClient(options, { maxRetriesPerRequest: 3 });
+}
+
+/** The connection for BZPOPMIN. A pop is never sent twice: the first may have taken an organization already. */
+export function createBlockingClient(options: ConnectionOptions): Redis {
+  return createClient(options, {
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    blockingTimeout: CONNECT_WITHIN_MS,
+    blockingTimeoutGrace: BLOCK_GRACE_MS,
+  });
+}
+
+/** @throws BullpenError SERVICE_UNAVAILABLE */
+export async function connect(client: Redis): Promise<void> {
+  try {
+    await within(CONNECT_WITHIN_MS, 'connect', () => client.connect());
+  } catch (thrown) {
+    client.disconnect();
+    throw unavailable('connect', thrown);
+  }
+}
+
+function createClient({ url, connectionName, log }: ConnectionOptions, options: ClientOptions): Redis {
+  const all: ClientOptions = { lazyConnect: true, connectionName, retryStrategy: (times) => Math.min(50 * times, 500), ...options };
+  const client = new Redis(url, all);
+  client.on('error', (error) => log.warn({ connectionName, error: messageOf(error) }, 'queue.connection_error'));
+  return client;
+}

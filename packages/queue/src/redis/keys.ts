@@ -1,0 +1,19 @@
+/**
+ * Every Redis key that this package names itself. BullMQ names the keys of a queue (`<prefix>:<queue>:<word>`); the
+ * empty segment after the prefix keeps ours out of that space, and no key ends in a word that tools take for a queue's.
+ */
+
+/** The name of an organization's BullMQ queue. The braces are a hash tag: all keys of one queue share a cluster slot. */
+export function queueNameOf(orgId: string): string {
+  return `{${orgId}}`;
+}
+
+/** In the order in which the Lua scripts take them. */
+export const READY_SET_KEYS = ['ready', 'later', 'parked', 'known', 'vtime', 'clock', 'wake'] as const;
+
+type ReadySetKey = (typeof READY_SET_KEYS)[number] | 'sweep';
+
+/** A key of the ready set. All share one hash tag: a shard, of which there is one. */
+export function readySetKey(prefix: string, key: ReadySetKey): string {
+  return `${prefix}::ready:{shard-0}:${key}`;
+}

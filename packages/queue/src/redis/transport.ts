@@ -1,0 +1,61 @@
+import type { Clock, Logger } from '@bullpen/core';
+import { createRedisBackend, type WorkerOptions } from 'bullmq';
+import type { Redis } from 'ioredis';
+
+import { UNLIMITED_STALLS, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
+import { within } from '../unavailable.ts';
+import { connect, createBlockingClient, createMainClient } from './connections.ts';
+import { RedisReadySet } from './ready-set.ts';
+
+const PING_WITHIN_MS = 2000;
+
+interface RedisTransportOptions {
+  url: string;
+  prefix: string;
+  log: Logger;
+  clock: Clock;
+}
+
+/** Queues in Redis, over two connections: one for everything, one that blocks while a worker waits. */
+export function createRedisTransport(options: RedisTransportOptions): Transport {
+  return { backend: 'redis', open: (settings) => open(options, settings) };
+}
+
+async function open({ url, prefix, log, clock }: RedisTransportOptions, settings: TransportSettings): Promise<OpenTransport> {
+  const client = createMainClient({ url, connectionName: `${prefix}:queue:${settings.name}`, log });
+  // Connects when a worker first waits, so a process that only enqueues has one connection.
+  const blocking = createBlockingClient({ url, connectionName: `${prefix}:ready:${settings.name}`, log });
+  await connect(client);
+  const root = createRedisBackend('bullpen', bullOptions(client, prefix, settings));
+  root.on('error', () => undefined); // The client's own listener has logged it.
+  await root.waitUntilReady();
+  return {
+    root,
+    readySet: new RedisReadySet({ client, blocking, prefix, clock }),
+    async ping() {
+      await within(PING_WITHIN_MS, 'ping', () => client.ping());
+    },
+    async close(by) {
+      await root.close();
+      blocking.disconnect();
+      await quit(client, by.remainingMs);
+    },
+  };
+}
+
+function bullOptions(connection: Redis, prefix: string, settings: TransportSettings): WorkerOptions & { prefix: string } {
+  return {
+    connection,
+    prefix,
+    name: settings.name,
+    lockDuration: settings.leaseMs,
+    stalledInterval: settings.stalledCheckMs,
+    maxStalledCount: UNLIMITED_STALLS,
+  };
+}
+
+/** QUIT waits for the answers that are still due. */
+async function quit(client: Redis, timeoutMs: number): Promise<void> {
+  await within(Math.min(timeoutMs, PING_WITHIN_MS), 'quit', () => client.quit()).catch(() => undefined);
+  client.disconnect();
+}

@@ -1,0 +1,94 @@
+import { noFaults, systemClock, type Clock, type EnqueuedRun, type Faults, type Logger, type QueueCounts, type Service } from '@bullpen/core';
+import type { Queue } from 'bullmq';
+
+import { createPostgresTransport } from './postgres/transport.ts';
+import { RunQueueService } from './run-queue-service.ts';
+import { createRedisTransport } from './redis/transport.ts';
+import { backendOf } from './queue-url.ts';
+import type { TakenRun } from './taken-run.ts';
+import type { Transport } from './transport.ts';
+
+/** The runs of all organizations, each in a queue of its own, taken fairly. Delivery is at least once. */
+export interface RunQueue extends Service {
+  readonly backend: 'redis' | 'postgres';
+  /** @throws BullpenError SERVICE_UNAVAILABLE */
+  ping(): Promise<void>;
+  /**
+   * Adds runs; a run that is queued already stays as it is. Tries for about 5 s while the server is away.
+   * A run whose job was completed is gone from the queue, so adding it again queues it again: that it is not executed
+   * again is the database's doing.
+   * @throws BullpenError SERVICE_UNAVAILABLE: then some of the runs may be queued all the same
+   */
+  enqueue(runs: readonly EnqueuedRun[]): Promise<void>;
+  /** 1 to `max` runs as soon as there is one; [] when `signal` aborts, or after a few idle seconds. Tries again, rather than reject, while the server is away. */
+  take(max: number, signal: AbortSignal): Promise<TakenRun[]>;
+  /** The run is over. Does nothing where the lease was lost. */
+  complete(taken: TakenRun): Promise<void>;
+  /** The same run again, not before `delayMs` have passed. Does nothing where the lease was lost. */
+  retryLater(taken: TakenRun, delayMs: number): Promise<void>;
+  /**
+   * Back to the front of its queue, unexecuted.
+   * @param options.parkMs - the organization is not offered for so long, to any worker, unless one of its runs ends
+   */
+  giveBack(taken: TakenRun, options?: { parkMs?: number }): Promise<void>;
+  /** Removes a waiting or delayed run. False where it is neither. */
+  remove(orgId: string, runId: string): Promise<boolean>;
+  /** Those of `runIds` that are not in the queue: neither waiting, delayed nor taken. */
+  missing(orgId: string, runIds: readonly string[]): Promise<string[]>;
+  /** Offers these organizations to workers, in case something was left behind. */
+  markReady(orgIds: readonly string[]): Promise<void>;
+  counts(orgIds: readonly string[]): Promise<Map<string, QueueCounts>>;
+  /** The stock BullMQ queue of an organization, on the shared connection; not to be closed. */
+  bullQueue(orgId: string): Queue;
+  /** Tells of runs that another worker may hold by now. @returns what ends the telling */
+  onLeaseLost(listener: (taken: TakenRun) => void): () => void;
+}
+
+/** Who takes runs. Without one, a queue only enqueues and asks. */
+export interface ConsumerOptions {
+  /** Shown in the server's list of connections and in BullMQ's `processedBy`. */
+  name: string;
+  /** How long a run stays with a worker that says nothing; 30,000 by default. */
+  leaseMs?: number;
+  /** How often leases are renewed; a third of `leaseMs` by default. */
+  renewMs?: number;
+  /** How often what crashes left behind is looked for; 5,000 by default. A lost run is found within the lease and two looks. */
+  sweepMs?: number;
+}
+
+export interface RunQueueOptions {
+  /** redis://, rediss://, postgres:// or postgresql://. A Postgres needs `migrateQueue` first. */
+  url: string;
+  /** Of every Redis key; `bullpen` by default. On Postgres the database is the namespace. */
+  prefix?: string;
+  log: Logger;
+  clock?: Clock;
+  faults?: Faults;
+  consumer?: ConsumerOptions;
+}
+
+export const DEFAULT_PREFIX = 'bullpen';
+const DEFAULT_LEASE_MS = 30_000;
+const DEFAULT_SWEEP_MS = 5000;
+
+/** @throws BullpenError CONFIG_INVALID for a URL of another kind */
+export function createRunQueue(options: RunQueueOptions): RunQueue {
+  const { log, prefix = DEFAULT_PREFIX, clock = systemClock, faults = noFaults, consumer } = options;
+  const leaseMs = consumer?.leaseMs ?? DEFAULT_LEASE_MS;
+  return new RunQueueService({
+    transport: transportOf(options.url, prefix, log, clock),
+    prefix,
+    log,
+    clock,
+    faults,
+    name: consumer?.name ?? 'producer',
+    leaseMs,
+    renewMs: consumer?.renewMs ?? leaseMs / 3,
+    sweepMs: consumer?.sweepMs ?? DEFAULT_SWEEP_MS,
+    consumes: consumer !== undefined,
+  });
+}
+
+function transportOf(url: string, prefix: string, log: Logger, clock: Clock): Transport {
+  return backendOf(url) === 'redis' ? createRedisTransport({ url, prefix, log, clock }) : createPostgresTransport({ url, log, clock });
+}

@@ -1,0 +1,31 @@
+import type { Deadline } from '@bullpen/core';
+import type { IQueueBackend } from 'bullmq';
+
+import type { ReadySet } from './ready-set.ts';
+
+/** Where the queues are kept. The one seam between Redis and Postgres; everything above it is shared. */
+export interface Transport {
+  readonly backend: 'redis' | 'postgres';
+  /** @throws BullpenError SERVICE_UNAVAILABLE where the server cannot be reached. */
+  open(settings: TransportSettings): Promise<OpenTransport>;
+}
+
+export interface TransportSettings {
+  /** Shown in the server's list of connections. */
+  name: string;
+  leaseMs: number;
+  /** Shortest time between two looks for stalled runs of one organization. */
+  stalledCheckMs: number;
+}
+
+export interface OpenTransport {
+  /** Siblings of it, one per organization, share its connections and its settings. */
+  readonly root: IQueueBackend;
+  readonly readySet: ReadySet;
+  ping(): Promise<void>;
+  /** Closes every connection; what is still under way by the deadline is cut off. */
+  close(by: Deadline): Promise<void>;
+}
+
+/** Redelivery is capped by the database, which knows what was recorded; BullMQ must never fail a stalled run itself. */
+export const UNLIMITED_STALLS = 1_000_000_000;
