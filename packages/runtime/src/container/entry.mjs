@@ -6,7 +6,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 import { captureConsole, createContext } from './agent-context.mjs';
-import { SafePromise, activeResources, indexOf, join, jsonParse, jsonStringify, later, postMessage, slice, startsWith } from './primordials.mjs';
+import {
+  SafePromise, activeResources, areBuiltinsReplaced, indexOf, join, jsonParse, jsonStringify, later, postMessage, slice, startsWith,
+} from './primordials.mjs';
 import { writeJson } from './storable-json.mjs';
 import { describeThrown } from './thrown.mjs';
 import { Voice } from './voice.mjs';
@@ -143,7 +145,14 @@ function onUncaught(thrown) {
  * @param {Attempt} attempt @param {MessagePort} port
  */
 function settle(attempt, port) {
-  const resources = activeResources();
-  const left = resources.length > resourcesAtRest.length ? join(resources, ',') : attempt.isTainted ? 'an error' : '';
+  const left = leftovers(attempt);
   postMessage(port, left === '' ? `settled ${attempt.no}` : `settled ${attempt.no} ${left}`);
+}
+
+/** @param {Attempt} attempt */
+function leftovers(attempt) {
+  const resources = activeResources();
+  if (resources.length > resourcesAtRest.length) return join(resources, ',');
+  if (attempt.isTainted) return 'an error';
+  return areBuiltinsReplaced() ? 'replaced builtins' : '';
 }

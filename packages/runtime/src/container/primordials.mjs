@@ -35,3 +35,20 @@ export const replaceAll = uncurryThis(String.prototype.replaceAll);
 export const join = uncurryThis(Array.prototype.join);
 export const filter = uncurryThis(Array.prototype.filter);
 export const reflectApply = Reflect.apply;
+
+const { get, set } = Map.prototype;
+const { then } = Promise.prototype;
+const { push, concat } = Array.prototype;
+const { ownKeys } = Reflect;
+const keysOfObjectPrototype = ownKeys(Object.prototype).length;
+
+/**
+ * Whether an agent replaced what Piscina, Node's own modules or other agents cannot do without here. Not a wall: it
+ * keeps the mistake of one agent from failing the next run of the same organization.
+ */
+export function areBuiltinsReplaced() {
+  return Map.prototype.get !== get || Map.prototype.set !== set || Promise.prototype.then !== then
+    || Array.prototype.push !== push || Array.prototype.concat !== concat
+    || JSON.parse !== jsonParse || JSON.stringify !== jsonStringify
+    || ownKeys(Object.prototype).length !== keysOfObjectPrototype;
+}
