@@ -43,6 +43,14 @@ describe('the overall state', () => {
     expect(overallState(status([busy], 0, 1024), null).tone).toBe('good');
   });
 
+  it('stays short when many workers are late or stop', () => {
+    const late = { ...worker, at: '2025-11-22T10:59:50.000Z' };
+    const quiescing = { ...worker, state: 'quiescing' } as const;
+    expect(texts(overallState(status([late, late, late, late, quiescing, quiescing, worker]), null))).toEqual([
+      'Workers node-a:71, node-a:71 and 2 more have missed their heartbeats.', '2 workers are stopping and take no new runs.',
+    ]);
+  });
+
   it('judges failures from ten runs on, and the gravest reason comes first', () => {
     expect(overallState(status([worker]), hour(9, 9)).tone).toBe('good');
     expect(texts(overallState(status([]), hour(10, 3)))).toEqual(['No worker is connected.', '30 % of the runs of the last hour failed.']);

@@ -1,6 +1,6 @@
 import type { RuntimeStatus } from '@bullpen/core';
 
-import { formatRatio, plural } from '../format/quantity.ts';
+import { formatRatio, plural, someOf } from '../format/quantity.ts';
 import { workerHealth } from '../workers/worker-health.ts';
 import { nowTotals, type HourTotals, type NowTotals } from './totals.ts';
 
@@ -33,10 +33,15 @@ function workerReasons({ workers, at }: RuntimeStatus, { waiting }: NowTotals): 
   const late = workers.filter((worker) => workerHealth(worker, atMs) === 'late');
   const stopping = workers.filter((worker) => workerHealth(worker, atMs) === 'quiescing');
   const none = late.length + stopping.length === workers.length ? 'bad' : 'warn';
-  return [
-    ...late.map(({ host, pid }) => ({ tone: none, text: `Worker ${host}:${pid} has missed its heartbeats.` }) as const),
-    ...(stopping.length === 0 ? [] : [{ tone: none, text: `${plural(stopping.length, 'worker is', 'workers are')} stopping and take no new runs.` } as const]),
-  ];
+  const reasons: OverallState['reasons'] = [];
+  if (late.length > 0) {
+    const names = someOf(late.map(({ host, pid }) => `${host}:${pid}`));
+    reasons.push({ tone: none, text: late.length === 1 ? `Worker ${names} has missed its heartbeats.` : `Workers ${names} have missed their heartbeats.` });
+  }
+  if (stopping.length > 0) {
+    reasons.push({ tone: none, text: `${plural(stopping.length, 'worker is stopping and takes', 'workers are stopping and take')} no new runs.` });
+  }
+  return reasons;
 }
 
 function capacityReasons(status: RuntimeStatus, { slots, running, waiting }: NowTotals): OverallState['reasons'] {
@@ -44,9 +49,12 @@ function capacityReasons(status: RuntimeStatus, { slots, running, waiting }: Now
   if (slots > 0 && running >= slots && waiting > 0) {
     reasons.push({ tone: 'warn', text: `${slots === 1 ? 'The only slot is' : `All ${slots} slots are`} in use, ${plural(waiting, 'run waits', 'runs wait')}.` });
   }
-  for (const { id, poolMb, reservedMb, queue } of status.organizations) {
-    const full = reservedMb >= poolMb * status.workers.length * POOL_FULL && reservedMb > 0;
-    if (full && queue.waiting > 0) reasons.push({ tone: 'warn', text: `The memory pool of ${id} is full, ${plural(queue.waiting, 'run waits', 'runs wait')}.` });
+  const full = status.organizations.filter(({ poolMb, reservedMb, queue }) =>
+    queue.waiting > 0 && reservedMb > 0 && reservedMb >= poolMb * status.workers.length * POOL_FULL);
+  if (full.length > 0) {
+    const held = full.reduce((sum, { queue }) => sum + queue.waiting, 0);
+    const pools = `${full.length === 1 ? 'The memory pool' : 'The memory pools'} of ${someOf(full.map(({ id }) => id))} ${full.length === 1 ? 'is' : 'are'} full`;
+    reasons.push({ tone: 'warn', text: `${pools}, ${plural(held, 'run waits', 'runs wait')}.` });
   }
   return reasons;
 }

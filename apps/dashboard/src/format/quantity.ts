@@ -32,6 +32,12 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
+/** `a`, `a and b`, `a, b and 7 more`: the first few of a list that may be long. */
+export function someOf(names: readonly string[], atMost = 3): string {
+  if (names.length > atMost) return `${names.slice(0, atMost - 1).join(', ')} and ${formatCount(names.length - atMost + 1)} more`;
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
 function trimZero(text: string): string {
   return text.replace(/\.0$/, '');
 }

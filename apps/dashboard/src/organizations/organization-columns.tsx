@@ -31,8 +31,8 @@ export const ORGANIZATION_COLUMNS: readonly Column<OrganizationRow>[] = [
 function Name({ row: { id, name } }: { row: OrganizationRow }): ReactNode {
   return (
     <span className="name">
-      <BoardLink to={{ org: id, run: null }}>{name}</BoardLink>
-      {name !== id && <code className="muted">{id}</code>}
+      <BoardLink to={{ org: id, run: null }} title={name}>{name}</BoardLink>
+      {name !== id && <code className="muted" title={id}>{id}</code>}
     </span>
   );
 }

@@ -12,8 +12,8 @@ import { SpanText } from './spans.tsx';
 
 export const RUN_COLUMNS: readonly Column<RunSummary>[] = [
   { id: 'run', label: 'Run', lead: true, cell: ({ id, orgId }) => <RunLink orgId={orgId} runId={id} /> },
-  { id: 'org', label: 'Organization', cell: ({ orgId }) => <BoardLink to={{ org: orgId, run: null }} className="plain">{orgId}</BoardLink> },
-  { id: 'agent', label: 'Agent', cell: ({ agent, version }) => <span>{agent}<span className="muted">@{version}</span></span> },
+  { id: 'org', label: 'Organization', cell: ({ orgId }) => <BoardLink to={{ org: orgId, run: null }} className="plain" title={orgId}>{orgId}</BoardLink> },
+  { id: 'agent', label: 'Agent', cell: ({ agent, version }) => <span title={`${agent}@${version}`}>{agent}<span className="muted">@{version}</span></span> },
   { id: 'state', label: 'State', cell: ({ state }) => <RunStateBadge state={state} /> },
   { id: 'attempt', label: 'Attempt', align: 'end', minor: true, cell: ({ attempt, maxAttempts }) => `${attempt} of ${maxAttempts}` },
   { id: 'wait', label: 'Queue wait', align: 'end', cell: (run) => <SpanText span={queueWait(run)} /> },

@@ -14,6 +14,6 @@ export function SpanText({ span }: { span: Span }): ReactNode {
 
 function Growing({ sinceMs }: { sinceMs: number }): ReactNode {
   const { serverMs } = useNow();
-  if (sinceMs > serverMs) return <span className="growing" title={`from ${formatFull(sinceMs)}`}>{formatRelative(sinceMs, serverMs)}</span>;
+  if (sinceMs > serverMs) return <span className="growing" title={`from ${formatFull(sinceMs)}`}>due {formatRelative(sinceMs, serverMs)}</span>;
   return <span className="growing"><Lasting sinceMs={sinceMs} /><span aria-label="and counting">…</span></span>;
 }

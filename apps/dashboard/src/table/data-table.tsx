@@ -34,12 +34,14 @@ export function DataTable<T>(props: DataTableProps<T>): ReactNode {
   return (
     <>
       {/* Roles are explicit because the card layout of narrow screens takes the tables' display types away. */}
-      <table className="data" role="table" aria-label={caption} aria-rowcount={rows.length + 1}>
-        <TableHead columns={columns} sort={sort} />
-        <tbody role="rowgroup">
-          {shown.map((row) => <TableRow key={keyOf(row)} {...props} row={row} />)}
-        </tbody>
-      </table>
+      <div className="table-scroll">
+        <table className="data" role="table" aria-label={caption} aria-rowcount={rows.length + 1}>
+          <TableHead columns={columns} sort={sort} />
+          <tbody role="rowgroup">
+            {shown.map((row) => <TableRow key={keyOf(row)} {...props} row={row} />)}
+          </tbody>
+        </table>
+      </div>
       {ordered.length > firstRows && (
         <button type="button" className="button show-all" onClick={() => setAll(!all)} aria-expanded={all}>
           {all ? `Show the first ${firstRows} ${noun}` : `Show all ${formatCount(ordered.length)} ${noun}`}
