@@ -64,7 +64,7 @@ export class Reconciler {
       this.#waitingAfter = rows.length < PAGE ? undefined : rows.at(-1)?.runId;
       const lost = await this.#withoutJob(rows);
       if (lost.length > 0) {
-        await queue.enqueue(lost.map((row) => ({ orgId: row.orgId, runId: row.runId, memoryMb: row.memoryMb, delayMs: Math.max(0, row.notBeforeMs - clock.nowMs()) })));
+        await queue.enqueue(lost.map((row) => ({ orgId: row.orgId, runId: row.runId, memoryMb: row.memoryMb, delayMs: Math.max(0, (row.notBeforeMs ?? 0) - clock.nowMs()) })));
         log.warn({ mended: lost.length }, 'reconciler.waiting_without_job');
       }
       if (this.#waitingAfter === undefined) return;
@@ -72,9 +72,9 @@ export class Reconciler {
   }
 
   async #mendRunning(): Promise<void> {
-    const { db, store, queue, log, leaseMs } = this.#deps;
+    const { db, store, queue, clock, log, leaseMs } = this.#deps;
     for (let page = 0; page < PAGES_PER_TURN; page += 1) {
-      const rows = await adminListRunningRuns(db, { claimedBeforeMs: leaseMs, limit: PAGE, ...after(this.#runningAfter) });
+      const rows = await adminListRunningRuns(db, { claimedBeforeMs: clock.nowMs() - leaseMs, limit: PAGE, ...after(this.#runningAfter) });
       this.#runningAfter = rows.length < PAGE ? undefined : rows.at(-1)?.runId;
       for (const row of await this.#withoutJob(rows)) {
         const released = await store.release({ orgId: row.orgId, runId: row.runId, lease: row.lease, reason: 'job_lost' });

@@ -3,10 +3,13 @@ import type { ErrorRequestHandler, NextFunction, Request, RequestHandler, Respon
 
 import type { Principal } from '../auth/principal.ts';
 
-declare module 'express-serve-static-core' {
-  interface Locals {
-    requestId: string;
-    principal?: Principal;
+declare global {
+  // The name by which Express lets an app say what its `res.locals` hold.
+  namespace Express {
+    interface Locals {
+      requestId: string;
+      principal?: Principal;
+    }
   }
 }
 

@@ -1,0 +1,41 @@
+import { describe, expect, it } from '@jest/globals';
+import { createRunSchema, type AgentManifest, type AgentVersion, type CreateRunRequest, type Organization, type Tier } from '@bullpen/core';
+
+import { planRun } from './plan-run.ts';
+
+const plan = (request: Partial<CreateRunRequest>, manifest: AgentManifest = {}, organization: Partial<Organization> = {}, key: string | null = null) =>
+  planRun(
+    createRunSchema.parse({ agent: 'echo', ...request }),
+    { id: 'ver_1', agent: 'echo', version: 3, manifest } as AgentVersion,
+    { id: 'acme', poolMb: 1024, maxMemoryMb: 512, minimumTier: 'basic', ...organization } as Organization,
+    key,
+  );
+
+describe('the plan of a run', () => {
+  it('takes each limit from the request, else the manifest, else the defaults', () => {
+    expect(plan({})).toMatchObject({ timeoutMs: 30_000, memoryMb: 64, maxAttempts: 1, ttlMs: null, delayMs: 0, tier: 'basic', version: 3 });
+    expect(plan({}, { timeoutMs: 500, maxAttempts: 4 })).toMatchObject({ timeoutMs: 500, maxAttempts: 4 });
+    expect(plan({ timeoutMs: 700 }, { timeoutMs: 500 })).toMatchObject({ timeoutMs: 700 });
+  });
+
+  it('refuses more memory than the organization may ask for, or than its pool holds', () => {
+    expect(() => plan({ memoryMb: 600 })).toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED' }));
+    expect(() => plan({ memoryMb: 200 }, {}, { poolMb: 128 })).toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED' }));
+    expect(() => plan({}, { memoryMb: 600 })).toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED' }));
+  });
+
+  it.each<[Tier | undefined, Tier, string]>([
+    ['basic', 'enhanced', 'TIER_BELOW_MINIMUM'],
+    ['strict', 'basic', 'TIER_UNAVAILABLE'],
+    [undefined, 'strict', 'TIER_UNAVAILABLE'],
+  ])('never weakens a wall: asked %s, minimum %s', (tier, minimumTier, code) => {
+    expect(() => plan({ tier }, {}, { minimumTier })).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('hashes a request by what it asks for, not by the order of its keys', () => {
+    const hash = (input: unknown) => plan({ input }, {}, {}, 'key').requestHash;
+    expect(hash({ a: 1, b: [1, 2] })).toBe(hash({ b: [1, 2], a: 1 }));
+    expect(hash({ a: 1, b: [1, 2] })).not.toBe(hash({ a: 1, b: [2, 1] }));
+    expect(plan({}).requestHash).toBeNull();
+  });
+});
