@@ -11,7 +11,7 @@ export type InsertAnswer = { kind: 'inserted'; run: Run } | { kind: 'earlier'; e
 
 export function timed(run: NewRun, nowMs: number): TimedRun {
   const notBeforeMs = run.delayMs > 0 ? nowMs + run.delayMs : null;
-  const expiresAtMs = run.ttlMs === null ? null : (notBeforeMs ?? nowMs) + run.ttlMs;
+  const expiresAtMs = run.ttlMs === null ? null : nowMs + run.ttlMs;
   return { run, queuedAtMs: nowMs, notBeforeMs, expiresAtMs };
 }
 

@@ -18,7 +18,7 @@ export interface NewRun {
   backoff: RetryBackoff;
   inputJson: string;
   metadata: Record<string, string>;
-  /** Counted from the earliest start; null: it never expires. */
+  /** Counted from now, a delay included; null: it never expires. */
   ttlMs: number | null;
   /** 0: a worker may take it at once. */
   delayMs: number;
