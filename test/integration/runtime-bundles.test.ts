@@ -1,9 +1,11 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { BullpenError } from '@bullpen/core';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { agent, endingOf, sha256Of, startRig, valueOf, type Rig } from './runtime-rig.ts';
+
+jest.setTimeout(120_000); // a machine short of CPU starts a thread in seconds
 
 const ONE = agent('return 1');
 

@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 
 import { agent, endingOf, startRig, valueOf, type Answer, type Asked, type Rig } from './runtime-rig.ts';
+
+jest.setTimeout(120_000); // a machine short of CPU starts a thread in seconds
 
 /**
  * What a hostile or broken agent does, and what must happen in tier basic. While each one runs, runs of another

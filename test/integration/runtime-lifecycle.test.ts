@@ -1,9 +1,11 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { Deadline } from '@bullpen/core';
 import { readdirSync } from 'node:fs';
 import { platform } from 'node:os';
 
 import { agent, endingOf, requestFor, sha256Of, startRig, valueOf } from './runtime-rig.ts';
+
+jest.setTimeout(120_000); // a machine short of CPU starts a thread in seconds
 
 const ONE = agent('return 1');
 const LOOP = agent('ctx.log("ready"); for (;;);');

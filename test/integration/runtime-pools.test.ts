@@ -1,8 +1,10 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { organizationRuntimeSnapshotSchema } from '@bullpen/core';
 import type { Admission } from '@bullpen/runtime';
 
 import { agent, deathsOf, endingOf, requestFor, sha256Of, startRig, valueOf, type Rig } from './runtime-rig.ts';
+
+jest.setTimeout(120_000); // a machine short of CPU starts a thread in seconds
 
 const ECHO = agent('return input');
 const SOON = agent('await new Promise((done) => setTimeout(done, 10)); return input');
@@ -117,12 +119,15 @@ describe('the pools of a worker', () => {
   });
 
   it('end containers that nobody used for a while, and the least recently used beyond the most that may idle', async () => {
-    rig = await startRig({ idleMs: 200, maxIdleContainers: 2 });
-    for (const orgId of ['a', 'b', 'c']) await rig.run(ECHO, { orgId });
-    const gone = async () => {
-      while (containersOf(rig).length > 0) await new Promise(setImmediate);
+    let nowMs = 1000;
+    rig = await startRig({ idleMs: 200, maxIdleContainers: 2, clock: { nowMs: Date.now, monotonicMs: () => nowMs } });
+    const left = async (count: number) => {
+      while (containersOf(rig).length > count) await new Promise(setImmediate);
     };
-    await gone();
+    for (const orgId of ['a', 'b', 'c']) await rig.run(ECHO, { orgId });
+    await left(2);
+    nowMs += 200;
+    await left(0);
     expect([deathsOf(rig.manager, 'a'), deathsOf(rig.manager, 'b'), deathsOf(rig.manager, 'c')]).toEqual([{ evicted: 1 }, { idle: 1 }, { idle: 1 }]);
   });
 
@@ -149,7 +154,7 @@ describe('the pools of a worker', () => {
     const gone = async () => {
       while (containersOf(rig).length > 0) await new Promise(setImmediate);
     };
-    expect(valueOf(await rig.run(agent('setTimeout(() => process.exit(), 40).unref(); return 1')))).toBe(1);
+    expect(valueOf(await rig.run(agent('setTimeout(() => process.exit(), 500).unref(); return 1')))).toBe(1);
     await gone();
     expect(deathsOf(rig.manager)).toEqual({ exited: 1 });
     expect(valueOf(await rig.run(ECHO, { input: 1 }))).toBe(1);

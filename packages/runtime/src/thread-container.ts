@@ -15,7 +15,9 @@ import { deathAfter, judge, type ThreadEnding } from './verdict.ts';
 
 /**
  * The container of tier basic: one Piscina thread in the worker process, with limits on its heap, no environment, and
- * one organization for life. It isolates mistakes, not attackers.
+ * one organization for life. It isolates mistakes, not attackers: V8 answers one allocation far beyond the heap limit
+ * (`new Array(1e8).fill()`, a string of hundreds of MB made flat) by aborting the process, and `terminate()` does not
+ * end a native call. A thread that outlives its kill keeps its memory in the pool until it is gone.
  *
  * starting -> warm -> busy -> warm ... -> recycling -> dead, with the reason of death. Guarantees: an attempt ends in
  * one outcome, whatever the agent does, and every event said before is delivered first; after any fault, after
@@ -37,8 +39,9 @@ export interface ThreadContainerOptions {
 
 /** How long an outcome waits for a killed thread: one inside a native call may outlive it by far. */
 const KILL_WAIT_MS = 500;
-/** How long the event loop of a thread may take to turn after a reply before the thread counts as stuck. */
-const SETTLE_MS = 250;
+/** How long the event loop of a thread may take to turn after a reply before the thread counts as stuck: generous, because
+ * on a machine that is short of CPU every thread is slow, and new ones would be slower. */
+const SETTLE_MS = 1000;
 /** Bundles cannot be unloaded from a thread: one that has seen so many is replaced. */
 const MAX_BUNDLES = 16;
 

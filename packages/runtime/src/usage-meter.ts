@@ -21,7 +21,7 @@ export interface Reading {
   cpuMs: number;
 }
 
-const FINAL_READING_MS = 25;
+const FINAL_READING_MS = 100;
 const MB = 1024 * 1024;
 
 export class UsageMeter {
