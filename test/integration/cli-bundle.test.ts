@@ -2,8 +2,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { bundleAgent } from '@bullpen/cli';
+
+// Ample for a slow machine: a test here starts processes, bundles and whole systems.
+jest.setTimeout(120_000);
 
 /** Far from every workspace: nothing is installed here. */
 let dir: string;

@@ -2,10 +2,13 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 
 import { bullpen, type CommandOptions, type Ended } from '../system/bullpen-command.ts';
 import { ADMIN_KEY, deploy, startSystem, type RunningSystem } from '../system/running-system.ts';
+
+// Ample for a slow machine: a test here starts processes, bundles and whole systems.
+jest.setTimeout(120_000);
 
 /** The command against a real system, from a folder that is in no workspace. */
 describe('the bullpen command', () => {

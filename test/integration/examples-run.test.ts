@@ -1,7 +1,10 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { runExamples } from '@bullpen/examples';
 
 import { ADMIN_KEY, startSystem, type QueueBackend, type RunningSystem } from '../system/running-system.ts';
+
+// Ample for a slow machine: a test here starts processes, bundles and whole systems.
+jest.setTimeout(120_000);
 
 describe('the examples', () => {
   let system: RunningSystem | undefined;
@@ -17,5 +20,5 @@ describe('the examples', () => {
     expect(first.firstRunMs).toBeGreaterThan(0);
     expect(Object.keys(first.orgKeys).sort()).toEqual(['acme', 'globex']);
     expect(await runExamples(options)).toMatchObject({ runs: 18, unexpected: 0 });
-  }, 120_000);
+  });
 });

@@ -2,10 +2,13 @@ import { once } from 'node:events';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createClient, type RunStreamItem } from '@bullpen/sdk';
 
 import { ADMIN_KEY, deploy, startSystem, type RunningSystem } from '../system/running-system.ts';
+
+// Ample for a slow machine: a test here starts processes, bundles and whole systems.
+jest.setTimeout(120_000);
 
 /** Stands between client and API and cuts every event stream after so many bytes, in the middle of whatever they are. */
 async function startCuttingProxy(target: string, cutAfterBytes: number): Promise<{ url: string; cutCount(): number; close(): void }> {

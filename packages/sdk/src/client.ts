@@ -49,9 +49,8 @@ function runsClient(http: Http): RunsClient {
     cancel: (runId, call) => poster(http)(`${pathOf(runId)}/cancel`, undefined, call),
     events: (runId, options = {}) => streamRun(http, runId, options),
     async wait(runId, call = {}) {
-      for await (const item of streamRun(http, runId, { signal: call.signal })) {
-        if (item.kind === 'end') break;
-      }
+      const items = streamRun(http, runId, { signal: call.signal });
+      while ((await items.next()).done !== true);
       return runs.get(runId, call);
     },
   };

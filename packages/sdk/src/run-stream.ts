@@ -22,6 +22,8 @@ export interface RunStreamOptions {
 const MAX_BARREN_CONNECTIONS = 6;
 /** A connection that held this long was a good one, even if the run had nothing to say. */
 const GOOD_CONNECTION_MS = 5_000;
+/** How long a server may take to close after its last frame. */
+const CLOSING_MS = 500;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
 
@@ -33,6 +35,7 @@ export async function* streamRun(http: Http, runId: string, options: RunStreamOp
   const follow = options.follow ?? true;
   const cursor = createCursor(options.after ?? -1);
   let barren = 0;
+  let ended = false;
   for (;;) {
     const openedAtMs = performance.now();
     let failure: unknown;
@@ -41,11 +44,12 @@ export async function* streamRun(http: Http, runId: string, options: RunStreamOp
         const item = cursor.take(frame);
         if (item === undefined) continue;
         barren = 0;
+        ended = item.kind === 'end';
         yield item;
-        if (item.kind === 'end') return;
       }
-      if (!follow) return;
+      if (ended || !follow) return;
     } catch (error) {
+      if (ended) return;
       if (!mayReconnect(error, options.signal)) throw error;
       failure = error;
     }
@@ -92,6 +96,9 @@ function createCursor(from: number): Cursor {
   };
 }
 
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+type Chunk = Awaited<ReturnType<Reader['read']>>;
+
 async function* readFrames(http: Http, runId: string, cursor: Cursor, options: RunStreamOptions): AsyncGenerator<SseFrame, void, undefined> {
   const response = await http.open({
     method: 'GET',
@@ -104,16 +111,30 @@ async function* readFrames(http: Http, runId: string, cursor: Cursor, options: R
   const parser = createSseParser();
   const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader();
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
+    for (let closing = false; ;) {
+      const { done, value }: Chunk = await (closing ? readSoon(reader) : reader.read());
       if (done) return;
-      yield* parser.push(value);
+      for (const frame of parser.push(value)) {
+        yield frame;
+        closing ||= frame.event === 'end';
+      }
       cursor.pauseMs = parser.retryMs;
     }
   } finally {
     // Also on `break` out of the iteration: the connection must not outlive its reader.
     await reader.cancel().catch(() => undefined);
   }
+}
+
+/** After its last frame the server closes: waiting that long lets the connection be used again, cancelling would not. */
+async function readSoon(reader: Reader): Promise<Chunk> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<Chunk>((resolve) => {
+    timer = setTimeout(() => resolve({ done: true, value: undefined }), CLOSING_MS);
+  });
+  const chunk = await Promise.race([reader.read(), late]);
+  clearTimeout(timer);
+  return chunk;
 }
 
 /** What the API refused it refuses again, unless it is only busy; a broken connection is made anew. */

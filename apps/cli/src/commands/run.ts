@@ -57,7 +57,8 @@ async function wait(client: BullpenClient, run: RunOf<unknown>, signal: AbortSig
 async function watch({ deps, output, options }: Invocation<RunOptions>, client: BullpenClient, run: RunOf<unknown>): Promise<RunOf<unknown>> {
   if (options.json !== true) output.note(`${output.paint.bold(`${run.agent} v${run.version}`)} in ${run.orgId}  ${output.paint.dim(run.id)}`);
   for await (const item of client.runs.events(run.id, { signal: deps.interrupted })) {
-    if (item.kind === 'end') break;
+    // The full run, its result included, is read and said after the stream.
+    if (item.kind === 'end') continue;
     if (options.json === true) output.json(item);
     else showItem(item, output, output.note);
   }
