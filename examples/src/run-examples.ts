@@ -89,7 +89,7 @@ function deployAll(client: BullpenClient, bundles: ReadonlyMap<string, Promise<A
 
 async function runAll(org: ExampleOrganization, client: BullpenClient, deployed: ReadonlyMap<string, Promise<unknown>>, tell: Tell): Promise<void> {
   await Promise.all(scenariosOf(org).map(async (scenario) => {
-    const label = `${org.padEnd(7)} ${scenario.agent.padEnd(17)} ${scenario.subject.padEnd(24)}`;
+    const label = `${org.padEnd(7)} ${scenario.agent.padEnd(17)} ${scenario.subject.padEnd(26)}`;
     try {
       await deployed.get(scenario.agent);
       const run = await runToEnd(client, scenario);
