@@ -35,11 +35,12 @@ describe.each<QueueBackend>(['redis', 'postgres'])('a fault between Postgres and
     expect(await acme.runs.wait(run.id)).toMatchObject({ state: 'succeeded', attempt: 1, result: 1 });
     expect(faults.hits).toBe(1);
     await eventually('its job is gone', async () => ((await worker.queue.missing('acme', [run.id])).length === 1 ? true : undefined));
+    await system.stopWorkers();
   });
 
   it('a row whose job was never added gets one', async () => {
     const [api] = system.apis;
-    if (system.workers.length === 0) await system.startWorker();
+    await system.startWorker();
     const template = await acme.runs.create({ agent: 'count', delayMs: 3_600_000 });
     const { versions } = acme.agents;
     const version = (await versions('count')).items[0];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { createApi, loadConfig as loadApiConfig, type BullpenApi } from '@bullpen/api';
-import { Deadline, silentLogger, type AgentManifest, type Faults } from '@bullpen/core';
+import { Deadline, silentLogger, type AgentManifest, type Faults, type Service } from '@bullpen/core';
 import { createClient, type BullpenClient } from '@bullpen/sdk';
 import { createWorker, loadConfig as loadWorkerConfig, type BullpenWorker } from '@bullpen/worker';
 
@@ -25,6 +25,7 @@ export interface RunningSystem {
   organization(orgId: string, options?: { poolMb?: number; maxMemoryMb?: number }): Promise<BullpenClient>;
   /** A client for the organization over another API process. */
   clientOf(api: BullpenApi, orgId: string): BullpenClient;
+  stopWorkers(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -69,12 +70,10 @@ export async function startSystem(options: { queue: QueueBackend; workers?: numb
       return createClient({ baseUrl: url(), apiKey: secret });
     },
     clientOf: (api, orgId) => createClient({ baseUrl: api.url(), apiKey: ADMIN_KEY, org: orgId }),
+    stopWorkers: () => stopAll(workers),
     async stop() {
-      const by = Deadline.in(10_000);
-      for (const service of [...workers.splice(0), ...apis.splice(0)]) {
-        await service.quiesce();
-        await service.stop(by);
-      }
+      await stopAll(workers);
+      await stopAll(apis);
       await rm(cacheDir, { recursive: true, force: true });
       await database.drop();
     },
@@ -84,6 +83,14 @@ export async function startSystem(options: { queue: QueueBackend; workers?: numb
   await system.startApi();
   for (let i = 0; i < (options.workers ?? 1); i += 1) await system.startWorker();
   return system;
+}
+
+async function stopAll(services: Service[]): Promise<void> {
+  const by = Deadline.in(10_000);
+  for (const service of services.splice(0)) {
+    await service.quiesce();
+    await service.stop(by);
+  }
 }
 
 /** Deploys an agent from the source of its `run` function, written as in a bundle. */
