@@ -8,6 +8,7 @@ import { pause } from './unavailable.ts';
 
 /** How long a take waits for a run before it says that there is none. */
 const IDLE_TAKE_MS = 5000;
+const MIN_WAIT_MS = 10;
 const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 1000;
 
@@ -64,8 +65,9 @@ export class RunTaker {
     const { readySet, clock } = this.#deps;
     const { organizations, nextDueMs } = await readySet.claim(max);
     if (organizations.length > 0) return organizations;
-    const dueInMs = nextDueMs === null ? Infinity : Math.max(0, nextDueMs - clock.nowMs());
-    return readySet.wait(Math.min(timeoutMs, dueInMs), signal);
+    const dueInMs = nextDueMs === null ? Infinity : nextDueMs - clock.nowMs();
+    // Something overdue that this claim did not get is being promoted by somebody else.
+    return readySet.wait(Math.max(MIN_WAIT_MS, Math.min(timeoutMs, dueInMs)), signal);
   }
 
   async #takeOf(organizations: readonly ReadyOrganization[], max: number, signal: AbortSignal): Promise<TakenRun[]> {

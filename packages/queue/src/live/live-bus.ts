@@ -1,4 +1,4 @@
-import { BullpenError, messageOf, systemClock, type Deadline, type Logger, type Service } from '@bullpen/core';
+import { BullpenError, Deadline, messageOf, systemClock, type Logger, type Service } from '@bullpen/core';
 
 import { DEFAULT_PREFIX } from '../run-queue.ts';
 import { isUnavailable, retryWhileUnavailable, unavailable, within } from '../unavailable.ts';
@@ -31,6 +31,8 @@ export interface LiveBusOptions {
 }
 
 const START_WITHIN_MS = 10_000;
+/** For what a failed start leaves. */
+const STOP_WITHIN_MS = 2000;
 
 /** A live bus over BullMQ's Relay, whose interface is experimental: nothing else in Bullpen touches it. */
 export function createLiveBus(options: LiveBusOptions): LiveBus {
@@ -71,7 +73,7 @@ class RelayLiveBus implements LiveBus {
     this.#connection = null;
     this.#subscriptions = null;
     this.#starting = null;
-    if (connection) await within(by.remainingMs, 'stop', () => connection.close()).catch(() => undefined);
+    await connection?.close(by);
   }
 
   async publish(topic: string, data: unknown): Promise<void> {
@@ -97,7 +99,7 @@ class RelayLiveBus implements LiveBus {
     try {
       await within(START_WITHIN_MS, 'start', () => connection.relay.waitUntilReady());
     } catch (thrown) {
-      await connection.close().catch(() => undefined);
+      await connection.close(Deadline.in(STOP_WITHIN_MS));
       throw isUnavailable(thrown) ? unavailable('start', thrown) : thrown;
     }
     this.#connection = connection;

@@ -1,9 +1,10 @@
-import type { Logger } from '@bullpen/core';
+import type { Deadline, Logger } from '@bullpen/core';
 import { Relay, createPostgresRelayBackend, type RelayBackendFactory } from 'bullmq';
 
 import { connectionConfig, createPool } from '../postgres/connections.ts';
 import { backendOf } from '../queue-url.ts';
-import { createMainClient, connect } from '../redis/connections.ts';
+import { connect, createMainClient, quit } from '../redis/connections.ts';
+import { within } from '../unavailable.ts';
 
 /** Largest message. Live events are hints; what is larger is read from Postgres. */
 export const MAX_MESSAGE_BYTES = 256 * 1024;
@@ -16,7 +17,8 @@ const POSTGRES_CONNECTIONS = 3;
 
 export interface RelayConnection {
   relay: Relay;
-  close(): Promise<void>;
+  /** What is still under way by the deadline is cut off. */
+  close(by: Deadline): Promise<void>;
 }
 
 export interface RelayConnectionOptions {
@@ -37,9 +39,9 @@ async function openRedisRelay({ url, prefix, name, log }: RelayConnectionOptions
   const relay = new Relay({ ...relayOptions(prefix, name), connection: client, prefix });
   return {
     relay,
-    async close() {
-      await relay.close();
-      client.disconnect();
+    async close(by) {
+      await within(by.remainingMs, 'close', () => relay.close()).catch(() => undefined);
+      await quit(client, by.remainingMs);
     },
   };
 }
@@ -50,9 +52,9 @@ async function openPostgresRelay({ url, prefix, name, log }: RelayConnectionOpti
   const relay = new Relay({ ...relayOptions(prefix, name), connection: pool as never, backend });
   return {
     relay,
-    async close() {
-      await relay.close();
-      await pool.end();
+    async close(by) {
+      await within(by.remainingMs, 'close', () => relay.close()).catch(() => undefined);
+      await within(by.remainingMs, 'close', () => pool.end()).catch(() => undefined);
     },
   };
 }

@@ -4,6 +4,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { unavailable, within } from '../unavailable.ts';
 
 const CONNECT_WITHIN_MS = 10_000;
+const QUIT_WITHIN_MS = 2000;
 /** How long a block may outlast its own timeout before its connection counts as dead. */
 const BLOCK_GRACE_MS = 2000;
 
@@ -41,6 +42,12 @@ export async function connect(client: Redis): Promise<void> {
     client.disconnect();
     throw unavailable('connect', thrown);
   }
+}
+
+/** QUIT waits for the answers that are still due; a server that is away is not waited for. */
+export async function quit(client: Redis, timeoutMs: number): Promise<void> {
+  await within(Math.min(timeoutMs, QUIT_WITHIN_MS), 'quit', () => client.quit()).catch(() => undefined);
+  client.disconnect();
 }
 
 function createClient({ url, connectionName, log }: ConnectionOptions, options: ClientOptions): Redis {

@@ -59,7 +59,7 @@ export class RedisReadySet implements ReadySet {
 
   async wait(timeoutMs: number, signal: AbortSignal): Promise<ReadyOrganization[]> {
     if (signal.aborted) return [];
-    const seconds = Math.min(Math.max(timeoutMs, 10), MAX_BLOCK_MS) / 1000;
+    const seconds = Math.min(timeoutMs, MAX_BLOCK_MS) / 1000;
     const clientId = this.#blocking.client('ID').catch(() => null);
     const pop = this.#blocking.bzpopmin(this.#key('wake'), this.#key('ready'), seconds);
     const stopUnblocking = this.#unblockOnAbort(signal, clientId);

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 
 import { UNLIMITED_STALLS, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
 import { within } from '../unavailable.ts';
-import { connect, createBlockingClient, createMainClient } from './connections.ts';
+import { connect, createBlockingClient, createMainClient, quit } from './connections.ts';
 import { RedisReadySet } from './ready-set.ts';
 
 const PING_WITHIN_MS = 2000;
@@ -52,10 +52,4 @@ function bullOptions(connection: Redis, prefix: string, settings: TransportSetti
     stalledInterval: settings.stalledCheckMs,
     maxStalledCount: UNLIMITED_STALLS,
   };
-}
-
-/** QUIT waits for the answers that are still due. */
-async function quit(client: Redis, timeoutMs: number): Promise<void> {
-  await within(Math.min(timeoutMs, PING_WITHIN_MS), 'quit', () => client.quit()).catch(() => undefined);
-  client.disconnect();
 }

@@ -1,0 +1,95 @@
+/** What the queue's conformance suites run over: the same sentences on Redis and on Postgres. */
+import { Deadline, noFaults, silentLogger, type EnqueuedRun, type Faults, type Logger } from '@bullpen/core';
+import { createLiveBus, createRunQueue, migrateQueue, type ConsumerOptions, type LiveBus, type RunQueue, type TakenRun } from '@bullpen/queue';
+import { Redis } from 'ioredis';
+
+import { createEmptyDatabase, testPrefix, testServices } from '../services/index.ts';
+
+export const QUEUE_BACKENDS = ['redis', 'postgres'] as const;
+export type QueueBackendName = (typeof QUEUE_BACKENDS)[number];
+
+/** Short enough for a test to see a lease end, long enough for a slow machine to renew one. */
+export const SHORT_LEASE_MS = 1000;
+
+/** Queues and buses of one test file on one backend. */
+export interface QueueBench {
+  readonly url: string;
+  readonly prefix: string;
+  /** A started queue that takes. */
+  consumer(options?: Partial<ConsumerOptions> & { faults?: Faults; log?: Logger; url?: string }): Promise<RunQueue>;
+  /** A started queue that only enqueues. */
+  producer(options?: { faults?: Faults; url?: string }): Promise<RunQueue>;
+  bus(name: string): Promise<LiveBus>;
+  /** Stops what was started. */
+  stopAll(): Promise<void>;
+  drop(): Promise<void>;
+}
+
+/** @param redisDb - a Redis database of one's own, for tests that look at the whole of it */
+export async function openQueueBench(backend: QueueBackendName, redisDb = 0): Promise<QueueBench> {
+  const prefix = testPrefix();
+  const { url, drop } = await openBackend(backend, prefix, redisDb);
+  const started: { stop(by: Deadline): Promise<void> }[] = [];
+  const start = async <S extends { start(): Promise<void>; stop(by: Deadline): Promise<void> }>(service: S): Promise<S> => {
+    started.push(service);
+    await service.start();
+    return service;
+  };
+  return {
+    url,
+    prefix,
+    consumer: ({ faults = noFaults, log = silentLogger, url: through = url, ...consumer } = {}) =>
+      start(createRunQueue({ url: through, prefix, log, faults, consumer: { name: 'consumer', sweepMs: 100, ...consumer } })),
+    producer: ({ faults = noFaults, url: through = url } = {}) => start(createRunQueue({ url: through, prefix, log: silentLogger, faults })),
+    bus: (name) => start(createLiveBus({ url, prefix, name, log: silentLogger })),
+    async stopAll() {
+      await Promise.all(started.splice(0).map((service) => service.stop(Deadline.in(5000))));
+    },
+    drop,
+  };
+}
+
+async function openBackend(backend: QueueBackendName, prefix: string, redisDb: number): Promise<{ url: string; drop(): Promise<void> }> {
+  if (backend === 'postgres') {
+    const database = await createEmptyDatabase();
+    await migrateQueue(database.url);
+    return database;
+  }
+  const url = new URL(testServices().redisUrl);
+  url.pathname = `/${redisDb}`;
+  return { url: url.href, drop: () => deleteKeys(url.href, prefix) };
+}
+
+async function deleteKeys(url: string, prefix: string): Promise<void> {
+  const client = new Redis(url);
+  for await (const keys of client.scanStream({ match: `${prefix}:*`, count: 1000 })) {
+    if ((keys as string[]).length > 0) await client.unlink(...(keys as string[]));
+  }
+  await client.quit();
+}
+
+let runCount = 0;
+
+/** A run that was not seen before. */
+export function newRun(orgId: string, delayMs = 0): EnqueuedRun {
+  runCount += 1;
+  return { orgId, runId: `run_${String(runCount).padStart(6, '0')}`, memoryMb: 64, delayMs };
+}
+
+/** Takes until a run comes, however many idle takes that needs. */
+export async function takeSome(queue: RunQueue, max = 1): Promise<TakenRun[]> {
+  for (;;) {
+    const runs = await queue.take(max, new AbortController().signal);
+    if (runs.length > 0) return runs;
+  }
+}
+
+export async function takeOne(queue: RunQueue): Promise<TakenRun> {
+  const [taken] = await takeSome(queue);
+  return taken!;
+}
+
+/** Whatever can be had without waiting long: for showing that there is nothing. */
+export async function takeNothing(queue: RunQueue, forMs: number): Promise<TakenRun[]> {
+  return queue.take(10, AbortSignal.timeout(forMs));
+}

@@ -1,0 +1,89 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Deadline, silentLogger, type Logger } from '@bullpen/core';
+import { HEARTBEAT_PATTERN, cancelTopic, createLiveBus, heartbeatTopic, runTopic, type LiveBus } from '@bullpen/queue';
+
+import { QUEUE_BACKENDS, openQueueBench, type QueueBench } from './queue-backends.ts';
+
+jest.setTimeout(60_000);
+
+/** Hears on a pattern; `next` is the next message that was not asked for yet. */
+async function hear(bus: LiveBus, pattern: string) {
+  const heard: { topic: string; data: unknown }[] = [];
+  const waiting: (() => void)[] = [];
+  const stop = await bus.subscribe(pattern, (data, topic) => {
+    heard.push({ topic, data });
+    waiting.shift()?.();
+  });
+  return {
+    stop,
+    async next() {
+      if (heard.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+      return heard.shift()!;
+    },
+  };
+}
+
+describe.each(QUEUE_BACKENDS)('the live bus on %s', (backend) => {
+  let bench: QueueBench;
+  beforeAll(async () => {
+    bench = await openQueueBench(backend);
+  });
+  afterEach(() => bench.stopAll());
+  afterAll(() => bench.drop());
+
+  it('carries messages to every process that listens, its own included', async () => {
+    const [api, worker] = await Promise.all([bench.bus('api'), bench.bus('worker')]);
+    const ears = await Promise.all([hear(api, runTopic('acme', 'run_1')), hear(worker, runTopic('acme', 'run_1'))]);
+    await worker.publish(runTopic('acme', 'run_2'), 'of another run');
+    await worker.publish(runTopic('acme', 'run_1'), { kind: 'state', n: [1, null, 'é'] });
+    for (const ear of ears) expect(await ear.next()).toEqual({ topic: 'runs.acme.run_1', data: { kind: 'state', n: [1, null, 'é'] } });
+  });
+
+  it('hears the heartbeats of all workers with one pattern, and no cancel', async () => {
+    const [api, worker] = await Promise.all([bench.bus('api'), bench.bus('worker')]);
+    const heartbeats = await hear(api, HEARTBEAT_PATTERN);
+    await worker.publish(cancelTopic('wkr_1'), { orgId: 'acme', runId: 'run_1' });
+    await worker.publish(heartbeatTopic('wkr_1'), 1);
+    await worker.publish(heartbeatTopic('wkr_2'), 2);
+    const heard = [await heartbeats.next(), await heartbeats.next()];
+    expect(heard.map(({ topic, data }) => [topic, data])).toEqual([['workers.wkr_1.heartbeat', 1], ['workers.wkr_2.heartbeat', 2]]);
+  });
+
+  it('shares one subscription among listeners, until the last one leaves', async () => {
+    const bus = await bench.bus('api');
+    const [first, second] = [await hear(bus, 'runs.acme.*'), await hear(bus, 'runs.acme.*')];
+    await first.stop();
+    await first.stop();
+    await bus.publish('runs.acme.run_1', 1);
+    expect(await second.next()).toMatchObject({ data: 1 });
+    await second.stop();
+    const third = await hear(bus, 'runs.acme.*');
+    await bus.publish('runs.acme.run_1', 2);
+    expect(await third.next()).toMatchObject({ data: 2 });
+  });
+
+  it('goes on when a listener throws', async () => {
+    const bus = await bench.bus('api');
+    await bus.subscribe('runs.acme.*', () => { throw new Error('a listener of the test'); });
+    const ear = await hear(bus, 'runs.acme.*');
+    await bus.publish('runs.acme.run_1', 1);
+    await bus.publish('runs.acme.run_1', 2);
+    expect([await ear.next(), await ear.next()].map(({ data }) => data)).toEqual([1, 2]);
+  });
+
+  it('drops what is too large or cannot be sent, says so, and rejects nothing', async () => {
+    const events: string[] = [];
+    const log: Logger = { ...silentLogger, warn: (_, event) => void events.push(event), child: () => log };
+    const bus = createLiveBus({ url: bench.url, prefix: bench.prefix, name: 'bounded', log });
+    await bus.publish('runs.acme.run_1', 'before the start');
+    await bus.start();
+    await bus.publish('runs.acme.run_1', 'x'.repeat(300_000));
+    await bus.publish('runs.acme.run_1', { n: 1n });
+    await bus.publish('not a topic', 1);
+    await bus.stop(Deadline.in(5000));
+    await bus.stop(Deadline.in(5000));
+    await bus.publish('runs.acme.run_1', 'after the stop');
+    expect(events).toEqual(Array.from({ length: 5 }, () => 'live.publish_failed'));
+    await expect(bus.subscribe('runs.acme.*', () => undefined)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+  });
+});

@@ -1,0 +1,96 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Deadline } from '@bullpen/core';
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
+
+import { QUEUE_BACKENDS, newRun, openQueueBench, takeOne, type QueueBench } from '../conformance/queue-backends.ts';
+
+jest.setTimeout(60_000);
+
+/** A server's door, which can be shut: connections are cut and new ones are refused. */
+async function openDoor(target: URL) {
+  const sockets = new Set<Socket>();
+  const keep = (socket: Socket): Socket => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket)).on('error', () => undefined);
+    return socket;
+  };
+  let server: Server;
+  const listen = (port: number) => new Promise<void>((resolve) => {
+    server = createServer((inside) => {
+      const outside = keep(connect(Number(target.port), target.hostname));
+      keep(inside).pipe(outside).pipe(inside);
+      inside.on('close', () => outside.destroy());
+      outside.on('close', () => inside.destroy());
+    });
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  await listen(0);
+  const { port } = server!.address() as AddressInfo;
+  const url = new URL(target);
+  url.host = `127.0.0.1:${port}`;
+  return {
+    url: url.href,
+    async shut() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+    open: () => listen(port),
+  };
+}
+
+describe.each(QUEUE_BACKENDS)('while %s is away', (backend) => {
+  let bench: QueueBench;
+  let door: Awaited<ReturnType<typeof openDoor>>;
+  beforeAll(async () => {
+    bench = await openQueueBench(backend);
+    door = await openDoor(new URL(bench.url));
+  });
+  afterEach(() => bench.stopAll());
+  afterAll(async () => {
+    await door.shut();
+    await bench.drop();
+  });
+
+  it('a take that waits goes on when it is back, and a run that was added meanwhile is added', async () => {
+    const consumer = await bench.consumer({ url: door.url });
+    const producer = await bench.producer({ url: door.url });
+    await producer.enqueue([newRun('outage')]);
+    await consumer.complete(await takeOne(consumer));
+    const taking = takeOne(consumer);
+    await door.shut();
+    const run = newRun('outage');
+    const enqueuing = producer.enqueue([run]);
+    await expect(producer.ping()).rejects.toThrow();
+    await door.open();
+    await enqueuing;
+    const taken = await taking;
+    expect(taken.runId).toBe(run.runId);
+    await consumer.complete(taken);
+  });
+
+  it('a run that was taken before can be completed after', async () => {
+    const consumer = await bench.consumer({ url: door.url });
+    await consumer.enqueue([newRun('across')]);
+    const taken = await takeOne(consumer);
+    await door.shut();
+    const completing = consumer.complete(taken);
+    await door.open();
+    await completing;
+    expect(await consumer.missing('across', [taken.runId])).toEqual([taken.runId]);
+  });
+
+  it('enqueue gives up with SERVICE_UNAVAILABLE, a start fails with it, and stop does not hang', async () => {
+    const queue = await bench.consumer({ url: door.url });
+    const taking = queue.take(1, new AbortController().signal);
+    await door.shut();
+    try {
+      await expect(queue.enqueue([newRun('gone')])).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+      await expect(bench.producer({ url: door.url })).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+      await queue.stop(Deadline.in(2000));
+      expect(await taking).toEqual([]);
+    } finally {
+      await door.open();
+    }
+  });
+});
