@@ -8,6 +8,7 @@ export {
   type LeasedWrite, type NewRun, type ReleaseWrite, type RetryWrite, type RunRef,
 } from './run-writes.ts';
 
+export { addRunMetrics, forgetMetricWriters, type RunMetricsBatch, type RunMetricsCell } from './queries/add-run-metrics.ts';
 export { createAgentVersion, type NewAgentVersion } from './queries/create-agent-version.ts';
 export { createOrganization, getOrganization, type NewOrganization } from './queries/organizations.ts';
 export { getRun } from './queries/get-run.ts';
@@ -21,8 +22,13 @@ export { resolveVersion } from './queries/resolve-version.ts';
 export { adminFindKeyByHash, type ApiKey } from './admin/api-keys.ts';
 export { adminListOrganizations } from './admin/organizations.ts';
 export {
+  adminReadRunHistograms, adminReadRunSeries, adminReadRunTotals,
+  type HistogramBin, type MetricsWindow, type RunTotals, type SeriesPoint,
+} from './admin/run-metrics.ts';
+export {
   adminExpireDueRuns, adminListCancelRequested, adminListRecentRuns, adminListRunningRuns, adminListWaitingRuns,
   type ExpiredRun, type RunningRun, type WaitingRun,
 } from './admin/runs.ts';
 
 export * as schema from './schema.ts';
+export type { StoredHistogram } from './schema.ts';

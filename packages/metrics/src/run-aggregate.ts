@@ -1,0 +1,66 @@
+import type { FinishedRun } from '@bullpen/core';
+import type { RunMetricsCell } from '@bullpen/db';
+
+import { addValue, type Histogram } from './histogram.ts';
+
+/** Runs are counted in buckets of this length, by when they finished. */
+export const BUCKET_MS = 10_000;
+
+/** Finished runs of one organization, agent, outcome and bucket, while they are being added up. */
+export interface RunAggregate {
+  bucketAtMs: number;
+  orgId: string;
+  agent: string;
+  outcome: string;
+  runs: number;
+  wallMs: number;
+  cpuMs: number;
+  gbSeconds: number;
+  queueWaitMs: number;
+  wall: Histogram;
+  cpu: Histogram;
+  queueWait: Histogram;
+}
+
+export function keyOfAggregate(run: FinishedRun, bucketAtMs: number): string {
+  return `${bucketAtMs}/${run.orgId}/${run.agent}/${run.state}`;
+}
+
+/** Start of the bucket; a time that is none counts as now. */
+export function bucketOf(finishedAtMs: number, nowMs: number): number {
+  return Math.floor((Number.isFinite(finishedAtMs) ? finishedAtMs : nowMs) / BUCKET_MS) * BUCKET_MS;
+}
+
+export function emptyAggregate(run: FinishedRun, bucketAtMs: number): RunAggregate {
+  return {
+    bucketAtMs, orgId: run.orgId, agent: run.agent, outcome: run.state, runs: 0, wallMs: 0, cpuMs: 0, gbSeconds: 0, queueWaitMs: 0,
+    wall: new Map(), cpu: new Map(), queueWait: new Map(),
+  };
+}
+
+/** A run that never began (cancelled or expired in the queue) has waited, but used nothing. */
+export function addRun(aggregate: RunAggregate, { queueWaitMs, usage }: FinishedRun): void {
+  aggregate.runs += 1;
+  aggregate.queueWaitMs += measured(queueWaitMs);
+  addValue(aggregate.queueWait, measured(queueWaitMs));
+  if (usage === null) return;
+  aggregate.wallMs += measured(usage.wallMs);
+  aggregate.cpuMs += measured(usage.cpuMs);
+  aggregate.gbSeconds += measured(usage.gbSeconds);
+  addValue(aggregate.wall, measured(usage.wallMs));
+  addValue(aggregate.cpu, measured(usage.cpuMs));
+}
+
+export function toCell({ wall, cpu, queueWait, ...sums }: RunAggregate): RunMetricsCell {
+  return {
+    ...sums,
+    wallHistogram: Object.fromEntries(wall),
+    cpuHistogram: Object.fromEntries(cpu),
+    queueWaitHistogram: Object.fromEntries(queueWait),
+  };
+}
+
+/** Clocks of two machines differ: a wait may come out negative. What is no number must not spoil a sum. */
+function measured(value: number): number {
+  return Number.isFinite(value) && value > 0 ? value : 0;
+}
