@@ -1,5 +1,6 @@
 /** The queue: one BullMQ queue per organization, taken fairly over a handful of connections; and the live bus. */
-export { createRunQueue, type ConsumerOptions, type RunQueue, type RunQueueOptions } from './run-queue.ts';
+export { createRunQueue, type ConsumerOptions, type RunQueueOptions } from './create-run-queue.ts';
+export type { RunQueue } from './run-queue.ts';
 export type { TakenRun } from './taken-run.ts';
 export { migrateQueue } from './postgres/migrate.ts';
 export { createLiveBus, type LiveBus, type LiveBusOptions } from './live/live-bus.ts';

@@ -15,7 +15,9 @@ export function createPeriodic(options: { everyMs: number; name: string; log: Lo
   let running = false;
 
   const schedule = (): void => {
-    timer = setTimeout(() => (round = play()), everyMs);
+    timer = setTimeout(() => {
+      round = play();
+    }, everyMs);
     timer.unref();
   };
   const play = async (): Promise<void> => {

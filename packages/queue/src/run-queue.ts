@@ -1,12 +1,7 @@
-import { noFaults, systemClock, type Clock, type EnqueuedRun, type Faults, type Logger, type QueueCounts, type Service } from '@bullpen/core';
+import type { EnqueuedRun, QueueCounts, Service } from '@bullpen/core';
 import type { Queue } from 'bullmq';
 
-import { createPostgresTransport } from './postgres/transport.ts';
-import { RunQueueService } from './run-queue-service.ts';
-import { createRedisTransport } from './redis/transport.ts';
-import { backendOf } from './queue-url.ts';
 import type { TakenRun } from './taken-run.ts';
-import type { Transport } from './transport.ts';
 
 /** The runs of all organizations, each in a queue of its own, taken fairly. Delivery is at least once. */
 export interface RunQueue extends Service {
@@ -42,53 +37,4 @@ export interface RunQueue extends Service {
   bullQueue(orgId: string): Queue;
   /** Tells of runs that another worker may hold by now. @returns what ends the telling */
   onLeaseLost(listener: (taken: TakenRun) => void): () => void;
-}
-
-/** Who takes runs. Without one, a queue only enqueues and asks. */
-export interface ConsumerOptions {
-  /** Shown in the server's list of connections and in BullMQ's `processedBy`. */
-  name: string;
-  /** How long a run stays with a worker that says nothing; 30,000 by default. */
-  leaseMs?: number;
-  /** How often leases are renewed; a third of `leaseMs` by default. */
-  renewMs?: number;
-  /** How often what crashes left behind is looked for; 5,000 by default. A lost run is found within the lease and two looks. */
-  sweepMs?: number;
-}
-
-export interface RunQueueOptions {
-  /** redis://, rediss://, postgres:// or postgresql://. A Postgres needs `migrateQueue` first. */
-  url: string;
-  /** Of every Redis key; `bullpen` by default. On Postgres the database is the namespace. */
-  prefix?: string;
-  log: Logger;
-  clock?: Clock;
-  faults?: Faults;
-  consumer?: ConsumerOptions;
-}
-
-export const DEFAULT_PREFIX = 'bullpen';
-const DEFAULT_LEASE_MS = 30_000;
-const DEFAULT_SWEEP_MS = 5000;
-
-/** @throws BullpenError CONFIG_INVALID for a URL of another kind */
-export function createRunQueue(options: RunQueueOptions): RunQueue {
-  const { log, prefix = DEFAULT_PREFIX, clock = systemClock, faults = noFaults, consumer } = options;
-  const leaseMs = consumer?.leaseMs ?? DEFAULT_LEASE_MS;
-  return new RunQueueService({
-    transport: transportOf(options.url, prefix, log, clock),
-    prefix,
-    log,
-    clock,
-    faults,
-    name: consumer?.name ?? 'producer',
-    leaseMs,
-    renewMs: consumer?.renewMs ?? leaseMs / 3,
-    sweepMs: consumer?.sweepMs ?? DEFAULT_SWEEP_MS,
-    consumes: consumer !== undefined,
-  });
-}
-
-function transportOf(url: string, prefix: string, log: Logger, clock: Clock): Transport {
-  return backendOf(url) === 'redis' ? createRedisTransport({ url, prefix, log, clock }) : createPostgresTransport({ url, log, clock });
 }

@@ -47,6 +47,6 @@ describe('a pause', () => {
     const paused = pause(3_600_000, abort.signal);
     abort.abort();
     await paused;
-    await pause(3_600_000, abort.signal);
+    await expect(pause(3_600_000, abort.signal)).resolves.toBeUndefined();
   });
 });

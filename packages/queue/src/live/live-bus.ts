@@ -1,6 +1,6 @@
 import { BullpenError, Deadline, messageOf, systemClock, type Logger, type Service } from '@bullpen/core';
 
-import { DEFAULT_PREFIX } from '../run-queue.ts';
+import { DEFAULT_PREFIX } from '../redis/keys.ts';
 import { isUnavailable, retryWhileUnavailable, unavailable, within } from '../unavailable.ts';
 import { openRelay, type RelayConnection } from './relay-connection.ts';
 import { SharedSubscriptions, type LiveListener } from './shared-subscriptions.ts';

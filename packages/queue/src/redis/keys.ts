@@ -3,6 +3,9 @@
  * empty segment after the prefix keeps ours out of that space, and no key ends in a word that tools take for a queue's.
  */
 
+/** Of every key, where nobody says otherwise. */
+export const DEFAULT_PREFIX = 'bullpen';
+
 /** The name of an organization's BullMQ queue. The braces are a hash tag: all keys of one queue share a cluster slot. */
 export function queueNameOf(orgId: string): string {
   return `{${orgId}}`;
