@@ -13,17 +13,38 @@ const INSPECT = { depth: 4, maxStringLength: 10_000, maxArrayLength: 100, breakL
  * @param {{ run: RunFacts, attempt: number, deadline: number }} facts
  */
 export function createContext(voice, facts) {
-  const controller = new SafeAbortController();
+  const interruption = createInterruption();
   const ctx = freeze({
     log: createLog(voice),
     emit: (/** @type {unknown} */ name, /** @type {unknown} */ data) => emit(voice, name, data),
     progress: (/** @type {unknown} */ fraction, /** @type {unknown} */ message) => progress(voice, fraction, message),
-    signal: controller.signal,
+    get signal() { return interruption.signal(); },
     run: freeze({ ...facts.run, metadata: freeze(facts.run.metadata) }),
     attempt: facts.attempt,
     deadline: facts.deadline,
   });
-  return { ctx, interrupt: (/** @type {string} */ reason) => abort(controller, interruptionOf(reason)) };
+  return { ctx, interrupt: interruption.interrupt };
+}
+
+/** Made when the agent asks for it: most never do, and a controller is what a short run would spend most of its memory on. */
+function createInterruption() {
+  /** @type {AbortController | undefined} */
+  let controller;
+  /** @type {Error | undefined} */
+  let reason;
+  return {
+    signal() {
+      if (controller === undefined) {
+        controller = new SafeAbortController();
+        if (reason !== undefined) abort(controller, reason);
+      }
+      return controller.signal;
+    },
+    interrupt(/** @type {string} */ why) {
+      reason = interruptionOf(why);
+      if (controller !== undefined) abort(controller, reason);
+    },
+  };
 }
 
 /** @param {Voice} voice */

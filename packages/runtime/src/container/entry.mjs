@@ -99,7 +99,7 @@ async function callAgent(attempt, task, ctx) {
   /** @type {'load' | 'call'} */
   let during = 'load';
   try {
-    const call = await loadAgent(task.bundleUrl);
+    const call = agents[task.bundleUrl] ?? await loadAgent(task.bundleUrl);
     const input = jsonParse(task.inputJson);
     during = 'call';
     attempt.voice.started();
@@ -109,11 +109,17 @@ async function callAgent(attempt, task, ctx) {
   }
 }
 
-/** @param {string} url @returns {Promise<(input: unknown, ctx: unknown) => unknown>} */
+/**
+ * Agents by their bundle. `import()` would find a loaded module as well, but takes a good part of a short run to do so.
+ * @type {Record<string, (input: unknown, ctx: unknown) => unknown>}
+ */
+const agents = /** @type {any} */ ({ __proto__: null });
+
+/** @param {string} url */
 async function loadAgent(url) {
   const agent = (await import(url)).default;
-  if (typeof agent === 'function') return (input, ctx) => agent(input, ctx);
-  if (typeof agent?.run === 'function') return (input, ctx) => agent.run(input, ctx);
+  if (typeof agent === 'function') return agents[url] = (/** @type {unknown} */ input, /** @type {unknown} */ ctx) => agent(input, ctx);
+  if (typeof agent?.run === 'function') return agents[url] = (/** @type {unknown} */ input, /** @type {unknown} */ ctx) => agent.run(input, ctx);
   throw new TypeError('the default export of the bundle is neither a function nor an object with run()');
 }
 
