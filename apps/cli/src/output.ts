@@ -41,12 +41,12 @@ export function createOutput(sinks: { stdout: TextSink; stderr: TextSink; color:
   return {
     result: (text) => write(stdout, text),
     note: (text) => write(stderr, text),
-    json: (value) => write(stdout, JSON.stringify(value)),
+    json: (value) => write(stdout, harmlessJson(JSON.stringify(value))),
     live(text) {
       if (!canRepaint) return;
       erase();
       // A line that wraps could not be erased as one.
-      liveLine = text === null ? null : paint.blue(text.slice(0, (stderr.columns ?? 80) - 1));
+      liveLine = text === null ? null : paint.blue(text.slice(0, (stderr.columns || 80) - 1));
       if (liveLine !== null) stderr.write(liveLine);
     },
     paint,
@@ -61,4 +61,9 @@ export function createOutput(sinks: { stdout: TextSink; stderr: TextSink; color:
 export function harmless(text: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are what this looks for
   return text.replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** JSON escapes most control characters itself; the rest is escaped in a way that leaves it the same JSON. */
+export function harmlessJson(json: string): string {
+  return json.replace(/[\u007F-\u009F]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
 }

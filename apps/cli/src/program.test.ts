@@ -115,7 +115,7 @@ describe('bullpen run', () => {
     });
     const { exitCode, err } = await bullpen(['run', 'echo'], {}, { interrupted: abort.signal, connect: fetchEvents });
     expect(exitCode).toBe(130);
-    expect(err).toContain('the run goes on: `bullpen logs run_1 -f`');
+    expect(err).toContain('the run goes on: `npx bullpen logs run_1 -f`');
   });
 });
 
@@ -146,7 +146,7 @@ describe('bullpen', () => {
     const refuse = { status: 404, code: 'AGENT_NOT_FOUND', detail: 'no agent echo in acme' };
     const { exitCode, err } = await bullpen(['run', 'echo'], { refuse });
     expect(exitCode).toBe(4);
-    expect(err).toMatch(/^bullpen: no agent echo in acme; deploy it with `bullpen deploy`.*\(AGENT_NOT_FOUND\)\n$/);
+    expect(err).toMatch(/^bullpen: no agent echo in acme; deploy it with `npx bullpen deploy`.*\(AGENT_NOT_FOUND\)\n$/);
     const forMachines = await bullpen(['runs', '--json'], { refuse });
     expect(JSON.parse(forMachines.err)).toMatchObject({ error: { code: 'AGENT_NOT_FOUND' } });
   });

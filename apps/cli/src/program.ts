@@ -43,7 +43,7 @@ function sayError(error: unknown, asJson: boolean, { output }: CliDeps): void {
 /** What to do about a refusal, where its sentence cannot know that it is read in a terminal. */
 function hinted(code: string | undefined, message: string): string {
   if (code === 'API_UNREACHABLE') return `${message}; start it with \`npm start\`, or say where it is with --url`;
-  if (code === 'AGENT_NOT_FOUND') return `${message}; deploy it with \`bullpen deploy\`, or choose another --org`;
+  if (code === 'AGENT_NOT_FOUND') return `${message}; deploy it with \`npx bullpen deploy\`, or choose another --org`;
   return message;
 }
 

@@ -82,5 +82,7 @@ function stackLines(stack: string): string[] {
 
 export function usageText(usage: RunUsage): string {
   const peakMb = (usage.peakHeapMb + usage.peakExternalMb).toFixed(1);
-  return `${durationText(usage.wallMs)} wall, ${durationText(usage.cpuMs)} CPU, ${peakMb} MB peak, ${usage.gbSeconds.toPrecision(2)} GB-s`;
+  return `${durationText(usage.wallMs)} wall, ${durationText(usage.cpuMs)} CPU, ${peakMb} MB peak, ${gbSecondsText(usage.gbSeconds)} GB-s`;
 }
+
+const gbSecondsText = (gbSeconds: number): string => (gbSeconds < 0.001 ? '<0.001' : gbSeconds.toPrecision(2));

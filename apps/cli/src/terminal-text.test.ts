@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createOutput, harmless, type TextSink } from './output.ts';
 import { endText, eventText } from './run-text.ts';
 import { renderTable } from './table.ts';
-import { agoText, bytesText, durationText, progressBar } from './text-format.ts';
+import { agoText, bytesText, durationText, prettyJson, progressBar } from './text-format.ts';
 
 function sink(isTTY = false): TextSink & { text: string } {
   return { text: '', isTTY, columns: 80, write(text) { this.text += text; } };
@@ -19,6 +19,16 @@ describe('what stands in a terminal', () => {
     expect(agoText(at, Date.parse(at) + 90_000)).toBe('1 min ago');
     expect(agoText(at, Date.parse(at) - 5_000)).toBe('0 s ago');
     expect(progressBar(1.4, 4) + progressBar(0.5, 4)).toBe('━━━━━━──');
+  });
+
+  it('opens up JSON where it does not fit on its line, and leaves it the same JSON', () => {
+    const value = { words: 3, none: [], most: [{ word: 'a\u009B\n', times: 1 }], long: ['x'.repeat(60), 'y'.repeat(60)] };
+    expect(prettyJson(value).split('\n')).toEqual([
+      '{', '  "words": 3,', '  "none": [],', '  "most": [ { "word": "a\\u009b\\n", "times": 1 } ],',
+      '  "long": [', `    "${'x'.repeat(60)}",`, `    "${'y'.repeat(60)}"`, '  ]', '}',
+    ]);
+    expect(JSON.parse(prettyJson(value))).toEqual(value);
+    expect(['plain', null, 4, []].map((plain) => prettyJson(plain))).toEqual(['"plain"', 'null', '4', '[]']);
   });
 
   it('aligns a table by what is seen, not by its colour codes', () => {

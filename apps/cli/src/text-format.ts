@@ -1,4 +1,8 @@
-/** How durations, sizes and moments read in a terminal. */
+import { harmlessJson } from './output.ts';
+
+/** How durations, sizes, moments and values read in a terminal. */
+
+const LINE_COLUMNS = 100;
 
 /** @example durationText(812) // '812 ms', durationText(61_000) // '1 min 1 s' */
 export function durationText(ms: number): string {
@@ -34,6 +38,18 @@ export function clockText(at: string): string {
 export function progressBar(fraction: number, width: number): string {
   const done = Math.round(Math.min(1, Math.max(0, fraction)) * width);
   return '━'.repeat(done) + '─'.repeat(width - done);
+}
+
+/** JSON for people: an object or array that fits on its line stays on it; the outermost one is always opened up. */
+export function prettyJson(value: unknown, indent = ''): string {
+  const flat = JSON.stringify(value, null, 1).replace(/\n\s*/g, ' ');
+  const fits = indent !== '' && indent.length + flat.length <= LINE_COLUMNS;
+  if (value === null || typeof value !== 'object' || Object.keys(value).length === 0 || fits) return harmlessJson(flat);
+  const inner = `${indent}  `;
+  const [open, close, parts] = Array.isArray(value)
+    ? ['[', ']', value.map((item) => prettyJson(item, inner))]
+    : ['{', '}', Object.entries(value).map(([key, item]) => `${harmlessJson(JSON.stringify(key))}: ${prettyJson(item, inner)}`)];
+  return `${open}\n${parts.map((part) => inner + part).join(',\n')}\n${indent}${close}`;
 }
 
 export function oneLine(value: unknown, width: number): string {

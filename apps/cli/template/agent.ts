@@ -24,7 +24,7 @@ export default defineAgent<Input | null, Output>({
 
     const times = new Map<string, number>();
     for (const [i, word] of words.entries()) {
-      ctx.signal.throwIfAborted(); // `bullpen cancel` aborts it
+      ctx.signal.throwIfAborted(); // `npx bullpen cancel` aborts it
       times.set(word, (times.get(word) ?? 0) + 1);
       if (i % 1000 === 0) ctx.progress(i / words.length);
     }

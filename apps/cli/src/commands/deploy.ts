@@ -6,7 +6,7 @@ import type { DeployedVersion } from '@bullpen/sdk';
 
 import type { CommandAction, Invocation } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';
-import { bytesText } from '../text-format.ts';
+import { bytesText, durationText } from '../text-format.ts';
 
 export interface DeployOptions {
   name?: string;
@@ -36,7 +36,7 @@ function findEntry(path: string): string {
   const found = candidates.find((candidate) => existsSync(candidate));
   if (found !== undefined) return found;
   const what = isFolder ? `no agent.ts in ${path}` : `no file ${path}`;
-  throw new BullpenError('NOT_FOUND', `${what}: name the agent's file, or write one with \`bullpen init\``, { path });
+  throw new BullpenError('NOT_FOUND', `${what}: name the agent's file, or write one with \`npx bullpen init\``, { path });
 }
 
 function showVersion({ output, deps }: Invocation, { version, created }: DeployedVersion, file: string): void {
@@ -47,14 +47,14 @@ function showVersion({ output, deps }: Invocation, { version, created }: Deploye
     ['file', relative(deps.cwd, file)], ['sha256', version.sha256], ['size', bytesText(version.bundleBytes)], ['asks for', manifestText(version.manifest)],
   ] as const;
   for (const [label, value] of facts) output.result(`  ${paint.dim(label.padEnd(8))}  ${value}`);
-  output.note(paint.dim(`next: bullpen run ${version.agent}`));
+  output.note(paint.dim(`next: npx bullpen run ${version.agent}`));
 }
 
 function manifestText(manifest: DeployedVersion['version']['manifest']): string {
   const { tier, timeoutMs, memoryMb, maxAttempts } = manifest;
   const parts = [
     tier === undefined ? [] : [`tier ${tier}`],
-    timeoutMs === undefined ? [] : [`${timeoutMs} ms`],
+    timeoutMs === undefined ? [] : [`at most ${durationText(timeoutMs)}`],
     memoryMb === undefined ? [] : [`${memoryMb} MB`],
     maxAttempts === undefined ? [] : [`${maxAttempts} attempts`],
   ].flat();

@@ -31,6 +31,6 @@ export const logsCommand: CommandAction<LogsOptions> = async (invocation, runId)
   async function sayHowItStands(): Promise<void> {
     const run = await runs.get(runId!, { signal: deps.interrupted });
     if (isTerminal(run.state)) for (const line of endText(run, output.paint)) output.note(line);
-    else output.note(output.paint.dim(`the run is ${run.state}; follow it with \`bullpen logs ${run.id} -f\``));
+    else output.note(output.paint.dim(`the run is ${run.state}; follow it with \`npx bullpen logs ${run.id} -f\``));
   }
 };

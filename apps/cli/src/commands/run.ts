@@ -5,6 +5,7 @@ import type { CommandAction, Invocation } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readInput, type InputOptions } from '../run-input.ts';
 import { endText, showItem } from '../run-text.ts';
+import { prettyJson } from '../text-format.ts';
 
 export interface RunOptions extends InputOptions {
   wait?: boolean;
@@ -36,7 +37,7 @@ export const runCommand: CommandAction<RunOptions> = async (invocation, agent) =
   } catch (error) {
     if (!deps.interrupted.aborted) throw error;
     invocation.output.live(null);
-    invocation.output.note(`no longer watching; the run goes on: \`bullpen logs ${run.id} -f\` or \`bullpen cancel ${run.id}\``);
+    invocation.output.note(`no longer watching; the run goes on: \`npx bullpen logs ${run.id} -f\` or \`npx bullpen cancel ${run.id}\``);
     return EXIT.interrupted;
   }
 };
@@ -45,7 +46,7 @@ function detach({ output, options }: Invocation<RunOptions>, run: RunOf<unknown>
   if (options.json === true) output.json(run);
   else {
     output.result(run.id);
-    output.note(`${run.agent} v${run.version} is ${run.state} in ${run.orgId}; follow it with \`bullpen logs ${run.id} -f\``);
+    output.note(`${run.agent} v${run.version} is ${run.state} in ${run.orgId}; follow it with \`npx bullpen logs ${run.id} -f\``);
   }
   return EXIT.ok;
 }
@@ -70,7 +71,7 @@ function end({ output, options }: Invocation<RunOptions>, run: RunOf<unknown>): 
   if (options.json === true) output.json(options.wait === true ? run : { kind: 'end', run });
   else {
     for (const line of endText(run, output.paint)) output.note(line);
-    if (run.state === 'succeeded') output.result(JSON.stringify(run.result, null, 2));
+    if (run.state === 'succeeded') output.result(prettyJson(run.result));
   }
   return exitCodeOfState(run.state);
 }

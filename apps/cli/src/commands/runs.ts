@@ -34,7 +34,7 @@ export const runsCommand: CommandAction<RunsOptions> = async (invocation) => {
 
 function nothingFound(options: RunsOptions): string {
   const filtered = options.state !== undefined || options.agent !== undefined;
-  return filtered ? 'no run matches' : 'no runs yet: start one with `bullpen run <agent>`';
+  return filtered ? 'no run matches' : 'no runs yet: start one with `npx bullpen run <agent>`';
 }
 
 function columnsOf({ output: { paint }, deps }: Invocation): Column<RunSummary>[] {
