@@ -33,5 +33,10 @@ export interface Invocation<Options = object> {
   client(): BullpenClient;
 }
 
+/** A command that continues this one, as it can be typed: for the same organization where one was named. */
+export function nextCommand(options: GlobalOptions, command: string): string {
+  return `npx bullpen ${command}${options.org === undefined ? '' : ` --org ${options.org}`}`;
+}
+
 /** What a command does with its arguments; the number is the exit code. */
 export type CommandAction<Options = object> = (invocation: Invocation<Options>, ...args: string[]) => Promise<number>;

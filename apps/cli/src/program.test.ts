@@ -93,8 +93,9 @@ describe('bullpen run', () => {
     const waited = await bullpen(['run', 'echo', '--wait', '--json']);
     expect(waited.asked.map((one) => one.line)).toEqual(['POST /v1/runs?wait=60s']);
     expect(JSON.parse(waited.out)).toMatchObject({ id: 'run_1', state: 'succeeded' });
-    const detached = await bullpen(['run', 'echo', '--detach'], { run: FAILED });
+    const detached = await bullpen(['run', 'echo', '--detach', '--org', 'acme'], { run: FAILED });
     expect([detached.exitCode, detached.out]).toEqual([0, 'run_1\n']);
+    expect(detached.err).toContain('`npx bullpen logs run_1 -f --org acme`');
   });
 
   it('prints one JSON value a line for machines', async () => {

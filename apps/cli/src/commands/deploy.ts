@@ -4,7 +4,7 @@ import { join, relative, resolve } from 'node:path';
 import { BullpenError } from '@bullpen/core';
 import type { DeployedVersion } from '@bullpen/sdk';
 
-import type { CommandAction, Invocation } from '../cli.ts';
+import { nextCommand, type CommandAction, type Invocation } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';
 import { bytesText, durationText } from '../text-format.ts';
 
@@ -39,7 +39,7 @@ function findEntry(path: string): string {
   throw new BullpenError('NOT_FOUND', `${what}: name the agent's file, or write one with \`npx bullpen init\``, { path });
 }
 
-function showVersion({ output, deps }: Invocation, { version, created }: DeployedVersion, file: string): void {
+function showVersion({ output, deps, options }: Invocation, { version, created }: DeployedVersion, file: string): void {
   const { paint } = output;
   const title = paint.bold(`${version.agent} v${version.version}`);
   output.result(created ? `${paint.green('✔')} ${title} is deployed in ${version.orgId}` : `${paint.dim('=')} ${title} in ${version.orgId} is unchanged`);
@@ -47,7 +47,7 @@ function showVersion({ output, deps }: Invocation, { version, created }: Deploye
     ['file', relative(deps.cwd, file)], ['sha256', version.sha256], ['size', bytesText(version.bundleBytes)], ['asks for', manifestText(version.manifest)],
   ] as const;
   for (const [label, value] of facts) output.result(`  ${paint.dim(label.padEnd(8))}  ${value}`);
-  output.note(paint.dim(`next: npx bullpen run ${version.agent}`));
+  output.note(paint.dim(`next: ${nextCommand(options, `run ${version.agent}`)}`));
 }
 
 function manifestText(manifest: DeployedVersion['version']['manifest']): string {

@@ -1,6 +1,6 @@
 import { isTerminal } from '@bullpen/core';
 
-import type { CommandAction } from '../cli.ts';
+import { nextCommand, type CommandAction } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';
 import { endText, showItem } from '../run-text.ts';
 
@@ -17,7 +17,8 @@ export const logsCommand: CommandAction<LogsOptions> = async (invocation, runId)
   try {
     for await (const item of runs.events(runId!, { follow: options.follow === true, signal: deps.interrupted })) {
       if (options.json === true) output.json(item);
-      else showItem(item, output, output.result);
+      // Without -f the last line says how the run stands; a change of state among what is kept has no place of its own.
+      else if (options.follow === true || item.kind === 'event') showItem(item, output, output.result);
     }
   } catch (error) {
     if (!deps.interrupted.aborted) throw error;
@@ -31,6 +32,6 @@ export const logsCommand: CommandAction<LogsOptions> = async (invocation, runId)
   async function sayHowItStands(): Promise<void> {
     const run = await runs.get(runId!, { signal: deps.interrupted });
     if (isTerminal(run.state)) for (const line of endText(run, output.paint)) output.note(line);
-    else output.note(output.paint.dim(`the run is ${run.state}; follow it with \`npx bullpen logs ${run.id} -f\``));
+    else output.note(output.paint.dim(`the run is ${run.state}; follow it with \`${nextCommand(options, `logs ${run.id} -f`)}\``));
   }
 };

@@ -1,7 +1,7 @@
 import { isTerminal, type RunState } from '@bullpen/core';
 import type { BullpenClient, RunOf } from '@bullpen/sdk';
 
-import type { CommandAction, Invocation } from '../cli.ts';
+import { nextCommand, type CommandAction, type Invocation } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readInput, type InputOptions } from '../run-input.ts';
 import { endText, showItem } from '../run-text.ts';
@@ -37,7 +37,7 @@ export const runCommand: CommandAction<RunOptions> = async (invocation, agent) =
   } catch (error) {
     if (!deps.interrupted.aborted) throw error;
     invocation.output.live(null);
-    invocation.output.note(`no longer watching; the run goes on: \`npx bullpen logs ${run.id} -f\` or \`npx bullpen cancel ${run.id}\``);
+    invocation.output.note(`no longer watching; the run goes on: \`${nextCommand(options, `logs ${run.id} -f`)}\` or \`${nextCommand(options, `cancel ${run.id}`)}\``);
     return EXIT.interrupted;
   }
 };
@@ -46,7 +46,7 @@ function detach({ output, options }: Invocation<RunOptions>, run: RunOf<unknown>
   if (options.json === true) output.json(run);
   else {
     output.result(run.id);
-    output.note(`${run.agent} v${run.version} is ${run.state} in ${run.orgId}; follow it with \`npx bullpen logs ${run.id} -f\``);
+    output.note(`${run.agent} v${run.version} is ${run.state} in ${run.orgId}; follow it with \`${nextCommand(options, `logs ${run.id} -f`)}\``);
   }
   return EXIT.ok;
 }
