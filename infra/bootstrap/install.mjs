@@ -34,6 +34,9 @@ async function install(checkoutDir, version) {
   const denied = /\b(EACCES|EPERM|EROFS)\b/.test(first.output);
   const second = denied ? await runPnpm(checkoutDir, version, ownFolders(checkoutDir)) : first;
   if (second.code === 0) return;
+  if (second.output.includes('ERR_PNPM_OUTDATED_LOCKFILE')) {
+    throw new SetupError(`pnpm-lock.yaml does not match a package.json that was changed: run npx pnpm@${version} install, and commit the lock file with it`);
+  }
   const tail = second.output.trim().split('\n').slice(-15).join('\n  ');
   throw new SetupError(`the dependencies could not be installed: npx pnpm@${version} install --frozen-lockfile ended with ${second.code}
   ${tail}
@@ -61,6 +64,12 @@ function npxCommand() {
   return path.basename(npm) === 'npm-cli.js' && existsSync(npx) ? [process.execPath, npx] : ['npx'];
 }
 
+/** What a later npx (Turbo wants pnpm) must know of the folders that were chosen at the install. */
+export function npmEnv(checkoutDir) {
+  const cache = path.join(ownDir(checkoutDir), 'npm');
+  return existsSync(cache) ? { npm_config_cache: cache } : {};
+}
+
 /** Settings for a user whose npm cache or home cannot be written: the same folders, below the checkout. */
 function writableFolders(checkoutDir) {
   const cache = process.env.npm_config_cache ?? path.join(homedir(), '.npm');
@@ -70,17 +79,23 @@ function writableFolders(checkoutDir) {
 }
 
 function ownFolders(checkoutDir) {
-  const dir = path.join(checkoutDir, '.bullpen', 'install');
+  const dir = ownDir(checkoutDir);
   say(`npm's cache or the home folder is not writable by this user, using ${dir} instead`);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   return {
     HOME: dir,
     npm_config_cache: path.join(dir, 'npm'),
+    // Registry, proxy and keys of the user still count.
+    npm_config_userconfig: process.env.npm_config_userconfig ?? path.join(homedir(), '.npmrc'),
     XDG_DATA_HOME: path.join(dir, 'data'),
     XDG_CACHE_HOME: path.join(dir, 'cache'),
     XDG_STATE_HOME: path.join(dir, 'state'),
     XDG_CONFIG_HOME: path.join(dir, 'config'),
   };
+}
+
+function ownDir(checkoutDir) {
+  return path.join(checkoutDir, '.bullpen', 'install');
 }
 
 function mustBeWritable(checkoutDir) {

@@ -8,14 +8,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { chooseNode } from './choose-node.mjs';
-import { installDependencies } from './install.mjs';
+import { installDependencies, npmEnv } from './install.mjs';
 import { SetupError, say } from './say.mjs';
 
 const CHECKOUT_DIR = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
 /** Command -> its entry, and the Node flags it needs. */
 const ENTRIES = {
-  up: { file: 'infra/local/up.ts' },
+  up: { file: 'infra/local/up.ts', quiet: true },
   test: { file: 'infra/checks/test.ts' },
   bench: { file: 'infra/checks/bench.ts' },
   cli: { file: 'apps/cli/src/main.ts', quiet: true },
@@ -31,6 +31,7 @@ async function main() {
   if (installed || !entry.quiet) say(`Node ${node.version} (${node.from})${installed ? `, dependencies installed in ${installed.seconds} s` : ''}`);
   const env = {
     ...process.env,
+    ...npmEnv(CHECKOUT_DIR),
     PATH: [path.join(CHECKOUT_DIR, 'node_modules', '.bin'), process.env.PATH].filter(Boolean).join(path.delimiter),
     BULLPEN_STARTED_AT_MS: String(startedAtMs),
   };

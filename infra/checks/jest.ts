@@ -35,7 +35,7 @@ async function runJest(project: JestProject, workers: number, paths: readonly st
   const args = [
     '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', path.join('node_modules', 'jest', 'bin', 'jest.js'),
     '-c', path.join('test', 'jest.config.mjs'), '--selectProjects', project, `--maxWorkers=${workers}`,
-    '--json', `--outputFile=${reportFile}`, ...paths,
+    '--json', `--outputFile=${reportFile}`, ...paths.map(belowCheckout),
   ];
   const ended = await runUntilReportedAndExited(args, reportFile);
   const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as JestReport) : null;
@@ -43,6 +43,11 @@ async function runJest(project: JestProject, workers: number, paths: readonly st
   if (!ended.hung) return result;
   const hang = { name: `${project}: Jest did not end`, detail: `A test left something open (a server, a connection, a timer): ${ended.hung}` };
   return { ...result, failures: [...result.failures, hang] };
+}
+
+/** Jest matches against whole paths: the folders above the checkout must not count. */
+function belowCheckout(pattern: string): string {
+  return `${CHECKOUT_DIR.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}/.*${pattern}`;
 }
 
 /** stderr, and why the process had to be killed where it had to. */

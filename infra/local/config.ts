@@ -31,6 +31,8 @@ export interface UpConfig {
   /** `.bullpen` of the checkout: where `bullpen` looks for the keys. */
   readonly stateDir: string;
   readonly logDir: string;
+  /** Where the keys are written. With `--exit` not where `bullpen` looks for them: what they open is about to be gone. */
+  readonly credentialDirs: readonly string[];
   readonly searchPath: string;
   readonly startedAtMs: number;
   /** End after the examples. */
@@ -50,15 +52,17 @@ export function loadUpConfig(args: readonly string[], env: Readonly<Record<strin
   if (exit && !examples) throw new BullpenError('CONFIG_INVALID', '--exit reports how the examples ended, so it does not go with --no-examples');
   const stateDir = path.join(CHECKOUT_DIR, '.bullpen');
   const givenDir = values.BULLPEN_DATA_DIR === undefined ? undefined : path.resolve(values.BULLPEN_DATA_DIR);
+  const dataDir = givenDir ?? defaultDataDir(CHECKOUT_DIR, process.getuid?.() === 0);
   return Object.freeze({
     databaseUrl: values.DATABASE_URL,
     redisUrl: values.REDIS_URL,
     port: values.PORT,
     host: values.HOST,
     queue: values.BULLPEN_QUEUE,
-    dataDir: givenDir ?? defaultDataDir(CHECKOUT_DIR, process.getuid?.() === 0),
+    dataDir,
     stateDir,
     logDir: path.join(givenDir ?? stateDir, 'logs'),
+    credentialDirs: exit ? [dataDir] : [dataDir, stateDir],
     searchPath: values.PATH,
     startedAtMs: values.BULLPEN_STARTED_AT_MS ?? Date.now(),
     exit,

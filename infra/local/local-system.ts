@@ -58,7 +58,7 @@ async function startProcesses(
   const port = config.port ?? (await firstFreePort(FIRST_PORT, config.host));
   const apiUrl = `http://${config.host === '0.0.0.0' || config.host === '::' ? '127.0.0.1' : config.host}:${port}`;
   const credentials = openCredentials(config.dataDir, apiUrl);
-  saveCredentials([config.dataDir, config.stateDir], credentials);
+  saveCredentials(config.credentialDirs, credentials);
   const shared = { DATABASE_URL: postgres.url, QUEUE_URL: queue.url, BULLPEN_STOP_MS: String(STOP_MS) };
   const api = superviseProcess({
     ...processOf('api', config, report),

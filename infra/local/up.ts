@@ -71,7 +71,7 @@ async function tryExamples(config: UpConfig, system: LocalSystem): Promise<Examp
   const onProgress = (line: string): void => printLine(`  ${line}`);
   const report = await runExamples({ apiUrl, adminKey: credentials.adminKey, onProgress });
   Object.assign(credentials.orgs, report.orgKeys);
-  saveCredentials([config.dataDir, config.stateDir], credentials);
+  saveCredentials(config.credentialDirs, credentials);
   const odd = report.unexpected === 0 ? '' : `, ${report.unexpected} NOT as they should`;
   printLine(`\n  ${report.runs} runs: ${report.succeeded} succeeded, ${report.expectedFailures} failed as their example says${odd}`);
   return report;
@@ -85,7 +85,7 @@ function printWhere(config: UpConfig, { apiUrl, credentials, postgres, queue }: 
     ['queues', `${apiUrl}/admin/queues`],
     ['Postgres', postgres.said],
     ['queue', queue.said],
-    ['keys', `${config.stateDir}/credentials.json (${['admin', ...Object.keys(credentials.orgs)].join(', ')})`],
+    ['keys', `${config.credentialDirs.at(-1)}/credentials.json (${['admin', ...Object.keys(credentials.orgs)].join(', ')})`],
     ['logs', config.logDir],
   ]);
 }
