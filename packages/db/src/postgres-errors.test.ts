@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { BullpenError } from '@bullpen/core';
 
-import { classifyFailure, constraintOf, reaching } from './postgres-errors.ts';
+import { classifyFailure, constraintOf, reaching, reading } from './postgres-errors.ts';
 
 const withCode = (code: string) => Object.assign(new Error(code), { code });
 
@@ -41,5 +41,28 @@ describe('reaching Postgres', () => {
     const ours = new BullpenError('NOT_FOUND', 'no');
     await expect(reaching(() => Promise.reject(ours))).rejects.toBe(ours);
     await expect(reaching(() => Promise.reject(withCode('42601')))).rejects.toMatchObject({ code: '42601' });
+  });
+});
+
+describe('reading', () => {
+  const answers = (...failures: (Error | string)[]) => {
+    let tries = 0;
+    return async () => {
+      const next = failures[tries];
+      tries += 1;
+      if (next instanceof Error) throw next;
+      return next;
+    };
+  };
+
+  it('tries again after a lost connection, and gives the answer', async () => {
+    expect(await reading(answers(withCode('57P01'), withCode('CONNECTION_CLOSED'), 'rows'))).toBe('rows');
+  });
+
+  it('gives up in time, and does not repeat what would fail again', async () => {
+    let nowMs = 0;
+    const clock = { nowMs: () => 0, monotonicMs: () => (nowMs += 600) };
+    await expect(reading(answers(...Array.from({ length: 9 }, () => withCode('ECONNREFUSED'))), clock)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    await expect(reading(answers(withCode('42601'), 'rows'))).rejects.toMatchObject({ code: '42601' });
   });
 });

@@ -1,4 +1,4 @@
-import { BullpenError, errorCodeOf, messageOf } from '@bullpen/core';
+import { BullpenError, errorCodeOf, messageOf, systemClock, type Clock } from '@bullpen/core';
 
 /** What a failed statement says about trying again. */
 export type Failure =
@@ -60,6 +60,24 @@ export async function reaching<T>(query: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (errorCodeOf(error) === undefined && classifyFailure(error) === 'unavailable') throw unavailable(error);
     throw error;
+  }
+}
+
+/** A read is tried again for this long: after a restart of Postgres each old connection fails once more. */
+const READ_AGAIN_FOR_MS = 1000;
+const READ_AGAIN_AFTER_MS = 50;
+
+/** `reaching` for a query that changes nothing, and may therefore be tried again. */
+export async function reading<T>(query: () => Promise<T>, clock: Clock = systemClock): Promise<T> {
+  const untilMs = clock.monotonicMs() + READ_AGAIN_FOR_MS;
+  for (;;) {
+    try {
+      return await query();
+    } catch (error) {
+      if (errorCodeOf(error) !== undefined || classifyFailure(error) !== 'unavailable') throw error;
+      if (clock.monotonicMs() >= untilMs) throw unavailable(error);
+      await new Promise((resolve) => { setTimeout(resolve, READ_AGAIN_AFTER_MS); });
+    }
   }
 }
 

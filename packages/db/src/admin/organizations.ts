@@ -4,7 +4,7 @@ import type { Organization } from '@bullpen/core';
 
 import { decodeCursor, toPage } from '../cursor.ts';
 import type { Database } from '../database.ts';
-import { reaching } from '../postgres-errors.ts';
+import { reading } from '../postgres-errors.ts';
 import type { Page, PageRequest } from '../queries/list-agents.ts';
 import { organizations } from '../schema.ts';
 
@@ -13,6 +13,6 @@ export async function adminListOrganizations(db: Database, { limit, cursor }: Pa
   const { createdAt: at, id } = organizations;
   const [createdAt = '', lastId = ''] = cursor === undefined ? [] : decodeCursor(cursor, 'time', 'text');
   const before = cursor === undefined ? undefined : or(lt(at, createdAt), and(eq(at, createdAt), lt(id, lastId)));
-  const rows = await reaching(() => db.orm.select().from(organizations).where(before).orderBy(desc(at), desc(id)).limit(limit + 1));
+  const rows = await reading(() => db.orm.select().from(organizations).where(before).orderBy(desc(at), desc(id)).limit(limit + 1));
   return toPage(rows, limit, (row) => [row.createdAt, row.id], (row) => row);
 }

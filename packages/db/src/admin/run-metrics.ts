@@ -1,6 +1,6 @@
 import { arrayLiteral, timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
-import { reaching } from '../postgres-errors.ts';
+import { reading } from '../postgres-errors.ts';
 
 /** Whole buckets that begin in [fromMs, toMs), ms since the epoch. */
 export interface MetricsWindow {
@@ -20,7 +20,7 @@ export interface RunTotals {
 export async function adminReadRunTotals(
   db: Database, { fromMs, toMs }: MetricsWindow, failureOutcomes: readonly string[],
 ): Promise<RunTotals[]> {
-  const rows = await reaching(() => db.sql<RunTotals[]>`
+  const rows = await reading(() => db.sql<RunTotals[]>`
     SELECT org_id AS "orgId", sum(runs)::bigint AS runs,
       coalesce(sum(runs) FILTER (WHERE outcome = ANY (${arrayLiteral(failureOutcomes)}::text[])), 0)::bigint AS failures,
       sum(cpu_ms) AS "cpuMs", sum(gb_seconds) AS "gbSeconds"
@@ -40,7 +40,7 @@ export interface HistogramBin {
 
 /** The histograms of the window, added up per organization, by the primary key of run_metrics. */
 export async function adminReadRunHistograms(db: Database, { fromMs, toMs }: MetricsWindow): Promise<HistogramBin[]> {
-  const rows = await reaching(() => db.sql<HistogramBin[]>`
+  const rows = await reading(() => db.sql<HistogramBin[]>`
     SELECT org_id AS "orgId", measure, entry.bin::integer AS bin, sum(entry.count::bigint)::bigint AS count
     FROM run_metrics
     CROSS JOIN LATERAL (VALUES ('wall', wall_histogram), ('queue_wait', queue_wait_histogram)) AS measures (measure, histogram)
@@ -62,7 +62,7 @@ export interface SeriesPoint {
 export async function adminReadRunSeries(
   db: Database, { fromMs, toMs, stepMs }: MetricsWindow & { stepMs: number }, failureOutcomes: readonly string[],
 ): Promise<SeriesPoint[]> {
-  const rows = await reaching(() => db.sql<SeriesPoint[]>`
+  const rows = await reading(() => db.sql<SeriesPoint[]>`
     SELECT (extract(epoch FROM bucket_at) * 1000)::bigint / ${stepMs}::bigint * ${stepMs}::bigint AS "atMs", org_id AS "orgId",
       sum(runs)::bigint AS runs,
       coalesce(sum(runs) FILTER (WHERE outcome = ANY (${arrayLiteral(failureOutcomes)}::text[])), 0)::bigint AS failures

@@ -2,7 +2,7 @@ import { WAITING_RUN_STATES, type RunSummary } from '@bullpen/core';
 
 import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
-import { reaching } from '../postgres-errors.ts';
+import { reaching, reading } from '../postgres-errors.ts';
 import { stateList, summaryColumns, type SummaryRow } from '../queries/run-columns.ts';
 import type { RunRef } from '../run-writes.ts';
 
@@ -10,7 +10,7 @@ import type { RunRef } from '../run-writes.ts';
 
 /** The newest runs of all organizations: index runs_newest. */
 export async function adminListRecentRuns(db: Database, limit: number): Promise<RunSummary[]> {
-  const rows = await reaching(() => db.sql<SummaryRow[]>`
+  const rows = await reading(() => db.sql<SummaryRow[]>`
     SELECT ${summaryColumns(db.sql)} FROM runs r ORDER BY r.id DESC LIMIT ${limit}`);
   return [...rows];
 }
@@ -49,7 +49,7 @@ export async function adminListWaitingRuns(
   db: Database, { olderThanMs, afterId = '', limit }: { olderThanMs: number; afterId?: string; limit: number },
 ): Promise<WaitingRun[]> {
   const { sql } = db;
-  const rows = await reaching(() => sql<{ orgId: string; runId: string; memoryMb: number; notBefore: string | null }[]>`
+  const rows = await reading(() => sql<{ orgId: string; runId: string; memoryMb: number; notBefore: string | null }[]>`
     SELECT org_id AS "orgId", id AS "runId", memory_mb AS "memoryMb", not_before AS "notBefore"
     FROM runs
     WHERE state IN (${stateList(sql, WAITING_RUN_STATES)}) AND id > ${afterId}
@@ -68,7 +68,7 @@ export interface RunningRun extends RunRef {
 export async function adminListRunningRuns(
   db: Database, { claimedBeforeMs, afterId = '', limit }: { claimedBeforeMs: number; afterId?: string; limit: number },
 ): Promise<RunningRun[]> {
-  const rows = await reaching(() => db.sql<RunningRun[]>`
+  const rows = await reading(() => db.sql<RunningRun[]>`
     SELECT org_id AS "orgId", id AS "runId", worker_id AS "workerId", lease, memory_mb AS "memoryMb"
     FROM runs
     WHERE state = 'running' AND id > ${afterId} AND claimed_at < ${timeText(claimedBeforeMs)}::timestamptz
@@ -78,7 +78,7 @@ export async function adminListRunningRuns(
 
 /** Running runs of a worker that a caller asked to cancel, in case it missed the message: index runs_running. */
 export async function adminListCancelRequested(db: Database, workerId: string): Promise<RunRef[]> {
-  const rows = await reaching(() => db.sql<RunRef[]>`
+  const rows = await reading(() => db.sql<RunRef[]>`
     SELECT org_id AS "orgId", id AS "runId" FROM runs
     WHERE state = 'running' AND worker_id = ${workerId} AND cancel_requested_at IS NOT NULL
     ORDER BY id`);

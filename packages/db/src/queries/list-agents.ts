@@ -4,7 +4,7 @@ import type { Agent, AgentVersion } from '@bullpen/core';
 
 import { decodeCursor, toPage } from '../cursor.ts';
 import type { Database } from '../database.ts';
-import { reaching } from '../postgres-errors.ts';
+import { reading } from '../postgres-errors.ts';
 import { agentVersions, agents, bundles } from '../schema.ts';
 
 /** A page: how many, and where the page before ended. */
@@ -22,7 +22,7 @@ export interface Page<Item> {
 export async function listAgents(db: Database, orgId: string, { limit, cursor }: PageRequest): Promise<Page<Agent>> {
   const [createdAt = '', name = ''] = cursor === undefined ? [] : decodeCursor(cursor, 'time', 'text');
   const before = cursor === undefined ? undefined : or(lt(agents.createdAt, createdAt), and(eq(agents.createdAt, createdAt), lt(agents.name, name)));
-  const rows = await reaching(() => db.orm.select().from(agents)
+  const rows = await reading(() => db.orm.select().from(agents)
     .where(and(eq(agents.orgId, orgId), before))
     .orderBy(desc(agents.createdAt), desc(agents.name))
     .limit(limit + 1));
@@ -34,7 +34,7 @@ export async function listVersions(
   db: Database, orgId: string, agent: string, { limit, cursor }: PageRequest,
 ): Promise<Page<AgentVersion>> {
   const before = cursor === undefined ? undefined : lt(agentVersions.version, sql`${decodeCursor(cursor, 'number')[0]}::integer`);
-  const rows = await reaching(() => db.orm
+  const rows = await reading(() => db.orm
     .select({
       id: agentVersions.id, orgId: agentVersions.orgId, agent: agentVersions.agent, version: agentVersions.version,
       sha256: agentVersions.sha256, bundleBytes: bundles.bytes, manifest: agentVersions.manifest, createdAt: agentVersions.createdAt,

@@ -2,7 +2,7 @@ import type { ListRuns, RunPage } from '@bullpen/core';
 
 import { decodeCursor, toPage } from '../cursor.ts';
 import type { Database } from '../database.ts';
-import { reaching } from '../postgres-errors.ts';
+import { reading } from '../postgres-errors.ts';
 import { summaryColumns, type SummaryRow } from './run-columns.ts';
 
 /**
@@ -12,7 +12,7 @@ import { summaryColumns, type SummaryRow } from './run-columns.ts';
 export async function listRuns(db: Database, orgId: string, { state, agent, cursor, limit }: ListRuns): Promise<RunPage> {
   const { sql } = db;
   const before = cursor === undefined ? null : decodeCursor(cursor, 'text')[0];
-  const rows = await reaching(() => sql<SummaryRow[]>`
+  const rows = await reading(() => sql<SummaryRow[]>`
     SELECT ${summaryColumns(sql)} FROM runs r
     WHERE r.org_id = ${orgId}
       ${state === undefined ? sql`` : sql`AND r.state = ${state}`}

@@ -3,7 +3,7 @@ import { eq } from 'drizzle-orm';
 import { BullpenError, type Organization, type Tier } from '@bullpen/core';
 
 import type { Database } from '../database.ts';
-import { reaching } from '../postgres-errors.ts';
+import { reaching, reading } from '../postgres-errors.ts';
 import { organizations } from '../schema.ts';
 
 export interface NewOrganization {
@@ -23,7 +23,7 @@ export async function createOrganization(db: Database, organization: NewOrganiza
 
 /** By primary key. @throws BullpenError NOT_FOUND. */
 export async function getOrganization(db: Database, orgId: string): Promise<Organization> {
-  const [found] = await reaching(() => db.orm.select().from(organizations).where(eq(organizations.id, orgId)));
+  const [found] = await reading(() => db.orm.select().from(organizations).where(eq(organizations.id, orgId)));
   if (!found) throw new BullpenError('NOT_FOUND', `no organization ${orgId}`, { orgId });
   return found;
 }

@@ -1,7 +1,7 @@
 import { BullpenError, type AgentVersion } from '@bullpen/core';
 
 import type { Database } from '../database.ts';
-import { reaching } from '../postgres-errors.ts';
+import { reading } from '../postgres-errors.ts';
 
 /**
  * A version of an agent, the newest where no number is given: by the primary key of agents and the index
@@ -15,7 +15,7 @@ export async function resolveVersion(db: Database, orgId: string, agent: string,
 
 /** Null: the newest. */
 export async function findVersion(db: Database, orgId: string, agent: string, version: number | null): Promise<AgentVersion> {
-  const [found] = await reaching(() => db.sql<(AgentVersion & { latestVersion: number | null })[] | NoVersionRow[]>`
+  const [found] = await reading(() => db.sql<(AgentVersion & { latestVersion: number | null })[] | NoVersionRow[]>`
     SELECT a.latest_version AS "latestVersion", v.id, v.org_id AS "orgId", v.agent, v.version, v.sha256,
       b.bytes AS "bundleBytes", v.manifest, v.created_at AS "createdAt"
     FROM agents a
