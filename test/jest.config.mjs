@@ -10,8 +10,6 @@ const transform = {
     sourceMaps: 'inline',
   }],
 };
-// A slow machine is no fault; a test that hangs is one.
-const TEST_MS = 60_000;
 
 const base = {
   rootDir,
@@ -23,12 +21,13 @@ const base = {
 
 export default {
   rootDir,
+  // A slow machine is no fault; a test that hangs is one. (In a project Jest does not heed it.)
+  testTimeout: 60_000,
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/{packages,apps,infra,examples}/**/*.test.ts'] },
     {
       ...base,
       displayName: 'system',
-      testTimeout: TEST_MS,
       testMatch: ['<rootDir>/test/{integration,conformance,faults}/**/*.test.ts'],
       globalSetup: '<rootDir>/test/services/global-setup.ts',
       globalTeardown: '<rootDir>/test/services/global-teardown.ts',
@@ -36,7 +35,6 @@ export default {
     {
       ...base,
       displayName: 'browser',
-      testTimeout: TEST_MS,
       testMatch: ['<rootDir>/test/browser/**/*.test.ts'],
       globalSetup: '<rootDir>/test/services/global-setup.ts',
       globalTeardown: '<rootDir>/test/services/global-teardown.ts',

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { Deadline, composeServices, silentLogger } from '@bullpen/core';
+import { createDatabase, migrate } from '@bullpen/db';
 import { createEmbeddedPostgres, createLocalRedis } from '@bullpen/infra';
+import { migrateQueue } from '@bullpen/queue';
 
 import { TEMPLATE_DATABASE } from './databases.ts';
 import { requireProgram } from './programs.ts';
@@ -22,8 +24,9 @@ export interface RunningServers extends TestServices {
 /**
  * Starts a real Postgres and a real Redis on free loopback ports with their data in a temporary folder.
  * @param durable - true: synced as in production, for benchmarks; false: as fast as they go.
+ * @param onDeath - told when one of them ended although nobody stopped it
  */
-export async function startServers(options: { durable: boolean }): Promise<RunningServers> {
+export async function startServers(options: { durable: boolean; onDeath?: (what: string) => void }): Promise<RunningServers> {
   sweepLeftFolders();
   const dataDir = mkdtempSync(path.join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`));
   chmodSync(dataDir, 0o755); // as root, Postgres is another account, which must get in
@@ -45,18 +48,14 @@ export async function startServers(options: { durable: boolean }): Promise<Runni
 }
 
 async function migrateTemplate(url: string): Promise<void> {
-  const dbModule = await import('@bullpen/db').catch(() => null);
-  if (dbModule?.createDatabase && dbModule.migrate) {
-    const db = dbModule.createDatabase({ url, maxConnections: 1, applicationName: 'test-template', log: silentLogger });
-    await db.start();
-    try {
-      await dbModule.migrate(db);
-    } finally {
-      await db.stop(Deadline.in(5000));
-    }
+  const db = createDatabase({ url, maxConnections: 1, applicationName: 'test-template', log: silentLogger });
+  await db.start();
+  try {
+    await migrate(db);
+  } finally {
+    await db.stop(Deadline.in(5000));
   }
-  const queueModule = await import('@bullpen/queue').catch(() => null);
-  await queueModule?.migrateQueue?.(url);
+  await migrateQueue(url);
 }
 
 const FOLDER_PREFIX = 'bullpen-test-';
