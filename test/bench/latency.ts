@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { createApi, loadConfig as loadApiConfig, type BullpenApi } from '@bullpen/api';
-import { Deadline, createRunSchema, isTerminal, liveRunMessageSchema, silentLogger } from '@bullpen/core';
+import { createApi, loadConfig as loadApiConfig } from '@bullpen/api';
+import { Deadline, createRunSchema, silentLogger, type Faults } from '@bullpen/core';
 import { createAgentVersion, createOrganization } from '@bullpen/db';
 import { createWorker, loadConfig as loadWorkerConfig } from '@bullpen/worker';
 import { Queue, Worker } from 'bullmq';
@@ -13,12 +14,12 @@ import { median, quantile } from './statistics.ts';
 
 /**
  * How long from enqueueing a trivial run to its recorded result, one run at a time? Ours: row in Postgres, job in Redis,
- * claim, container, result in Postgres, and the word of it back at the process that enqueued. Beside it: BullMQ's own
- * sandboxed processor in a worker thread, from `queue.add` to its `completed` event, which keeps no record, has no limits
- * and no second tenant. Both in this process, in turns.
+ * claim, container, result committed in Postgres. Beside it: BullMQ's own sandboxed processor in a worker thread, from
+ * `queue.add` to its `completed` event, which keeps no record, has no limits and no second tenant. Both in this process,
+ * in turns; both ends are seen where they happen, in the worker.
  */
 const RUNS_PER_ROUND = 300;
-const WARM_UP = 100;
+const WARM_UP = 1000;
 
 export default async function latency(context: BenchContext): Promise<BenchOutcome> {
   const dir = await mkdtemp(join(tmpdir(), 'bullpen-bench-'));
@@ -67,49 +68,45 @@ async function measure(once: () => Promise<void>, count: number): Promise<number
 
 async function startOurs({ services }: BenchContext, dir: string): Promise<Side> {
   const env = { DATABASE_URL: services.postgresUrl, QUEUE_URL: services.redisUrl, QUEUE_PREFIX: 'bench', PORT: '0', BULLPEN_CACHE_DIR: dir };
+  const recorded = new Turnstile();
+  const faults: Faults = { hit: (point) => { if (point === 'after-record') recorded.pass(); } };
   const api = createApi(loadApiConfig(env), { log: silentLogger });
-  const worker = createWorker(loadWorkerConfig(env), { log: silentLogger });
+  const worker = createWorker(loadWorkerConfig(env), { log: silentLogger, faults });
   await api.start();
   await worker.start();
   await createOrganization(api.db, { id: 'bench', name: 'bench', poolMb: 1024, maxMemoryMb: 256, minimumTier: 'basic' });
   const bundle = 'export default async (input) => input;\n';
-  const { createHash } = await import('node:crypto');
   await createAgentVersion(api.db, 'bench', { agent: 'echo', manifest: {}, bundle, sha256: createHash('sha256').update(bundle).digest('hex') });
-  const { once, unsubscribe } = await awaitedRuns(api);
+  const request = createRunSchema.parse({ agent: 'echo', input: { n: 1 } });
   return {
-    once,
+    async once() {
+      const passed = recorded.next();
+      await api.runs.create('bench', request, null);
+      await passed;
+    },
     async stop() {
-      await unsubscribe();
       for (const service of [worker, api]) await service.stop(Deadline.in(5000));
     },
   };
 }
 
-/** One subscription for all runs, as a process that enqueues many would have. */
-async function awaitedRuns(api: BullpenApi): Promise<{ once: () => Promise<void>; unsubscribe: () => Promise<void> }> {
-  const request = createRunSchema.parse({ agent: 'echo', input: { n: 1 } });
-  const ended = new Set<string>();
-  let awaited: { runId: string; resolve: () => void } | null = null;
-  const unsubscribe = await api.bus.subscribe('runs.bench.*', (data, topic) => {
-    const message = liveRunMessageSchema.parse(data);
-    if (message.kind !== 'state' || !isTerminal(message.change.state)) return;
-    const runId = topic.split('.')[2] ?? '';
-    if (awaited?.runId === runId) awaited.resolve();
-    else ended.add(runId);
-  });
-  const once = async () => {
-    const { run } = await api.runs.create('bench', request, null);
-    if (ended.delete(run.id)) return;
-    await new Promise<void>((resolve) => { awaited = { runId: run.id, resolve }; });
-  };
-  return { once, unsubscribe };
+/** Lets one waiter through each time somebody passes. One run is under way at a time, so the next pass is its own. */
+class Turnstile {
+  #open: () => void = () => undefined;
+
+  next(): Promise<void> {
+    return new Promise((resolve) => { this.#open = resolve; });
+  }
+
+  pass(): void {
+    this.#open();
+  }
 }
 
 async function startTheirs({ services }: BenchContext, dir: string): Promise<Side> {
   const processor = join(dir, 'processor.mjs');
   await writeFile(processor, 'export default async (job) => job.data;\n');
-  const { hostname, port } = new URL(services.redisUrl);
-  const connection = { host: hostname, port: Number(port), maxRetriesPerRequest: null };
+  const connection = { url: services.redisUrl, maxRetriesPerRequest: null };
   const queue = new Queue('bench-stock', { connection, defaultJobOptions: { removeOnComplete: true } });
   const worker = new Worker('bench-stock', processor, { connection, useWorkerThreads: true, concurrency: 16 });
   await worker.waitUntilReady();

@@ -1,5 +1,6 @@
 import { composeServices, newId, systemClock, type Clock, type Logger, type Service } from '@bullpen/core';
 import { createDatabase, createRunStore, type Database, type RunStore } from '@bullpen/db';
+import { createMetricsCollector } from '@bullpen/metrics';
 import { createLiveBus, createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
 
 import { WorkerRegistry } from './admin/worker-registry.ts';
@@ -30,12 +31,13 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
 
   const db = createDatabase({ url: config.DATABASE_URL, applicationName: name, log });
   const store = createRunStore({ db, clock, log });
+  const metrics = createMetricsCollector({ db, clock, log });
   const queue = createRunQueue({ ...queueAt, clock });
   const bus = createLiveBus({ ...queueAt, name });
   const workers = new WorkerRegistry({ bus, clock });
   const organizations = new OrganizationDirectory({ db, clock, rememberMs: REMEMBER_MS });
   const keys = new ApiKeys({ db, clock, adminKey: config.BULLPEN_ADMIN_KEY, rememberMs: REMEMBER_MS });
-  const runs = new RunService({ db, store, queue, bus, organizations, log });
+  const runs = new RunService({ db, store, queue, bus, metrics, organizations, log });
   const closing = new AbortController();
   const server = new HttpServer({
     host: config.HOST,
@@ -44,6 +46,6 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
     app: () => createApp({ db, queue, bus, workers, keys, organizations, runs, clock, log, closing: closing.signal }),
   });
 
-  const all = composeServices([db, store, queue, bus, workers, server]);
+  const all = composeServices([db, store, metrics, queue, bus, workers, server]);
   return { url: () => server.url(), db, queue, store, bus, runs, start: all.start, quiesce: all.quiesce, stop: all.stop };
 }

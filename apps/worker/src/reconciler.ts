@@ -1,5 +1,6 @@
 import type { Clock, Logger, Service } from '@bullpen/core';
 import { adminExpireDueRuns, adminListRunningRuns, adminListWaitingRuns, type Database, type RunStore } from '@bullpen/db';
+import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
 import { runTopic, type LiveBus, type RunQueue } from '@bullpen/queue';
 
 import { periodic } from './periodic.ts';
@@ -7,7 +8,8 @@ import { periodic } from './periodic.ts';
 /**
  * Mends what a crash left between Postgres and the queue. Every step is idempotent, so that any number of workers may
  * run it at once:
- * - a waiting row without a job gets its job (the API died, or could not reach the queue, after it wrote the row);
+ * - a waiting row without a job gets its job (the API died, or could not reach the queue, after it wrote the row), and an
+ *   organization whose runs wait is marked ready again (the API died after it added the job);
  * - a running row without a job goes back to `queued` and gets one (the job was lost with the queue);
  * - a waiting row whose time-to-live passed becomes `expired` and loses its job.
  * Jobs without a row, or of a finished one, are let go by whoever takes them: the claim says so.
@@ -17,6 +19,7 @@ export interface ReconcilerDeps {
   store: RunStore;
   queue: RunQueue;
   bus: LiveBus;
+  metrics: MetricsCollector;
   clock: Clock;
   log: Logger;
   everyMs: number;
@@ -48,11 +51,13 @@ export class Reconciler {
   }
 
   async #expireDue(): Promise<void> {
-    const { db, queue, bus, clock, log } = this.#deps;
+    const { db, queue, bus, metrics, log } = this.#deps;
     const expired = await adminExpireDueRuns(db, PAGE);
-    for (const { orgId, runId } of expired) {
+    for (const { orgId, runId, run } of expired) {
+      const ended = finishedRunOf(run);
+      if (ended !== null) metrics.record(ended);
       await queue.remove(orgId, runId);
-      await bus.publish(runTopic(orgId, runId), { kind: 'state', change: { state: 'expired', attempt: 0, at: new Date(clock.nowMs()).toISOString() } });
+      await bus.publish(runTopic(orgId, runId), { kind: 'state', change: { state: run.state, attempt: run.attempt, at: run.finishedAt } });
     }
     if (expired.length > 0) log.info({ expired: expired.length }, 'reconciler.expired');
   }
@@ -63,6 +68,7 @@ export class Reconciler {
       const rows = await adminListWaitingRuns(db, { olderThanMs: graceMs, limit: PAGE, ...after(this.#waitingAfter) });
       this.#waitingAfter = rows.length < PAGE ? undefined : rows.at(-1)?.runId;
       const lost = await this.#withoutJob(rows);
+      await queue.markReady([...new Set(rows.filter((row) => (row.notBeforeMs ?? 0) <= clock.nowMs()).map((row) => row.orgId))]);
       if (lost.length > 0) {
         await queue.enqueue(lost.map((row) => ({ orgId: row.orgId, runId: row.runId, memoryMb: row.memoryMb, delayMs: Math.max(0, (row.notBeforeMs ?? 0) - clock.nowMs()) })));
         log.warn({ mended: lost.length }, 'reconciler.waiting_without_job');

@@ -2,7 +2,7 @@ import {
   assertNever, errorCodeOf, messageOf, type AttemptOutcome, type Clock, type Faults, type FinishedRun, type Logger, type RunState,
 } from '@bullpen/core';
 import type { ClaimedRun, ClaimResult, RunStore } from '@bullpen/db';
-import type { MetricsCollector } from '@bullpen/metrics';
+import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
 import { runTopic, type LiveBus, type RunQueue, type TakenRun } from '@bullpen/queue';
 import type { Admission, AgentRuntimeManager } from '@bullpen/runtime';
 
@@ -33,6 +33,7 @@ export interface RunExecutorDeps {
 
 /** After a fault of Postgres the run is offered again, but not at once. */
 const PARK_AFTER_FAULT_MS = 1000;
+const ANNOUNCE_RUNNING_AFTER_MS = 20;
 
 export class RunExecutor {
   readonly #deps: RunExecutorDeps;
@@ -68,20 +69,25 @@ export class RunExecutor {
   async #letGo(taken: TakenRun, claim: Exclude<ClaimResult, { kind: 'claimed' }>, log: Logger): Promise<void> {
     log.info({ claim: claim.kind }, 'run.not_claimed');
     await this.#deps.queue.complete(taken);
-    const state = stateOfRefusedClaim(claim);
-    if (state !== null) await this.#announce(taken.orgId, taken.runId, state, 0);
+    // Ended by the claim itself: nobody else will count it, or tell of it.
+    if (!('run' in claim)) return;
+    const ended = finishedRunOf(claim.run);
+    if (ended !== null) this.#deps.metrics.record(ended);
+    await this.#announce(taken.orgId, taken.runId, claim.run.state, claim.run.attempt);
   }
 
   async #attempt(taken: TakenRun, run: ClaimedRun, admission: Admission, signal: AbortSignal, parentLog: Logger): Promise<void> {
     const log = parentLog.child({ attempt: run.attempt });
     log.info({ agent: run.agent, version: run.version, lease: run.lease }, 'run.claimed');
-    void this.#announce(run.orgId, run.runId, 'running', run.attempt);
+    // Who looks sees it in the row; who listens is spared the message about a run that is over at once.
+    const announcing = setTimeout(() => { void this.#announce(run.orgId, run.runId, 'running', run.attempt); }, ANNOUNCE_RUNNING_AFTER_MS);
     const events = new RunEventWriter(run, { ...this.#deps, log });
     let startedAtMs: number | null = null;
     const outcome = await this.#deps.runtime.execute(admission, run, {
       started: () => { startedAtMs = this.#deps.clock.nowMs(); },
       event: (event) => events.say(event),
     }, signal);
+    clearTimeout(announcing);
     await this.#deps.faults.hit('after-execute');
     await events.flush();
     await this.#settle(taken, run, outcome, startedAtMs, log);
@@ -163,17 +169,6 @@ function stateAfter(decision: AttemptDecision): RunState {
     case 'retry': return 'retrying';
     case 'release': return 'queued';
     default: return assertNever(decision, 'attempt decision');
-  }
-}
-
-function stateOfRefusedClaim(claim: Exclude<ClaimResult, { kind: 'claimed' }>): RunState | null {
-  switch (claim.kind) {
-    case 'terminal': return claim.state;
-    case 'expired': return 'expired';
-    case 'cancelled': return 'cancelled';
-    case 'exhausted': return 'crashed';
-    case 'missing': return null;
-    default: return assertNever(claim, 'claim result');
   }
 }
 

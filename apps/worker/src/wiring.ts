@@ -52,7 +52,7 @@ export function createWorker(config: WorkerConfig, deps: { log: Logger; clock?: 
   const consumer = new RunConsumer({ queue, runtime, executor, active, log });
   const cancels = createCancelListener({ workerId: id, bus, db, active, log, pollMs: CANCEL_POLL_MS });
   const heartbeat = createHeartbeat({ workerId: id, host: config.HOSTNAME, slots: config.BULLPEN_SLOTS, everyMs: HEARTBEAT_MS, bus, runtime, active, ...bare });
-  const reconciler = new Reconciler({ db, store, queue, bus, ...bare, everyMs: config.BULLPEN_RECONCILE_MS, graceMs: config.BULLPEN_RECONCILE_MS, leaseMs: config.BULLPEN_LEASE_MS });
+  const reconciler = new Reconciler({ db, store, queue, bus, metrics, ...bare, everyMs: config.BULLPEN_RECONCILE_MS, graceMs: config.BULLPEN_RECONCILE_MS, leaseMs: config.BULLPEN_LEASE_MS });
 
   // Started from the record outwards; stopped from the consumer inwards, so that whatever ends can still be recorded.
   const all = composeServices([db, store, metrics, queue, bus, pools, runtime, cancels, heartbeat, reconciler.service, consumer]);

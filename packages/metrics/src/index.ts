@@ -1,4 +1,5 @@
 /** Time series of finished runs: the only writer of them, and what they answer. */
+export { finishedRunOf } from './finished-run.ts';
 export { RELATIVE_ERROR } from './histogram.ts';
 export { createMetricsCollector, type MetricsCollector, type MetricsCollectorDeps } from './metrics-collector.ts';
 export { organizationMetrics, runSeries } from './organization-metrics.ts';

@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 import type { Deadline, Service } from '@bullpen/core';
 
@@ -11,6 +11,9 @@ export class HttpServer implements Service {
   readonly #options: { host: string; port: number; closing: AbortController; app: () => RequestListener };
   #server: Server | null = null;
   #closed: Promise<void> = Promise.resolve();
+  /** Open connections, each with the number of its requests under way. */
+  readonly #connections = new Map<Socket, number>();
+  #closing = false;
 
   constructor(options: { host: string; port: number; closing: AbortController; app: () => RequestListener }) {
     this.#options = options;
@@ -25,6 +28,7 @@ export class HttpServer implements Service {
 
   async start(): Promise<void> {
     const server = createServer({ requestTimeout: 60_000, headersTimeout: 20_000, keepAliveTimeout: 65_000 }, this.#options.app());
+    this.#count(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(this.#options.port, this.#options.host, () => {
@@ -33,25 +37,42 @@ export class HttpServer implements Service {
       });
     });
     this.#server = server;
+    this.#closing = false;
   }
 
   async quiesce(): Promise<void> {
     const server = this.#server;
     if (server === null || !server.listening) return;
     this.#closed = new Promise((resolve) => server.close(() => resolve()));
+    this.#closing = true;
     this.#options.closing.abort();
-    server.closeIdleConnections();
+    for (const [socket, requests] of this.#connections) if (requests === 0) socket.destroy();
   }
 
   async stop(by: Deadline): Promise<void> {
     await this.quiesce();
     const server = this.#server;
     const cut = setTimeout(() => server?.closeAllConnections(), by.remainingMs);
-    // Keep-alive connections become idle one by one, as their last answers go out.
-    const sweep = setInterval(() => server?.closeIdleConnections(), 20);
     await this.#closed;
-    clearInterval(sweep);
     clearTimeout(cut);
     this.#server = null;
+  }
+  /**
+   * Node's own `closeIdleConnections` leaves connections open that never sent a request, as browsers and fetch open them
+   * ahead; so this server knows by itself which are idle.
+   */
+  #count(server: Server): void {
+    server.on('connection', (socket) => {
+      this.#connections.set(socket, 0);
+      socket.once('close', () => this.#connections.delete(socket));
+    });
+    server.on('request', ({ socket }, response) => {
+      this.#connections.set(socket, (this.#connections.get(socket) ?? 0) + 1);
+      response.once('close', () => {
+        const left = (this.#connections.get(socket) ?? 1) - 1;
+        if (this.#connections.has(socket)) this.#connections.set(socket, left);
+        if (this.#closing && left === 0) socket.end();
+      });
+    });
   }
 }

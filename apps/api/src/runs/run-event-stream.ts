@@ -39,9 +39,11 @@ export class RunEventStream {
       while (!signal.aborted) {
         // The row first: when it says the run has ended, all its events are stored already and are read after it.
         const run = await getRun(this.#deps.db, this.#run.orgId, this.#run.id);
+        const ended = isTerminal(run.state);
+        if (!ended) await this.#sendState(run);
         await this.#sendStored(signal);
-        await this.#sendState(run);
-        if (!follow || isTerminal(run.state)) return await this.#sendEnd(run);
+        if (ended) await this.#sendState(run);
+        if (!follow || ended) return await this.#sendEnd(run);
         await this.#nextHint();
       }
     } finally {

@@ -1,5 +1,6 @@
 import { messageOf, type CreateRun, type Logger, type Run } from '@bullpen/core';
 import { getRun, resolveVersion, type Database, type RunStore } from '@bullpen/db';
+import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
 import { cancelTopic, runTopic, type LiveBus, type RunQueue } from '@bullpen/queue';
 
 import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
@@ -15,6 +16,7 @@ export interface RunServiceDeps {
   store: RunStore;
   queue: RunQueue;
   bus: LiveBus;
+  metrics: MetricsCollector;
   organizations: OrganizationDirectory;
   log: Logger;
 }
@@ -60,14 +62,17 @@ export class RunService {
    * @throws BullpenError NOT_FOUND, RUN_ALREADY_FINISHED
    */
   async cancel(orgId: string, runId: string): Promise<Run> {
-    const { store, queue, bus, log } = this.#deps;
+    const { store, queue, bus, metrics, log } = this.#deps;
     const { run, workerId, outcome } = await store.requestCancel(orgId, runId);
     log.info({ orgId, runId, outcome }, 'run.cancel');
     if (outcome === 'requested') {
       if (workerId !== null) await bus.publish(cancelTopic(workerId), { orgId, runId });
       return run;
     }
-    await bus.publish(runTopic(orgId, runId), { kind: 'state', change: { state: 'cancelled', attempt: run.attempt, at: new Date().toISOString() } });
+    // No worker will see it end, so it is counted here.
+    const ended = finishedRunOf(run);
+    if (ended !== null) metrics.record(ended);
+    await bus.publish(runTopic(orgId, runId), { kind: 'state', change: { state: run.state, attempt: run.attempt, at: run.finishedAt } });
     await queue.remove(orgId, runId).catch((error: unknown) => {
       // Whoever takes the job finds the run cancelled and lets it go.
       log.warn({ orgId, runId, reason: messageOf(error) }, 'run.job_not_removed');
