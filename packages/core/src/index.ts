@@ -32,8 +32,8 @@ export {
 export { agentNameSchema, cursorSchema, orgIdSchema, pageLimitSchema, pageSchema } from './fields.ts';
 export { runJobSchema, type EnqueuedRun, type RunJob } from './job-schemas.ts';
 export {
-  KEY_ROLES, createKeySchema, createOrganizationSchema, createdKeySchema, organizationSchema,
-  type CreateOrganizationRequest, type CreatedKey, type KeyRole, type Organization,
+  DEFAULT_ORGANIZATION_LIMITS, KEY_ROLES, createKeySchema, createOrganizationSchema, createdKeySchema, organizationLimitsSchema,
+  organizationSchema, type CreateOrganizationRequest, type CreatedKey, type KeyRole, type Organization, type OrganizationLimits,
 } from './org-schemas.ts';
 export {
   createRunSchema, listRunsSchema, runErrorSchema, runPageSchema, runSchema, runSummarySchema, usageSchema, waitSchema,

@@ -8,6 +8,7 @@ export const runJobSchema = z.strictObject({
   orgId: z.string(),
   runId: z.string(),
   memoryMb: z.int().positive().describe('what a worker must reserve before it takes the run'),
+  agent: z.string().optional().describe('whose average cost is charged at the start of the run'),
 });
 export type RunJob = z.output<typeof runJobSchema>;
 
@@ -15,4 +16,8 @@ export type RunJob = z.output<typeof runJobSchema>;
 export interface EnqueuedRun extends RunJob {
   /** Wait at least this long before a worker may take it; 0 for at once. */
   delayMs: number;
+  /** 1 (first) to 10 (last) within its organization; 5 where left out. */
+  priority?: number;
+  /** The end user, or whatever else shares an organization's turn fairly with others of its kind. */
+  fairnessKey?: string;
 }

@@ -23,6 +23,21 @@ export const organizationSchema = z.strictObject({
 });
 export type Organization = z.output<typeof organizationSchema>;
 
+/** What the dispatcher lets one organization have, across all workers; obeyed within a second of a change. */
+export const organizationLimitsSchema = z.strictObject({
+  weight: z.number().min(0.01).max(1000).describe('share of resource-seconds relative to others, 1 by default'),
+  maxConcurrency: z.int().min(1).max(100_000).nullable().describe('runs at once; null: as many as there are slots'),
+  rate: z.strictObject({ runs: z.int().min(1).max(1_000_000), windowMs: z.int().min(100).max(86_400_000) }).nullable()
+    .describe('starts per window'),
+  maxMemoryInFlightMb: z.int().min(16).max(10_485_760).nullable().describe('container memory at once, all workers together'),
+  paused: z.boolean().describe('takes runs, starts none'),
+});
+export type OrganizationLimits = z.output<typeof organizationLimitsSchema>;
+
+export const DEFAULT_ORGANIZATION_LIMITS: Readonly<OrganizationLimits> = Object.freeze({
+  weight: 1, maxConcurrency: null, rate: null, maxMemoryInFlightMb: null, paused: false,
+});
+
 /** `developer`: everything inside one organization. `admin`: the platform; belongs to none. */
 export const KEY_ROLES = ['developer', 'admin'] as const;
 export type KeyRole = (typeof KEY_ROLES)[number];
