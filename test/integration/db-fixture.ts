@@ -7,7 +7,7 @@ import {
 import { createTestDatabase } from '../services/index.ts';
 
 /** An organization with one agent on a database of its own, and a store over it. */
-export interface DbFixture extends AsyncDisposable {
+export interface DbFixture {
   url: string;
   db: Database;
   store: RunStore;
@@ -16,6 +16,7 @@ export interface DbFixture extends AsyncDisposable {
   newRun(overrides?: Partial<NewRun>): NewRun;
   /** Inserts and claims a run. */
   claimed(overrides?: Partial<NewRun>): Promise<ClaimedRun>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export const ORG = 'acme';

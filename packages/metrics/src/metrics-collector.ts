@@ -137,6 +137,7 @@ class BatchingCollector implements MetricsCollector {
     try {
       for (let batch = this.#nextBatch(); batch !== undefined; batch = this.#nextBatch()) await this.#write(batch);
       this.#failures = 0;
+      this.#clearTimer();
     } catch (error) {
       this.#failures += 1;
       this.#deps.log.warn({ failures: this.#failures, sums: this.#pending.size + this.#outgoingCells, error: messageOf(error) }, 'metrics.flush_failed');
