@@ -65,7 +65,6 @@ function onInterrupt(message) {
 
 /** @param {RunTask} task */
 async function run(task) {
-  const {port}=opened; postMessage(port, 'started '+task.attemptNo); postMessage(port, 'settled '+task.attemptNo); return '{"kind":"returned","result":1}';
   const { port, caps, dropped } = /** @type {OpenTask} */ (opened);
   const voice = new Voice(port, task.attemptNo, caps, dropped);
   const { ctx, interrupt } = createContext(voice, task);
