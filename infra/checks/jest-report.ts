@@ -14,9 +14,8 @@ export interface JestReport {
   }[];
 }
 
-/** What Jest says on stderr when a test left something behind although every assertion held. */
+/** What Jest says on stderr when a test left something behind although every assertion held, and Jest ended all the same. */
 const LEAKS = [
-  /Jest did not exit one second after the test run has completed/,
   /A worker process has failed to exit gracefully and has been force exited/,
   /Cannot log after tests are done/,
   /You are trying to `import` a file after the Jest environment has been torn down/,
@@ -30,7 +29,7 @@ export function readJestReport(report: JestReport | null, stderr: string): StepR
   if (report === null) return { passed: 0, failures: [{ name: 'Jest ended without a report', detail: stderr }] };
   const failures = [
     ...report.testResults.flatMap(failuresOf),
-    ...LEAKS.filter((leak) => leak.test(stderr)).map((): Failure => ({ name: 'a test left something open', detail: stderr })),
+    ...LEAKS.filter((leak) => leak.test(stderr)).map((): Failure => ({ name: 'a test left something open', detail: stderr.slice(-2000) })),
   ];
   if (report.numPassedTests === 0 && failures.length === 0) failures.push({ name: 'no test was run', detail: stderr });
   return { passed: report.numPassedTests, failures, note: `${report.testResults.length} files` };
