@@ -11,7 +11,9 @@ export {
   type RetryBackoff, type RunLimits,
 } from './limits.ts';
 export { silentLogger, type Logger } from './logger.ts';
+export type { Idempotency, NewRun } from './new-run.ts';
 export type { AttemptOutcome, FailedState, FinishedRun, InterruptReason } from './outcome.ts';
+export { planRun } from './plan-run.ts';
 export { parseOrThrow, problemSchema, toProblem, type Problem } from './problem.ts';
 export {
   RUN_STATES, RUN_TRANSITIONS, TERMINAL_RUN_STATES, WAITING_RUN_STATES, canMove, isTerminal, renderRunStateDiagram,

@@ -1,31 +1,10 @@
 import type {
-  RetryBackoff, Run, RunError, RunSummary, RunUsage, StoredRunEvent, TerminalRunState, Tier,
+  NewRun, RetryBackoff, Run, RunError, RunSummary, RunUsage, StoredRunEvent, TerminalRunState, Tier,
 } from '@bullpen/core';
 
-/** What goes into the run store and what comes out of it. Times in `...Ms` are milliseconds since the epoch. */
+export type { NewRun };
 
-/** A run as the API accepted it: every limit resolved, the input as JSON text that was checked to be storable. */
-export interface NewRun {
-  id: string;
-  orgId: string;
-  agent: string;
-  version: number;
-  versionId: string;
-  tier: Tier;
-  timeoutMs: number;
-  memoryMb: number;
-  maxAttempts: number;
-  backoff: RetryBackoff;
-  inputJson: string;
-  metadata: Record<string, string>;
-  /** Counted from now, a delay included; null: it never expires. */
-  ttlMs: number | null;
-  /** 0: a worker may take it at once. */
-  delayMs: number;
-  idempotencyKey: string | null;
-  /** Given exactly when there is a key. */
-  requestHash: string | null;
-}
+/** What goes into the run store and what comes out of it. Times in `...Ms` are milliseconds since the epoch. */
 
 export interface InsertResult {
   run: Run;

@@ -1,10 +1,10 @@
-import { messageOf, type CreateRun, type Logger, type Run } from '@bullpen/core';
+import { messageOf, planRun, type CreateRun, type Logger, type NewRun, type Run } from '@bullpen/core';
 import { getRun, resolveVersion, type Database, type RunStore } from '@bullpen/db';
 import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
 import { cancelTopic, runTopic, type LiveBus, type RunQueue } from '@bullpen/queue';
 
 import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
-import { planRun } from './plan-run.ts';
+import { hashRequest } from './request-hash.ts';
 import { RunWaiter } from './run-waiter.ts';
 
 /**
@@ -85,10 +85,10 @@ export class RunService {
       this.#deps.organizations.get(orgId),
       resolveVersion(this.#deps.db, orgId, request.agent, request.version),
     ]);
-    return planRun(request, version, organization, idempotencyKey);
+    return planRun(request, version, organization, idempotencyKey === null ? null : { key: idempotencyKey, requestHash: hashRequest(request) });
   }
 
-  async #insertListening(plan: ReturnType<typeof planRun>): Promise<[CreatedRun, RunWaiter]> {
+  async #insertListening(plan: NewRun): Promise<[CreatedRun, RunWaiter]> {
     const waiter = await new RunWaiter(this.#deps, plan.orgId, plan.id).open();
     try {
       return [await this.#insert(plan), waiter];
@@ -98,7 +98,7 @@ export class RunService {
     }
   }
 
-  async #insert(plan: ReturnType<typeof planRun>): Promise<CreatedRun> {
+  async #insert(plan: NewRun): Promise<CreatedRun> {
     const { store, queue, log } = this.#deps;
     const inserted = await store.insert(plan);
     if (!inserted.created) return inserted;

@@ -1,17 +1,19 @@
-import { createHash } from 'node:crypto';
-
-import {
-  AVAILABLE_TIERS, BullpenError, DEFAULT_RETRY_BACKOFF, DEFAULT_RUN_LIMITS, DEFAULT_TIER, isAtLeast, newId, SIZE_CAPS, toStorableJson,
-  type AgentVersion, type CreateRun, type Organization, type Tier,
-} from '@bullpen/core';
-import type { NewRun } from '@bullpen/db';
+import { BullpenError } from './errors.ts';
+import type { AgentVersion } from './agent-schemas.ts';
+import { newId } from './ids.ts';
+import { DEFAULT_RETRY_BACKOFF, DEFAULT_RUN_LIMITS, SIZE_CAPS } from './limits.ts';
+import type { Idempotency, NewRun } from './new-run.ts';
+import type { Organization } from './org-schemas.ts';
+import type { CreateRun } from './run-schemas.ts';
+import { toStorableJson } from './stored-json.ts';
+import { AVAILABLE_TIERS, DEFAULT_TIER, isAtLeast, type Tier } from './tier.ts';
 
 /**
  * The run that a request asks for: the request's own values, then the version's manifest, then the defaults, checked
  * against the organization's caps. Pure but for the new id.
  * @throws BullpenError INPUT_TOO_LARGE, INPUT_NOT_STORABLE, TIER_UNAVAILABLE, TIER_BELOW_MINIMUM, LIMIT_EXCEEDED
  */
-export function planRun(request: CreateRun, version: AgentVersion, organization: Organization, idempotencyKey: string | null): NewRun {
+export function planRun(request: CreateRun, version: AgentVersion, organization: Organization, idempotency: Idempotency | null): NewRun {
   const { manifest } = version;
   const memoryMb = request.memoryMb ?? manifest.memoryMb ?? DEFAULT_RUN_LIMITS.memoryMb;
   const mostMb = Math.min(organization.maxMemoryMb, organization.poolMb);
@@ -31,8 +33,8 @@ export function planRun(request: CreateRun, version: AgentVersion, organization:
     metadata: checkedMetadata(request.metadata),
     ttlMs: request.ttlMs ?? DEFAULT_RUN_LIMITS.ttlMs,
     delayMs: request.delayMs ?? 0,
-    idempotencyKey,
-    requestHash: idempotencyKey === null ? null : hashRequest(request),
+    idempotencyKey: idempotency?.key ?? null,
+    requestHash: idempotency?.requestHash ?? null,
   };
 }
 
@@ -53,13 +55,4 @@ function storable(value: unknown, maxBytes: number, what: string): string {
   if (stored.ok) return stored.json;
   if (stored.problem === 'too_large') throw new BullpenError('INPUT_TOO_LARGE', `the ${what} is too large: ${stored.detail}`);
   throw new BullpenError('INPUT_NOT_STORABLE', `the ${what} cannot be stored: ${stored.detail}`);
-}
-
-/** The same request gives the same hash whatever the order of its keys. */
-function hashRequest(request: CreateRun): string {
-  const canonical = JSON.stringify(request, (_key, value: unknown) =>
-    value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value);
-  return createHash('sha256').update(canonical).digest('hex');
 }

@@ -1,0 +1,31 @@
+import type { RetryBackoff } from './limits.ts';
+import type { Tier } from './tier.ts';
+
+/** A run as it was accepted: every limit resolved, the input as JSON text that was checked to be storable. */
+export interface NewRun {
+  id: string;
+  orgId: string;
+  agent: string;
+  version: number;
+  versionId: string;
+  tier: Tier;
+  timeoutMs: number;
+  memoryMb: number;
+  maxAttempts: number;
+  backoff: RetryBackoff;
+  inputJson: string;
+  metadata: Record<string, string>;
+  /** Counted from now, a delay included; null: it never expires. */
+  ttlMs: number | null;
+  /** 0: a worker may take it at once. */
+  delayMs: number;
+  idempotencyKey: string | null;
+  /** Given exactly when there is a key. */
+  requestHash: string | null;
+}
+
+/** One run per organization and key; the hash says whether a second request with the key is the same one. */
+export interface Idempotency {
+  key: string;
+  requestHash: string;
+}
