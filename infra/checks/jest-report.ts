@@ -26,7 +26,7 @@ const LEAKS = [
  * does not compile or holds no test; a run that held no test at all or ended without a report; a leak.
  */
 export function readJestReport(report: JestReport | null, stderr: string): StepResult {
-  if (report === null) return { passed: 0, failures: [{ name: 'Jest ended without a report', detail: stderr }] };
+  if (report === null) return { passed: 0, failures: [{ name: 'Jest ended without a report', detail: withoutForeignFrames(stderr) }] };
   const failures = [
     ...report.testResults.flatMap(failuresOf),
     ...LEAKS.filter((leak) => leak.test(stderr)).map((): Failure => ({ name: 'a test left something open', detail: stderr.slice(-2000) })),
@@ -48,5 +48,5 @@ function failuresOf(file: JestReport['testResults'][number]): Failure[] {
 
 /** The frames of Jest and of other packages are the same in every failure. */
 function withoutForeignFrames(message: string): string {
-  return message.split('\n').filter((line) => !/^\s+at .*(node_modules|node:internal)/.test(line)).join('\n');
+  return message.split('\n').filter((line) => !/^\s+at .*(node_modules|node:internal|processTicksAndRejections)/.test(line)).join('\n');
 }

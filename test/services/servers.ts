@@ -28,10 +28,11 @@ export interface RunningServers extends TestServices {
  */
 export async function startServers(options: { durable: boolean; onDeath?: (what: string) => void }): Promise<RunningServers> {
   sweepLeftFolders();
+  const redisBinary = requireProgram('redis');
   const dataDir = mkdtempSync(path.join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`));
   chmodSync(dataDir, 0o755); // as root, Postgres is another account, which must get in
   const postgres = createEmbeddedPostgres({ dataDir, logFile: path.join(dataDir, 'postgres.log'), databases: [TEMPLATE_DATABASE], ...options });
-  const redis = createLocalRedis({ binary: requireProgram('redis'), dataDir, logFile: path.join(dataDir, 'redis.log'), ...options });
+  const redis = createLocalRedis({ binary: redisBinary, dataDir, logFile: path.join(dataDir, 'redis.log'), ...options });
   const servers = composeServices([postgres, redis]);
   await servers.start();
   const stop = async (): Promise<void> => {
