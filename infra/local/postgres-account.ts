@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
 
 import { BullpenError } from '@bullpen/core';
 
@@ -11,17 +12,26 @@ export interface Account {
 
 /**
  * Whom Postgres runs as: null where we are an ordinary user (then it is us). Postgres refuses to run as root, so root
- * takes the account `postgres` where there is one, else makes a system account `bullpen`, else takes `nobody`.
+ * takes the owner of a cluster that is there, else the account `postgres` where there is one, else makes a system
+ * account `bullpen`, else takes `nobody`.
  * @throws BullpenError SERVICE_UNAVAILABLE when root finds none of them.
  */
-export function choosePostgresAccount(): Account | null {
+export function choosePostgresAccount(clusterDir: string): Account | null {
   if (process.getuid?.() !== 0) return null;
-  const account = lookUp('postgres') ?? lookUp('bullpen') ?? makeSystemAccount('bullpen') ?? lookUp('nobody');
+  const account = ownerOf(clusterDir) ?? lookUp('postgres') ?? lookUp('bullpen') ?? makeSystemAccount('bullpen') ?? lookUp('nobody');
   if (account) return account;
   throw new BullpenError(
     'SERVICE_UNAVAILABLE',
     'Postgres does not run as root, and this machine has no account to run it as: create one (useradd --system bullpen), or set DATABASE_URL',
   );
+}
+
+/** The cluster of an earlier start, when other accounts were there. */
+function ownerOf(clusterDir: string): Account | null {
+  const owner = statSync(clusterDir, { throwIfNoEntry: false });
+  if (!owner || owner.uid === 0) return null;
+  const asked = spawnSync('id', ['-un', String(owner.uid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  return { name: asked.status === 0 ? asked.stdout.trim() : `number ${owner.uid}`, uid: owner.uid, gid: owner.gid };
 }
 
 function lookUp(name: string): Account | null {

@@ -17,6 +17,11 @@ export const POSTGRES_ENV = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C',
 
 const PASSWORD_FILE = 'bullpen-password';
 
+/** Where the cluster of a data folder lies. */
+export function clusterDirOf(dataDir: string): string {
+  return path.join(dataDir, 'postgres');
+}
+
 export interface Cluster {
   readonly dir: string;
   readonly password: string;
@@ -36,7 +41,7 @@ export async function openCluster(
 ): Promise<Cluster> {
   mkdirSync(parentDir, { recursive: true });
   if (account) letEnter(parentDir, account);
-  const dir = path.join(parentDir, 'postgres');
+  const dir = clusterDirOf(parentDir);
   removeHalfMade(parentDir);
   if (!existsSync(path.join(dir, 'PG_VERSION'))) await makeCluster(dir, binaries, account, durable);
   const major = Number.parseInt(readFileSync(path.join(dir, 'PG_VERSION'), 'utf8'), 10);

@@ -9,7 +9,7 @@ import { spawnGuarded, type GuardedProcess } from './guarded-process.ts';
 import { pollUntil } from './poll.ts';
 import { choosePostgresAccount, type Account } from './postgres-account.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
-import { POSTGRES_ENV, POSTGRES_USER, openCluster, type Cluster } from './postgres-cluster.ts';
+import { POSTGRES_ENV, POSTGRES_USER, clusterDirOf, openCluster, type Cluster } from './postgres-cluster.ts';
 import { clearOrphanedPostmaster } from './postgres-orphan.ts';
 
 /** Recovery after a power cut may read a gigabyte of log; a clean start takes a fraction of a second. */
@@ -76,7 +76,7 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
 }
 
 async function startServer(options: EmbeddedPostgresOptions): Promise<Running> {
-  const account = choosePostgresAccount();
+  const account = choosePostgresAccount(clusterDirOf(options.dataDir));
   const binaries = findPostgresBinaries(account);
   const cluster = await openCluster(options.dataDir, binaries, account, options.durable);
   await clearOrphanedPostmaster(cluster.dir);

@@ -99,20 +99,30 @@ async function becomesReady(child: ChildProcess, options: SupervisedProcessOptio
   const probe = async (): Promise<boolean | null> => (saidReady(options) ? true : hasEnded(child) ? false : null);
   if (await pollUntil(probe, Deadline.in(READY_MS))) return;
   await endChild(child, Deadline.in(1000));
-  const tail = readFileSync(options.logFile, 'utf8').trim().split('\n').slice(-20).join('\n  ');
-  throw new BullpenError('SERVICE_UNAVAILABLE', `the ${options.name} did not become ready; ${options.logFile} ends with:\n  ${tail}`, { logFile: options.logFile });
+  const why = startFailureIn(readFileSync(options.logFile, 'utf8'));
+  throw new BullpenError('SERVICE_UNAVAILABLE', `the ${options.name} did not become ready: ${why}\n(its log: ${options.logFile})`, { logFile: options.logFile });
+}
+
+/** The reason that a process of ours logs when its start fails, else the end of its log. */
+function startFailureIn(log: string): string {
+  const lines = log.trim().split('\n');
+  for (const line of lines.toReversed()) {
+    const { msg, reason } = parseLine(line);
+    if (msg === 'process.start_failed' && typeof reason === 'string') return reason;
+  }
+  return `\n  ${lines.slice(-20).join('\n  ')}`;
 }
 
 /** The log is read as it stands: lines that are no JSON, or half written, are of no interest. */
 function saidReady({ logFile, readyEvent }: SupervisedProcessOptions): boolean {
-  return readFileSync(logFile, 'utf8').split('\n').some((line) => line.includes(readyEvent) && messageIn(line) === readyEvent);
+  return readFileSync(logFile, 'utf8').split('\n').some((line) => line.includes(readyEvent) && parseLine(line).msg === readyEvent);
 }
 
-function messageIn(line: string): unknown {
+function parseLine(line: string): { readonly msg?: unknown; readonly reason?: unknown } {
   try {
-    return (JSON.parse(line) as { msg?: unknown }).msg;
+    return Object(JSON.parse(line)) as { msg?: unknown; reason?: unknown };
   } catch {
-    return undefined;
+    return {};
   }
 }
 

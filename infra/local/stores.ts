@@ -64,16 +64,26 @@ export async function openQueue(
  * @throws BullpenError SERVICE_UNAVAILABLE when a store cannot be reached
  */
 export async function migrateStores(databaseUrl: string, queueUrl: string): Promise<string[]> {
-  const db = createDatabase({ url: databaseUrl, maxConnections: 1, applicationName: 'bullpen-migrate', log: silentLogger });
+  const applied = await naming(databaseUrl, migrateDatabase);
+  await naming(queueUrl, migrateQueue);
+  return applied;
+}
+
+async function migrateDatabase(url: string): Promise<string[]> {
+  const db = createDatabase({ url, maxConnections: 1, applicationName: 'bullpen-migrate', log: silentLogger });
   try {
     await db.start();
-    const { applied } = await migrate(db);
-    await migrateQueue(queueUrl);
-    return applied;
-  } catch (cause) {
-    const where = [...new Set([databaseUrl, queueUrl].map(withoutSecrets))].join(' or ');
-    throw new BullpenError('SERVICE_UNAVAILABLE', `cannot bring ${where} to this version: ${messageOf(cause)}`, {}, { cause });
+    return (await migrate(db)).applied;
   } finally {
     await db.stop(Deadline.in(5000));
+  }
+}
+
+/** A failure says of which store it is. */
+async function naming<T>(url: string, act: (url: string) => Promise<T>): Promise<T> {
+  try {
+    return await act(url);
+  } catch (cause) {
+    throw new BullpenError('SERVICE_UNAVAILABLE', `cannot bring ${withoutSecrets(url)} to this version: ${messageOf(cause)}`, {}, { cause });
   }
 }
