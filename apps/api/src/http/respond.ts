@@ -50,7 +50,7 @@ export const notFound: RequestHandler = (req) => {
 
 /** Every error leaves as a problem document (RFC 9457). */
 export function problemHandler(log: Logger): ErrorRequestHandler {
-  return (thrown: unknown, _req, res, next) => {
+  return (thrown: unknown, req, res, next) => {
     const error = asBullpenError(thrown);
     const problem = toProblem(error, res.locals.requestId);
     if (problem.status >= 500) log.error({ err: thrown, requestId: res.locals.requestId, code: problem.code }, 'http.failed');
@@ -59,7 +59,8 @@ export function problemHandler(log: Logger): ErrorRequestHandler {
       return;
     }
     if (problem.status === 429 || problem.status === 503) res.setHeader('Retry-After', '1');
-    if (problem.status === 401) res.setHeader('WWW-Authenticate', 'Bearer realm="bullpen"');
+    // A browser that visits a board asks its user: any name, the admin key as password.
+    if (problem.status === 401) res.setHeader('WWW-Authenticate', `${req.originalUrl.startsWith('/admin/') ? 'Basic' : 'Bearer'} realm="bullpen"`);
     res.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
   };
 }
