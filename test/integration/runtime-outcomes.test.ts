@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { LIMIT_BOUNDS } from '@bullpen/core';
 
 import { agent, deathsOf, endingOf, interruptOnEvent, requestFor, startRig, valueOf, type Rig } from './runtime-rig.ts';
 
@@ -99,6 +100,15 @@ describe('an attempt in a basic container', () => {
       expect(await manager.execute(admission, request, sink, new AbortController().signal)).toMatchObject({ kind: 'failed', error: { code: 'INTERNAL' } });
     }
     expect(manager.freeSlots()).toBe(before);
+  });
+
+  it('runs in the smallest container there is, and is refused below, where V8 would abort the process', async () => {
+    const { min } = LIMIT_BOUNDS.memoryMb;
+    expect(valueOf(await rig.run(agent('return "small"'), { memoryMb: min }))).toBe('small');
+    expect(endingOf(await rig.run(agent('const all = []; for (;;) all.push({})'), { memoryMb: min }))).toBe('out_of_memory/OUT_OF_MEMORY');
+    const answer = await rig.run(agent('return 1'), { memoryMb: 1 });
+    expect(endingOf(answer)).toBe('failed/LIMIT_EXCEEDED');
+    expect(answer).toMatchObject({ startedCount: 0, outcome: { retryable: false } });
   });
 
   it('survives a sink that throws', async () => {

@@ -1,5 +1,5 @@
 import {
-  BullpenError, errorCodeOf, messageOf, systemClock,
+  BullpenError, ERROR_REGISTRY, errorCodeOf, messageOf, systemClock,
   type AttemptOutcome, type Clock, type Deadline, type InterruptReason, type Logger, type OrganizationRuntimeSnapshot, type Service,
 } from '@bullpen/core';
 
@@ -244,8 +244,8 @@ class Manager implements AgentRuntimeManager {
     if (signal.aborted) return interrupted(signal);
     const code = errorCodeOf(error) ?? 'INTERNAL';
     this.#options.log.warn({ orgId: attempt.orgId, runId: attempt.runId, code, error: messageOf(error) }, 'attempt.not-begun');
-    const isOfBundle = code === 'BUNDLE_LOAD_FAILED' || code === 'BUNDLE_HASH_MISMATCH';
-    return failure(isOfBundle ? 'failed' : 'crashed', code, messageOf(error), NO_USAGE);
+    // What no other attempt will change is the run's own failure; the rest is ours.
+    return failure(ERROR_REGISTRY[code].retryable ? 'crashed' : 'failed', code, messageOf(error), NO_USAGE);
   }
 
   async #endAll(by: Deadline): Promise<void> {

@@ -46,6 +46,7 @@ export class PiscinaThread {
   readonly #onSaid: (said: Said) => void;
   readonly #opened: Promise<unknown>;
   #hasExited = false;
+  #fault: unknown = 'it exited';
 
   /** Starts the thread. Throws where the machine cannot make one. */
   constructor(options: { limitMb: number; onSaid: (said: Said) => void; onFault: (error: unknown) => void }) {
@@ -61,7 +62,10 @@ export class PiscinaThread {
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: options.limitMb, maxYoungGenerationSizeMb: youngMb(options.limitMb) },
     });
-    this.#pool.on('error', options.onFault);
+    this.#pool.on('error', (error: unknown) => {
+      this.#fault = error;
+      options.onFault(error);
+    });
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.on('message', (message: unknown) => deliver(message, options.onSaid));
@@ -88,7 +92,10 @@ export class PiscinaThread {
 
   /** Resolves when the thread can take an attempt. */
   async opened(): Promise<void> {
-    await Promise.race([this.#opened, this.gone.then(() => { throw new Error('the thread ended while it started'); })]);
+    const ended = this.gone.then(() => {
+      throw new Error(`the thread ended while it started: ${messageOf(this.#fault)}`);
+    });
+    await Promise.race([this.#opened, ended]);
   }
 
   /** Hands an attempt over; resolves with the reply's text. Aborting `kill` terminates the thread. */

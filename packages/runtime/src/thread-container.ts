@@ -1,5 +1,5 @@
 import {
-  BullpenError, messageOf, newId,
+  BullpenError, LIMIT_BOUNDS, messageOf, newId,
   type AttemptOutcome, type Clock, type ContainerDeath, type ContainerSnapshot, type ContainerState, type Logger,
 } from '@bullpen/core';
 
@@ -62,7 +62,11 @@ interface Running {
 
 /** Containers of tier basic. */
 export function createThreadContainers(options: ThreadContainerOptions): ContainerFactory {
-  return (plan) => new ThreadContainer(plan, options);
+  return (plan) => {
+    // With less heap than Node needs to start a thread, V8 aborts the whole process.
+    if (plan.limitMb >= LIMIT_BOUNDS.memoryMb.min) return new ThreadContainer(plan, options);
+    throw new BullpenError('LIMIT_EXCEEDED', `a container takes at least ${LIMIT_BOUNDS.memoryMb.min} MB`, { limitMb: plan.limitMb });
+  };
 }
 
 class ThreadContainer implements RuntimeContainer {
