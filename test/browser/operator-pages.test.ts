@@ -39,7 +39,7 @@ describe('the operator\'s pages', () => {
     await page.getByRole('button', { name: 'Cancel run' }).click();
     await page.getByRole('button', { name: 'Yes, cancel it' }).click();
     expect(await acme.runs.wait(napping.id)).toMatchObject({ state: 'cancelled' });
-    await page.getByText(/cancelled/i).first().waitFor();
+    await page.getByRole('cell', { name: 'cancelled' }).first().waitFor();
     expect(complaints).toEqual([]);
     await page.context().close();
   });
