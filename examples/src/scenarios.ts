@@ -108,7 +108,7 @@ function troubles(): Scenario[] {
   });
   return [
     trouble('timeout', { limits: { timeoutMs: 1_000 }, expect: { state: 'timed_out', errorCode: 'TIMED_OUT' } }),
-    trouble('memory', { expect: { state: 'out_of_memory', errorCode: 'OUT_OF_MEMORY' } }),
+    trouble('memory', { limits: { timeoutMs: 30_000 }, expect: { state: 'out_of_memory', errorCode: 'OUT_OF_MEMORY' } }),
     trouble('exception', { expect: { state: 'failed', errorCode: 'AGENT_THREW' } }),
     trouble('flaky', {
       limits: { maxAttempts: 2, backoff: { baseMs: 250, maxMs: 250, jitter: false } },
