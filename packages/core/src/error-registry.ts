@@ -29,6 +29,8 @@ export const ERROR_REGISTRY = {
   TIER_UNAVAILABLE: spec(422, false, 'The tier cannot be built by this version or on this machine; it is never weakened silently.'),
   TIER_BELOW_MINIMUM: spec(422, false, 'The tier is weaker than the minimum of the organization.'),
   LIMIT_EXCEEDED: spec(422, false, 'A limit that was asked for is beyond what the organization may ask for.'),
+  SCHEDULE_INVALID: spec(422, false, 'The cron expression, time zone, interval or window of a schedule cannot be used; the message says why.'),
+  SCHEDULE_NEVER_FIRES: spec(422, false, 'The schedule can be read but has no time in the future.'),
   RATE_LIMITED: spec(429, true, 'Too many requests; `Retry-After` says when to come back.'),
 
   // How a run ends when it does not succeed.

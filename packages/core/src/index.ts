@@ -47,3 +47,16 @@ export {
   type ContainerDeath, type ContainerSnapshot, type ContainerState, type OrganizationMetrics,
   type OrganizationRuntimeSnapshot, type QueueCounts, type RuntimeMetrics, type RuntimeStatus, type WorkerSnapshot,
 } from './runtime-schemas.ts';
+export {
+  changeScheduleSchema, createScheduleSchema, previewCountSchema, previewScheduleSchema, scheduleNameSchema, schedulePageSchema,
+  schedulePreviewSchema, scheduleSchema, scheduleSummarySchema, scheduledRunSchema,
+  type ChangeSchedule, type ChangeScheduleRequest, type CreateSchedule, type CreateScheduleRequest, type PreviewScheduleRequest,
+  type Schedule, type ScheduleError, type SchedulePage, type SchedulePreview, type ScheduleSummary, type ScheduledRun,
+} from './schedule-schemas.ts';
+export type { FireTimes } from './schedules/cron-times.ts';
+export {
+  CATCH_UP_POLICIES, ON_TIME_MS, OVERLAP_POLICIES, planFires,
+  type CatchUpPolicy, type FirePlan, type FirePolicy, type FireState, type OverlapPolicy,
+} from './schedules/fire-plan.ts';
+export { nextTimes, scheduleTimes, type ScheduleTiming } from './schedules/schedule-times.ts';
+export { planScheduledRun, scheduleKeyPrefix, type FiringSchedule } from './schedules/scheduled-run.ts';
