@@ -121,8 +121,9 @@ describe.each(QUEUE_BACKENDS)('the run queue on %s', (backend) => {
   it('does not offer a parked organization, whatever is enqueued, and serves the others', async () => {
     const queue = await bench.consumer();
     await queue.enqueue([newRun('parked'), newRun('parked')]);
-    await queue.giveBack(await takeOne(queue), { parkMs: 700 });
+    const first = await takeOne(queue);
     const parkedMs = Date.now();
+    await queue.giveBack(first, { parkMs: 700 });
     await queue.enqueue([newRun('parked'), newRun('other')]);
     const other = await takeOne(queue);
     expect(other.orgId).toBe('other');

@@ -1,31 +1,42 @@
 import type { ReadyOrganization } from './ready-set.ts';
 
-/** Virtual time that one run costs. A count for now; what a run uses, later. */
-export const RUN_COST = 1;
+export interface ClaimPlanOptions {
+  /** Runs wanted in all. */
+  max: number;
+  /** The most that is asked of one organization at once. */
+  limitOf(orgId: string): number;
+  /** What its next run is expected to cost, resource-seconds. */
+  estimateSecondsOf(orgId: string): number;
+}
 
 /**
  * How many runs to take of each claimed organization: what virtual-time order would give if they were taken one by
- * one, each take charging its organization. Pure; the seam where fairness over resource-seconds goes.
+ * one, each take charging its organization. Pure.
  *
- * @param limitOf - the most that is asked of one organization at once
  * @returns one count per organization, in their order; at most `max` in all
  */
-export function planClaim(organizations: readonly ReadyOrganization[], max: number, limitOf: (orgId: string) => number): number[] {
+export function planClaim(organizations: readonly ReadyOrganization[], options: ClaimPlanOptions): number[] {
   const counts = organizations.map(() => 0);
-  const limits = organizations.map(({ orgId }) => limitOf(orgId));
-  for (let taken = 0; taken < max; taken += 1) {
-    let next = -1;
-    let lowest = Infinity;
-    organizations.forEach(({ virtualTime }, i) => {
-      const time = virtualTime + counts[i]! * RUN_COST;
-      if (counts[i]! >= limits[i]! || time >= lowest) return;
-      next = i;
-      lowest = time;
-    });
+  const limits = organizations.map(({ orgId }) => options.limitOf(orgId));
+  const steps = organizations.map(({ orgId, weight }) => options.estimateSecondsOf(orgId) / weight);
+  for (let taken = 0; taken < options.max; taken += 1) {
+    const next = lowest(organizations, counts, limits, steps);
     if (next === -1) break;
     counts[next] = counts[next]! + 1;
   }
   return counts;
+}
+
+function lowest(organizations: readonly ReadyOrganization[], counts: readonly number[], limits: readonly number[], steps: readonly number[]): number {
+  let found = -1;
+  let lowestTime = Infinity;
+  for (let i = 0; i < organizations.length; i += 1) {
+    const time = organizations[i]!.virtualTime + counts[i]! * steps[i]!;
+    if (counts[i]! >= limits[i]! || time >= lowestTime) continue;
+    found = i;
+    lowestTime = time;
+  }
+  return found;
 }
 
 /**

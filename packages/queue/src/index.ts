@@ -2,6 +2,7 @@
 export { createRunQueue, type ConsumerOptions, type RunQueueOptions } from './create-run-queue.ts';
 export type { RunQueue } from './run-queue.ts';
 export type { TakenRun } from './taken-run.ts';
+export type { RunUse } from './run-cost.ts';
 export { migrateQueue } from './postgres/migrate.ts';
 export { createLiveBus, type LiveBus, type LiveBusOptions } from './live/live-bus.ts';
 export type { LiveListener } from './live/shared-subscriptions.ts';

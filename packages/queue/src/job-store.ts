@@ -1,17 +1,4 @@
-import { runJobSchema, type Clock, type EnqueuedRun } from '@bullpen/core';
-import type { IQueueBackend, JobJson, JobType, MinimalJob } from 'bullmq';
-
-import { queueNameOf } from './redis/keys.ts';
-
-const JOB_NAME = 'run';
-/** Events that BullMQ keeps per queue, roughly. Nothing of Bullpen reads them; bull-board shows none. */
-export const KEPT_EVENTS = 100;
-/** Sibling backends kept at hand; one costs a few KB and is made again in microseconds. */
-const MAX_SIBLINGS = 2000;
-/** BullMQ's answers to whoever no longer holds the job: missing, lock missing, not active, locked by someone else. */
-const LOST_CODES = new Set<unknown>([-1, -2, -3, -6]);
-const LIVE_STATES = new Set(['waiting', 'delayed', 'active', 'prioritized']);
-const REMOVABLE_STATES = new Set(['waiting', 'delayed', 'prioritized']);
+import type { EnqueuedRun, OrganizationLimits } from '@bullpen/core';
 
 /** What taking from one queue gave. */
 export type TakeResult =
@@ -23,6 +10,7 @@ export type TakeResult =
 export interface TakenJob {
   runId: string;
   memoryMb: number;
+  agent?: string;
   /** The job had been handed out before. */
   redelivered: boolean;
 }
@@ -33,156 +21,32 @@ export interface JobCounts {
   active: number;
 }
 
-/**
- * The jobs of every organization, each organization in a BullMQ queue of its own, all over the connections of one root
- * backend. Uses BullMQ's public backend contract only. It holds no state but a cache of backends.
- */
-export class JobStore {
-  readonly #root: IQueueBackend;
-  readonly #prefix: string;
-  readonly #workerName: string;
-  readonly #clock: Clock;
-  readonly #siblings = new Map<string, IQueueBackend>();
-
-  constructor(deps: { root: IQueueBackend; prefix: string; workerName: string; clock: Clock }) {
-    this.#root = deps.root;
-    this.#prefix = deps.prefix;
-    this.#workerName = deps.workerName;
-    this.#clock = deps.clock;
-  }
-
-  /** A backend of its own for a stock BullMQ object, which attaches listeners to it. */
-  newBackend(orgId: string): IQueueBackend {
-    return this.#root.forQueue(queueNameOf(orgId), this.#prefix);
-  }
-
-  /** Adds runs of one organization in their order; one whose job exists is left as it is. */
-  async add(orgId: string, runs: readonly EnqueuedRun[]): Promise<void> {
-    const queue = this.#queue(orgId);
-    const nowMs = this.#clock.nowMs();
-    const entries = runs.map((run) => ({ job: jobOf(run, nowMs), jobId: run.runId }));
-    const [first] = entries;
-    if (entries.length === 1 && first) await queue.addJob(first.job, first.jobId);
-    else await queue.addJobs(entries);
-  }
-
-  async take(orgId: string, leaseToken: string): Promise<TakeResult> {
-    const [job, id, rateLimitMs, delayUntilMs] = (await this.#queue(orgId).moveToActive(leaseToken, this.#workerName)) as ActiveReply;
-    if (job) return readJob(orgId, job, String(id));
-    if (rateLimitMs && rateLimitMs > 0) return { kind: 'later', atMs: this.#clock.nowMs() + rateLimitMs };
-    if (delayUntilMs && delayUntilMs > 0) return { kind: 'later', atMs: delayUntilMs };
-    return { kind: 'empty' };
-  }
-
+/** The jobs of every organization. An interface, so that a simulation can stand in for the queues. */
+export interface JobStore {
+  /** Adds runs of one organization in their order, all or none; one whose job exists is left as it is. */
+  add(orgId: string, runs: readonly EnqueuedRun[]): Promise<void>;
+  /** Takes the next run under a lease. */
+  take(orgId: string, leaseToken: string): Promise<TakeResult>;
   /** Removes an active job. False where the caller no longer held it. */
-  complete(orgId: string, runId: string, leaseToken: string): Promise<boolean> {
-    return heldOrLost(this.#queue(orgId).moveToCompleted(finishedJob(runId), null, true, leaseToken, false));
-  }
-
+  complete(orgId: string, runId: string, leaseToken: string): Promise<boolean>;
   /** Sets aside, as failed, a job that is none of ours; bull-board shows it. */
-  async setAside(orgId: string, jobId: string, leaseToken: string, reason: string): Promise<void> {
-    await heldOrLost(this.#queue(orgId).moveToFailed(finishedJob(jobId), reason, false, leaseToken, false));
-  }
-
-  delay(orgId: string, runId: string, leaseToken: string, delayMs: number): Promise<boolean> {
-    const queue = this.#queue(orgId);
-    return heldOrLost(queue.moveToDelayed(runId, this.#clock.nowMs(), delayMs, leaseToken, { skipAttempt: true }));
-  }
-
-  /** To the front. (`moveJobFromActiveToWait` appends on Postgres.) */
-  giveBack(orgId: string, runId: string, leaseToken: string): Promise<boolean> {
-    return heldOrLost(this.#queue(orgId).retryJob(runId, true, leaseToken));
-  }
-
-  async remove(orgId: string, runId: string): Promise<boolean> {
-    const queue = this.#queue(orgId);
-    if (!REMOVABLE_STATES.has(await queue.getState(runId))) return false;
-    return (await queue.remove(runId, false)) > 0;
-  }
-
-  async isLive(orgId: string, runId: string): Promise<boolean> {
-    return LIVE_STATES.has(await this.#queue(orgId).getState(runId));
-  }
-
-  async counts(orgId: string): Promise<JobCounts> {
-    // `paused` is gone from the type, but Postgres still counts the waiting jobs of a paused queue under it.
-    const counts = await this.#queue(orgId).getCounts(['wait', 'prioritized', 'paused' as JobType, 'delayed', 'active']);
-    const [wait = 0, prioritized = 0, paused = 0, delayed = 0, active = 0] = counts;
-    return { waiting: wait + prioritized + paused, delayed, active };
-  }
-
+  setAside(orgId: string, jobId: string, leaseToken: string, reason: string): Promise<void>;
+  delay(orgId: string, runId: string, leaseToken: string, delayMs: number): Promise<boolean>;
+  /** To the front. */
+  giveBack(orgId: string, runId: string, leaseToken: string): Promise<boolean>;
+  remove(orgId: string, runId: string): Promise<boolean>;
+  /** Removes all that waits or is delayed. */
+  drain(orgId: string): Promise<void>;
+  isLive(orgId: string, runId: string): Promise<boolean>;
+  counts(orgId: string): Promise<JobCounts>;
   /** Delayed jobs whose time has come. */
-  async overdue(orgId: string): Promise<number> {
-    const [count = 0] = await this.#queue(orgId).getCounts(['delayed'], this.#clock.nowMs());
-    return count;
-  }
-
+  overdue(orgId: string): Promise<number>;
+  /** What the active runs hold, MB. */
+  activeMemoryMb(orgId: string): Promise<number>;
+  /** Puts the limits that BullMQ itself enforces into the queue's meta. */
+  setLimits(orgId: string, patch: Partial<OrganizationLimits>): Promise<void>;
   /** @returns the runs whose lease is lost. */
-  extendLeases(orgId: string, runIds: string[], leaseTokens: string[], leaseMs: number): Promise<string[]> {
-    return this.#queue(orgId).extendLocks(runIds, leaseTokens, leaseMs);
-  }
-
+  extendLeases(orgId: string, runIds: string[], leaseTokens: string[], leaseMs: number): Promise<string[]>;
   /** Puts runs whose lease expired back to waiting; one is found on the second look at the earliest. @returns their ids. */
-  recoverStalled(orgId: string): Promise<string[]> {
-    return this.#queue(orgId).moveStalledJobsToWait();
-  }
-
-  #queue(orgId: string): IQueueBackend {
-    const known = this.#siblings.get(orgId);
-    if (known) return known;
-    if (this.#siblings.size >= MAX_SIBLINGS) this.#siblings.clear();
-    const made = this.newBackend(orgId);
-    this.#siblings.set(orgId, made);
-    // Best effort: without it BullMQ keeps 10,000 events per queue.
-    made.setQueueMeta({ 'opts.maxLenEvents': KEPT_EVENTS }).catch(() => undefined);
-    return made;
-  }
-}
-
-type ActiveReply = [job: JobJson | null, id: string, rateLimitMs: number, delayUntilMs: number] | [];
-
-function jobOf(run: EnqueuedRun, nowMs: number): JobJson {
-  const { orgId, runId, memoryMb, delayMs } = run;
-  return {
-    id: runId,
-    name: JOB_NAME,
-    data: JSON.stringify({ orgId, runId, memoryMb }),
-    opts: { attempts: 1, removeOnComplete: true, ...(delayMs > 0 ? { delay: delayMs } : {}) },
-    timestamp: nowMs,
-    delay: delayMs,
-    priority: 0,
-    progress: 0,
-    attemptsMade: 0,
-    attemptsStarted: 0,
-    stalledCounter: 0,
-    failedReason: '',
-    returnvalue: 'null',
-  };
-}
-
-function readJob(orgId: string, job: JobJson, jobId: string): TakeResult {
-  const redelivered = job.attemptsStarted > 1 || job.stalledCounter > 0;
-  try {
-    const parsed = runJobSchema.safeParse(JSON.parse(job.data));
-    if (!parsed.success) return { kind: 'foreign', jobId, reason: parsed.error.message };
-    if (parsed.data.orgId !== orgId || parsed.data.runId !== jobId) return { kind: 'foreign', jobId, reason: 'it names another run' };
-    return { kind: 'run', job: { runId: parsed.data.runId, memoryMb: parsed.data.memoryMb, redelivered } };
-  } catch (thrown) {
-    return { kind: 'foreign', jobId, reason: String(thrown) };
-  }
-}
-
-/** All that the backends read of a job they finish. */
-function finishedJob(runId: string): MinimalJob {
-  return { id: runId, opts: { attempts: 1 } } as MinimalJob;
-}
-
-async function heldOrLost(move: Promise<unknown>): Promise<boolean> {
-  try {
-    await move;
-    return true;
-  } catch (thrown) {
-    if (LOST_CODES.has((thrown as { code?: unknown } | null)?.code)) return false;
-    throw thrown;
-  }
+  recoverStalled(orgId: string): Promise<string[]>;
 }

@@ -6,7 +6,7 @@ import type { TakenRun } from './taken-run.ts';
 export type LeaseLostListener = (taken: TakenRun) => void;
 
 interface LeaseKeeperDeps {
-  jobs: JobStore;
+  jobs: Pick<JobStore, 'extendLeases'>;
   leaseMs: number;
   log: Logger;
   /** Told of each run whose lease is lost. */

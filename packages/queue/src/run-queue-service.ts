@@ -1,11 +1,15 @@
-import { BullpenError, messageOf, type Clock, type Deadline, type EnqueuedRun, type Faults, type Logger, type QueueCounts } from '@bullpen/core';
+import { BullpenError, messageOf, type Clock, type Deadline, type EnqueuedRun, type Faults, type Logger, type OrganizationLimits, type QueueCounts } from '@bullpen/core';
 import { Queue } from 'bullmq';
 
-import { RUN_COST } from './claim-plan.ts';
-import { JobStore, KEPT_EVENTS } from './job-store.ts';
+import { Adjuster } from './adjuster.ts';
+import { BullJobStore, KEPT_EVENTS } from './bull-job-store.ts';
+import { CostLedger } from './cost-ledger.ts';
 import { LeaseKeeper, type LeaseLostListener } from './lease-keeper.ts';
+import { withDefaults } from './organization-limits.ts';
 import { createPeriodic, type Periodic } from './periodic.ts';
+import type { AdjustmentNext } from './ready-set.ts';
 import { queueNameOf } from './redis/keys.ts';
+import type { RunUse } from './run-cost.ts';
 import type { RunQueue } from './run-queue.ts';
 import { RunTaker } from './run-taker.ts';
 import { Sweeper } from './sweeper.ts';
@@ -30,8 +34,10 @@ export interface RunQueueDeps {
 /** What exists between start and stop. */
 interface Running {
   transport: OpenTransport;
-  jobs: JobStore;
+  jobs: BullJobStore;
   leases: LeaseKeeper;
+  costs: CostLedger;
+  adjuster: Adjuster;
   taker: RunTaker;
   timers: Periodic[];
   bullQueues: Map<string, Queue>;
@@ -80,7 +86,7 @@ export class RunQueueService implements RunQueue {
     const running = this.#running;
     if (!running) return;
     // While Redis is away these would wait for it.
-    const settle = Promise.all([this.#takes, ...running.timers.map((timer) => timer.stop())]).then(() => running.taker.settled());
+    const settle = Promise.all([this.#takes, ...running.timers.map((timer) => timer.stop())]).then(() => Promise.all([running.taker.settled(), running.adjuster.settled()]));
     await within(by.remainingMs, 'stop', () => settle).catch(() => undefined);
     if (this.#running !== running) return;
     this.#running = null;
@@ -118,28 +124,48 @@ export class RunQueueService implements RunQueue {
     return take;
   }
 
-  async complete(taken: TakenRun): Promise<void> {
-    const { jobs, transport } = this.#use();
-    await this.#let(taken, 'complete', async () => {
-      const [held] = await Promise.all([jobs.complete(taken.orgId, taken.runId, taken.leaseToken), transport.readySet.unpark(taken.orgId)]);
-      return held;
-    });
+  async complete(taken: TakenRun, used?: RunUse): Promise<void> {
+    const { jobs, costs } = this.#use();
+    try {
+      await this.#let(taken, 'complete', () => jobs.complete(taken.orgId, taken.runId, taken.leaseToken));
+    } finally {
+      void this.#adjust(taken, costs.close(taken, used), { kind: 'ended' });
+    }
   }
 
-  async retryLater(taken: TakenRun, delayMs: number): Promise<void> {
-    const { jobs, transport } = this.#use();
-    await this.#let(taken, 'retryLater', async () => {
-      const held = await jobs.delay(taken.orgId, taken.runId, taken.leaseToken, delayMs);
-      await transport.readySet.unpark(taken.orgId);
-      await transport.readySet.schedule([{ orgId: taken.orgId, atMs: this.#deps.clock.nowMs() + delayMs }]);
-      return held;
-    });
+  async retryLater(taken: TakenRun, delayMs: number, used?: RunUse): Promise<void> {
+    const { jobs, costs, transport } = this.#use();
+    try {
+      await this.#let(taken, 'retryLater', () => jobs.delay(taken.orgId, taken.runId, taken.leaseToken, delayMs));
+    } finally {
+      void this.#adjust(taken, costs.close(taken, used), { kind: 'ended' });
+    }
+    await this.#retry('retryLater', () => transport.readySet.schedule([{ orgId: taken.orgId, atMs: this.#deps.clock.nowMs() + delayMs }]));
   }
 
-  async giveBack(taken: TakenRun, options: { parkMs?: number } = {}): Promise<void> {
+  async giveBack(taken: TakenRun, options: { parkMs?: number; used?: RunUse } = {}): Promise<void> {
     this.#use();
-    const { parkMs = 0 } = options;
-    await this.#giveBack(taken, parkMs > 0 ? this.#deps.clock.nowMs() + parkMs : null);
+    const { parkMs = 0, used } = options;
+    await this.#giveBack(taken, parkMs > 0 ? { kind: 'parked', untilMs: this.#deps.clock.nowMs() + parkMs } : { kind: 'returned' }, used);
+  }
+
+  async setLimits(orgId: string, patch: Partial<OrganizationLimits>): Promise<void> {
+    const { jobs, transport: { readySet } } = this.#use();
+    // BullMQ's first: when the ready set offers the organization again, its queue gives what the new limits allow.
+    await this.#retry('setLimits', () => jobs.setLimits(orgId, patch));
+    const heldMb = patch.maxMemoryInFlightMb ? await this.#retry('setLimits', () => jobs.activeMemoryMb(orgId)) : 0;
+    await this.#retry('setLimits', () => readySet.setLimits(orgId, patch, heldMb));
+  }
+
+  async getLimits(orgIds: readonly string[]): Promise<Map<string, OrganizationLimits>> {
+    const { transport } = this.#use();
+    const kept = await this.#retry('getLimits', () => transport.readySet.limits(orgIds));
+    return new Map(orgIds.map((orgId) => [orgId, kept.get(orgId) ?? withDefaults({})]));
+  }
+
+  async drain(orgId: string): Promise<void> {
+    const { jobs } = this.#use();
+    await this.#retry('drain', () => jobs.drain(orgId));
   }
 
   async remove(orgId: string, runId: string): Promise<boolean> {
@@ -185,39 +211,53 @@ export class RunQueueService implements RunQueue {
     const { prefix, log, clock, name, leaseMs, renewMs, sweepMs, consumes } = this.#deps;
     this.#stopping = new AbortController();
     const transport = await this.#deps.transport.open({ name, leaseMs, stalledCheckMs: Math.max(1, Math.floor(sweepMs / 2)) });
-    const jobs = new JobStore({ root: transport.root, prefix, workerName: name, clock });
+    const jobs = new BullJobStore({ root: transport.root, prefix, workerName: name, clock });
+    const costs = new CostLedger(clock);
+    const adjuster = new Adjuster({ readySet: transport.readySet, clock, log });
     const leases = new LeaseKeeper({ jobs, leaseMs, log, listeners: this.#leaseLostListeners });
     const sweeper = new Sweeper({ readySet: transport.readySet, jobs, everyMs: sweepMs, log });
     const timers = consumes
       ? [
-          createPeriodic({ everyMs: renewMs, name: 'renew', log, act: () => leases.renew() }),
+          createPeriodic({ everyMs: renewMs, name: 'renew', log, act: () => this.#renew() }),
           createPeriodic({ everyMs: sweepMs, name: 'sweep', log, act: () => sweeper.sweep() }),
         ]
       : [];
-    this.#running = { transport, jobs, leases, taker: this.#createTaker(transport, jobs), timers, bullQueues: new Map() };
+    this.#running = { transport, jobs, leases, costs, adjuster, taker: this.#createTaker(transport, jobs, costs), timers, bullQueues: new Map() };
     for (const timer of timers) timer.start();
   }
 
-  #createTaker({ readySet }: OpenTransport, jobs: JobStore): RunTaker {
+  #createTaker({ readySet }: OpenTransport, jobs: BullJobStore, costs: CostLedger): RunTaker {
     const { clock, log, faults } = this.#deps;
     return new RunTaker({
       readySet,
       jobs,
+      costs,
       clock,
       log,
       faults,
       newLeaseToken: () => `${this.#tokenBase}:${(this.#leaseCount += 1)}`,
-      giveBack: (taken) => this.#giveBack(taken, null),
+      giveBack: (taken) => this.#giveBack(taken, { kind: 'returned' }),
     });
   }
 
-  async #giveBack(taken: TakenRun, parkUntilMs: number | null): Promise<void> {
-    const { jobs, transport } = this.#use();
-    await this.#let(taken, 'giveBack', async () => {
-      const held = await jobs.giveBack(taken.orgId, taken.runId, taken.leaseToken);
-      await transport.readySet.giveBack(taken.orgId, { refund: RUN_COST, parkUntilMs });
-      return held;
-    });
+  /** Leases go on, and are paid for: a run that lasts is charged while it lasts, not only when it ends. */
+  async #renew(): Promise<void> {
+    const { leases, costs, adjuster } = this.#use();
+    const charges = costs.accrue().map((charge) => ({ ...charge, freedMb: 0, next: { kind: 'running' } as const }));
+    await Promise.all([leases.renew(), adjuster.add(...charges)]);
+  }
+
+  async #giveBack(taken: TakenRun, next: AdjustmentNext, used?: RunUse): Promise<void> {
+    const { jobs, costs } = this.#use();
+    try {
+      await this.#let(taken, 'giveBack', () => jobs.giveBack(taken.orgId, taken.runId, taken.leaseToken));
+    } finally {
+      await this.#adjust(taken, costs.cancel(taken, used), next);
+    }
+  }
+
+  #adjust({ orgId, memoryMb }: TakenRun, chargeSeconds: number, next: AdjustmentNext): Promise<void> {
+    return this.#running?.adjuster.add({ orgId, chargeSeconds, freedMb: memoryMb, next }) ?? Promise.resolve();
   }
 
   /** Lets go of a run. Where that fails for good the lease is not renewed any more, so that the run comes back by itself. */

@@ -1,6 +1,7 @@
-import type { EnqueuedRun, QueueCounts, Service } from '@bullpen/core';
+import type { EnqueuedRun, OrganizationLimits, QueueCounts, Service } from '@bullpen/core';
 import type { Queue } from 'bullmq';
 
+import type { RunUse } from './run-cost.ts';
 import type { TakenRun } from './taken-run.ts';
 
 /** The runs of all organizations, each in a queue of its own, taken fairly. Delivery is at least once. */
@@ -17,15 +18,27 @@ export interface RunQueue extends Service {
   enqueue(runs: readonly EnqueuedRun[]): Promise<void>;
   /** 1 to `max` runs as soon as there is one; [] when `signal` aborts, or after a few idle seconds. Tries again, rather than reject, while the server is away. */
   take(max: number, signal: AbortSignal): Promise<TakenRun[]>;
-  /** The run is over. Does nothing where the lease was lost. */
-  complete(taken: TakenRun): Promise<void>;
+  /**
+   * The run is over. Does nothing where the lease was lost.
+   * @param used - what it cost its organization; where it is left out, what was estimated stands
+   */
+  complete(taken: TakenRun, used?: RunUse): Promise<void>;
   /** The same run again, not before `delayMs` have passed. Does nothing where the lease was lost. */
-  retryLater(taken: TakenRun, delayMs: number): Promise<void>;
+  retryLater(taken: TakenRun, delayMs: number, used?: RunUse): Promise<void>;
   /**
    * Back to the front of its queue, unexecuted.
    * @param options.parkMs - the organization is not offered for so long, to any worker, unless one of its runs ends
+   * @param options.used - what it used all the same; else nothing is charged for it
    */
-  giveBack(taken: TakenRun, options?: { parkMs?: number }): Promise<void>;
+  giveBack(taken: TakenRun, options?: { parkMs?: number; used?: RunUse }): Promise<void>;
+  /**
+   * Changes the limits that are given, for all workers, within a second. Runs that are active already stay.
+   * Concurrency, rate and pause are BullMQ's own, so a stock tool sees them.
+   */
+  setLimits(orgId: string, patch: Partial<OrganizationLimits>): Promise<void>;
+  getLimits(orgIds: readonly string[]): Promise<Map<string, OrganizationLimits>>;
+  /** Removes the organization's waiting and delayed runs; what is taken goes on. */
+  drain(orgId: string): Promise<void>;
   /** Removes a waiting or delayed run. False where it is neither. */
   remove(orgId: string, runId: string): Promise<boolean>;
   /** Those of `runIds` that are not in the queue: neither waiting, delayed nor taken. */

@@ -1,8 +1,9 @@
 import { messageOf, type Clock, type Faults, type Logger } from '@bullpen/core';
 
-import { BurstLimits, RUN_COST, planClaim } from './claim-plan.ts';
+import { BurstLimits, planClaim } from './claim-plan.ts';
+import type { CostLedger } from './cost-ledger.ts';
 import type { JobStore, TakenJob } from './job-store.ts';
-import type { ClaimNext, ClaimOutcome, ReadyOrganization, ReadySet } from './ready-set.ts';
+import type { Claim, ClaimNext, ClaimOutcome, ReadyOrganization, ReadySet } from './ready-set.ts';
 import type { TakenRun } from './taken-run.ts';
 import { pause } from './unavailable.ts';
 
@@ -12,9 +13,10 @@ const MIN_WAIT_MS = 10;
 const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 1000;
 
-interface RunTakerDeps {
+export interface RunTakerDeps {
   readySet: ReadySet;
-  jobs: JobStore;
+  jobs: Pick<JobStore, 'take' | 'giveBack' | 'setAside'>;
+  costs: CostLedger;
   clock: Clock;
   log: Logger;
   faults: Faults;
@@ -43,15 +45,15 @@ export class RunTaker {
     const endMs = clock.monotonicMs() + IDLE_TAKE_MS;
     let backoffMs = FIRST_BACKOFF_MS;
     while (!signal.aborted && clock.monotonicMs() < endMs) {
-      const organizations = await this.#claim(max, endMs - clock.monotonicMs(), signal).catch((thrown: unknown) => thrown);
-      if (!Array.isArray(organizations)) {
-        this.#deps.log.warn({ error: messageOf(organizations), backoffMs }, 'queue.take_failed');
+      try {
+        const runs = await this.#tryTake(max, endMs - clock.monotonicMs(), signal);
+        if (runs.length > 0) return runs;
+      } catch (thrown) {
+        if (!(thrown instanceof ClaimFailed)) throw thrown;
+        this.#deps.log.warn({ error: messageOf(thrown.cause), backoffMs }, 'queue.take_failed');
         await pause(backoffMs, signal);
         backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
-        continue;
       }
-      const runs = await this.#takeOf(organizations as ReadyOrganization[], max, signal);
-      if (runs.length > 0) return runs;
     }
     return [];
   }
@@ -61,37 +63,73 @@ export class RunTaker {
     await Promise.all(this.#settling);
   }
 
-  async #claim(max: number, timeoutMs: number, signal: AbortSignal): Promise<ReadyOrganization[]> {
+  async #tryTake(max: number, timeoutMs: number, signal: AbortSignal): Promise<TakenRun[]> {
     const { readySet, clock } = this.#deps;
-    const { organizations, nextDueMs } = await readySet.claim(max);
-    if (organizations.length > 0) return organizations;
-    const dueInMs = nextDueMs === null ? Infinity : nextDueMs - clock.nowMs();
-    // Something overdue that this claim did not get is being promoted by somebody else.
-    return readySet.wait(Math.max(MIN_WAIT_MS, Math.min(timeoutMs, dueInMs)), signal);
+    try {
+      const claim = await readySet.claim(max);
+      if (claim.organizations.length === 0) {
+        const dueInMs = claim.nextDueMs === null ? Infinity : claim.nextDueMs - clock.nowMs();
+        // Something overdue that this claim did not get is being promoted by somebody else.
+        await readySet.wait(Math.max(MIN_WAIT_MS, Math.min(timeoutMs, dueInMs)), signal);
+        return [];
+      }
+      return this.#takeOf(claim, max, signal);
+    } catch (thrown) {
+      throw new ClaimFailed(thrown);
+    }
   }
 
-  async #takeOf(organizations: readonly ReadyOrganization[], max: number, signal: AbortSignal): Promise<TakenRun[]> {
-    if (organizations.length === 0) return [];
-    const counts = signal.aborted ? organizations.map(() => 0) : planClaim(organizations, max, (orgId) => this.#bursts.of(orgId));
-    const claims = await Promise.all(organizations.map((organization, i) => this.#takeFrom(organization, counts[i]!)));
+  async #takeOf({ organizations, isAlone }: Claim, max: number, signal: AbortSignal): Promise<TakenRun[]> {
+    const { costs, faults, giveBack } = this.#deps;
+    const counts = signal.aborted ? organizations.map(() => 0) : planClaim(organizations, {
+      max,
+      limitOf: (orgId) => this.#bursts.of(orgId),
+      estimateSecondsOf: (orgId) => costs.estimateSeconds(orgId),
+    });
+    const claims = await Promise.all(organizations.map((organization, i) => this.#takeFrom(organization, counts[i]!, isAlone)));
     const runs = claims.flatMap((claim) => claim.runs);
-    if (runs.length > 0) await this.#deps.faults.hit('after-take');
+    if (runs.length > 0) await faults.hit('after-take');
     this.#settle(claims.map((claim) => claim.outcome));
     if (!signal.aborted) return runs;
-    await Promise.all(runs.map((taken) => this.#deps.giveBack(taken)));
+    await Promise.all(runs.map((taken) => giveBack(taken)));
     return [];
   }
 
   /** Takes up to `count` runs of one organization: its oldest, among themselves in no promised order. */
-  async #takeFrom(organization: ReadyOrganization, count: number): Promise<{ runs: TakenRun[]; outcome: ClaimOutcome }> {
-    const { orgId } = organization;
+  async #takeFrom({ orgId, hasMemoryLimit }: ReadyOrganization, count: number, isAlone: boolean): Promise<{ runs: TakenRun[]; outcome: ClaimOutcome }> {
     const results = await Promise.all(Array.from({ length: count }, () => this.#takeOne(orgId)));
-    const runs = results.flatMap((result) => (result.kind === 'run' ? [result.taken] : []));
+    const taken = results.flatMap((result) => (result.kind === 'run' ? [result.taken] : []));
     // Asked at once and answered in any order: one that found nothing knows that there is no more.
     const short = results.find((result) => result.kind === 'later' || result.kind === 'idle');
-    const next: ClaimNext = short ?? { kind: 'ready' };
-    if (count > 0) this.#bursts.learn(orgId, count, runs.length);
-    return { runs, outcome: { organization, charge: runs.length * RUN_COST, next } };
+    if (count > 0) this.#bursts.learn(orgId, count, taken.length);
+    const runs = hasMemoryLimit && taken.length > 0 ? await this.#keepWhatFits(orgId, taken) : taken;
+    const next: ClaimNext = runs.length === taken.length && short ? short : { kind: 'ready' };
+    return { runs, outcome: { orgId, chargeSeconds: this.#charge(runs, isAlone), next } };
+  }
+
+  /** What a run is charged to begin with. Alone, nothing: it takes nothing from anybody, and pays what it used when it ends. */
+  #charge(runs: readonly TakenRun[], isAlone: boolean): number {
+    const { costs } = this.#deps;
+    let chargeSeconds = 0;
+    for (const taken of runs) {
+      const estimateSeconds = isAlone ? 0 : costs.estimateSeconds(taken.orgId, taken.agent);
+      costs.open(taken, estimateSeconds);
+      chargeSeconds += estimateSeconds;
+    }
+    return chargeSeconds;
+  }
+
+  /** Puts back, in their order, the runs that the organization's memory limit has no room for. */
+  async #keepWhatFits(orgId: string, taken: readonly TakenRun[]): Promise<TakenRun[]> {
+    const { readySet, jobs, log } = this.#deps;
+    let fit = 0;
+    try {
+      fit = await readySet.reserve(orgId, taken.map((run) => run.memoryMb));
+    } catch (thrown) {
+      log.warn({ orgId, error: messageOf(thrown) }, 'queue.reserve_failed');
+    }
+    for (const run of taken.slice(fit).reverse()) await jobs.giveBack(orgId, run.runId, run.leaseToken);
+    return taken.slice(0, fit);
   }
 
   async #takeOne(orgId: string): Promise<Taking> {
@@ -122,6 +160,13 @@ export class RunTaker {
 /** What one look into a queue gave; `again` where it could not tell. */
 type Taking = { kind: 'run'; taken: TakenRun } | { kind: 'again' } | Exclude<ClaimNext, { kind: 'ready' }>;
 
+/** The server could not be asked, which is tried again; what it answered does not fail like this. */
+class ClaimFailed extends Error {
+  constructor(cause: unknown) {
+    super('the claim failed', { cause });
+  }
+}
+
 function takenRun(orgId: string, job: TakenJob, leaseToken: string): TakenRun {
-  return { orgId, runId: job.runId, memoryMb: job.memoryMb, redelivered: job.redelivered, leaseToken };
+  return { orgId, ...job, leaseToken };
 }

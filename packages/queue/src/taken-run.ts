@@ -4,6 +4,8 @@ export interface TakenRun {
   readonly runId: string;
   /** What a worker must reserve before it executes the run. */
   readonly memoryMb: number;
+  /** Whose average cost was charged. */
+  readonly agent?: string;
   /** It was handed out before: to a worker that lost it, before a retry, or before it was given back. */
   readonly redelivered: boolean;
   /** Proves to the queue that the holder is still the holder. Private to this package. */

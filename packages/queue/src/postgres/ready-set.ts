@@ -1,7 +1,8 @@
-import type { Clock } from '@bullpen/core';
+import type { Clock, OrganizationLimits } from '@bullpen/core';
 import type { Pool } from 'pg';
 
-import type { Claim, ClaimOutcome, KnownOrganization, ReadyOrganization, ReadySet, ScheduledOrganization } from '../ready-set.ts';
+import { patchOf, withDefaults } from '../organization-limits.ts';
+import type { Adjustment, Claim, ClaimOutcome, KnownOrganization, ReadyOrganization, ReadySet, ScheduledOrganization } from '../ready-set.ts';
 import type { ReadySignal } from './ready-signal.ts';
 import { loadStatements, type RunStatement } from './statements.ts';
 
@@ -50,33 +51,46 @@ export class PostgresReadySet implements ReadySet {
     return claim.organizations.length > 0 ? claim : this.#claimReady(max);
   }
 
-  async wait(timeoutMs: number, signal: AbortSignal): Promise<ReadyOrganization[]> {
+  async wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
     await this.#signal.wait({ seen: this.#seen, timeoutMs, signal });
-    return [];
   }
 
   async settle(outcomes: readonly ClaimOutcome[]): Promise<void> {
     if (outcomes.length === 0) return;
     await this.#run('settle', [
-      outcomes.map(({ organization }) => organization.orgId),
-      outcomes.map(({ organization }) => organization.virtualTime),
-      outcomes.map(({ charge }) => charge),
+      outcomes.map(({ orgId }) => orgId),
+      outcomes.map(({ chargeSeconds }) => chargeSeconds),
       outcomes.map(({ next }) => next.kind),
       outcomes.map(({ next }) => (next.kind === 'later' ? Math.ceil(next.atMs) : null)),
       this.#clock.nowMs(),
     ]);
   }
 
-  async giveBack(orgId: string, { refund, parkUntilMs }: { refund: number; parkUntilMs: number | null }): Promise<void> {
-    if (parkUntilMs !== null) this.#signal.noteParked(orgId);
-    await this.#run('give-back', [orgId, refund, parkUntilMs === null ? null : Math.ceil(parkUntilMs), this.#clock.nowMs()]);
+  async reserve(orgId: string, memoryMb: readonly number[]): Promise<number> {
+    const [row] = await this.#run<{ fit: number }>('reserve', [orgId, memoryMb]);
+    // Forgotten meanwhile, so it had nothing in flight; the sweep counts what is taken now.
+    return row?.fit ?? memoryMb.length;
   }
 
-  async unpark(orgId: string): Promise<void> {
-    // Asked at the end of every run; nearly none is parked, and a statement each would cost a third of the throughput.
-    if (!this.#signal.mayBeParked(orgId)) return;
-    this.#signal.noteUnparked(orgId);
-    await this.#run('unpark', [orgId]);
+  async adjust(adjustments: readonly Adjustment[]): Promise<void> {
+    if (adjustments.length === 0) return;
+    await this.#run('adjust', [
+      adjustments.map(({ orgId }) => orgId),
+      adjustments.map(({ chargeSeconds }) => chargeSeconds),
+      adjustments.map(({ freedMb }) => freedMb),
+      adjustments.map(({ next }) => next.kind),
+      adjustments.map(({ next }) => (next.kind === 'parked' ? Math.ceil(next.untilMs) : null)),
+      this.#clock.nowMs(),
+    ]);
+  }
+
+  async setLimits(orgId: string, patch: Partial<OrganizationLimits>, heldMb: number): Promise<void> {
+    await this.#run('set-limits', [orgId, patchOf(patch), heldMb]);
+  }
+
+  async limits(orgIds: readonly string[]): Promise<Map<string, OrganizationLimits>> {
+    const rows = await this.#run<{ org_id: string; limits: Partial<OrganizationLimits> }>('limits', [orgIds]);
+    return new Map(rows.map((row) => [row.org_id, withDefaults(row.limits)]));
   }
 
   async takeSweepTurn(everyMs: number): Promise<boolean> {
@@ -86,10 +100,10 @@ export class PostgresReadySet implements ReadySet {
   async *known(batchSize: number): AsyncIterable<KnownOrganization[]> {
     let after = '';
     for (;;) {
-      const rows = await this.#run<{ org_id: string; generation: string; is_ready: boolean }>('known', [after, batchSize]);
+      const rows = await this.#run<{ org_id: string; generation: string; is_ready: boolean; in_flight_mb: number | null }>('known', [after, batchSize]);
       const last = rows.at(-1);
       if (!last) return;
-      yield rows.map((row) => ({ orgId: row.org_id, generation: row.generation, isReady: row.is_ready }));
+      yield rows.map((row) => ({ orgId: row.org_id, generation: row.generation, isReady: row.is_ready, inFlightMb: row.in_flight_mb }));
       after = last.org_id;
     }
   }
@@ -99,7 +113,7 @@ export class PostgresReadySet implements ReadySet {
   }
 
   async #claimReady(max: number): Promise<Claim> {
-    const [row] = await this.#run<{ claimed: ReadyOrganization[]; next_due_ms: string | null }>('claim', [max]);
-    return { organizations: row?.claimed ?? [], nextDueMs: row?.next_due_ms == null ? null : Number(row.next_due_ms) };
+    const [row] = await this.#run<{ claimed: ReadyOrganization[]; is_alone: boolean; next_due_ms: string | null }>('claim', [max, this.#clock.nowMs()]);
+    return { organizations: row?.claimed ?? [], isAlone: row?.is_alone ?? false, nextDueMs: row?.next_due_ms == null ? null : Number(row.next_due_ms) };
   }
 }

@@ -11,15 +11,13 @@ const DEAF_POLL_MS = 100;
 const RECONNECT_MS = 250;
 
 /**
- * Hears that an organization became ready, or was parked (LISTEN). It reconnects for ever, on a connection of its own;
- * while it cannot hear, waits are short and any organization may be parked, so that a lost notification costs a moment
- * and never a run.
+ * Hears that an organization became ready (LISTEN). It reconnects for ever, on a connection of its own;
+ * while it cannot hear, waits are short, so that a lost notification costs a moment and never a run.
  */
 export class ReadySignal {
   readonly #config: pg.ClientConfig;
   readonly #log: Logger;
   readonly #waiting = new Set<() => void>();
-  readonly #parked = new Set<string>();
   #client: pg.Client | null = null;
   #connecting: Promise<void> | null = null;
   #isClosed = false;
@@ -38,20 +36,6 @@ export class ReadySignal {
   /** Connects in the background; before that, `wait` polls. */
   listen(): void {
     this.#connecting ??= this.#connect();
-  }
-
-  /** Whether the organization may be parked. */
-  mayBeParked(orgId: string): boolean {
-    return this.#client === null || this.#parked.has(orgId);
-  }
-
-  /** What this process parks itself it need not hear of. */
-  noteParked(orgId: string): void {
-    this.#parked.add(orgId);
-  }
-
-  noteUnparked(orgId: string): void {
-    this.#parked.delete(orgId);
   }
 
   /** Until a notification that is newer than `seen`, the timeout, or the abort. */
@@ -77,7 +61,7 @@ export class ReadySignal {
   async #connect(): Promise<void> {
     while (!this.#isClosed) {
       const client = new pg.Client(this.#config);
-      client.on('notification', ({ payload }) => this.#hear(payload));
+      client.on('notification', () => this.#hear());
       client.on('error', (error) => this.#lose(client, error));
       client.on('end', () => this.#lose(client, 'the connection ended'));
       try {
@@ -95,12 +79,7 @@ export class ReadySignal {
     }
   }
 
-  /** @param parked - the organization that was parked; nothing where one became ready */
-  #hear(parked?: string): void {
-    if (parked) {
-      this.#parked.add(parked);
-      return;
-    }
+  #hear(): void {
     this.#count += 1;
     for (const wake of this.#waiting) wake();
   }

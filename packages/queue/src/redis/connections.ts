@@ -24,7 +24,7 @@ export function createMainClient(options: ConnectionOptions): Redis {
   return createClient(options, { maxRetriesPerRequest: 3 });
 }
 
-/** The connection for BZPOPMIN. A pop is never sent twice: the first may have taken an organization already. */
+/** The connection for BZPOPMIN. A pop is never sent twice: whoever waited claims first, and waits again. */
 export function createBlockingClient(options: ConnectionOptions): Redis {
   return createClient(options, {
     maxRetriesPerRequest: 0,

@@ -12,9 +12,11 @@ export function queueNameOf(orgId: string): string {
 }
 
 /** In the order in which the Lua scripts take them. */
-export const READY_SET_KEYS = ['ready', 'later', 'parked', 'known', 'vtime', 'clock', 'wake'] as const;
+export const READY_SET_KEYS = [
+  'ready', 'later', 'parked', 'known', 'vtime', 'clock', 'wake', 'claimed', 'unsettled', 'limits', 'memory', 'sweep',
+] as const;
 
-type ReadySetKey = (typeof READY_SET_KEYS)[number] | 'sweep';
+type ReadySetKey = (typeof READY_SET_KEYS)[number];
 
 /** A key of the ready set. All share one hash tag: a shard, of which there is one. */
 export function readySetKey(prefix: string, key: ReadySetKey): string {

@@ -1,7 +1,8 @@
-import type { Clock } from '@bullpen/core';
+import type { Clock, OrganizationLimits } from '@bullpen/core';
 import type { Redis } from 'ioredis';
 
-import type { Claim, ClaimOutcome, KnownOrganization, ReadyOrganization, ReadySet, ScheduledOrganization } from '../ready-set.ts';
+import { patchOf, withDefaults } from '../organization-limits.ts';
+import type { Adjustment, Claim, ClaimOutcome, KnownOrganization, ReadyOrganization, ReadySet, ScheduledOrganization } from '../ready-set.ts';
 import { readySetKey } from './keys.ts';
 import { defineScripts, type RunScript } from './scripts.ts';
 
@@ -12,6 +13,8 @@ import { defineScripts, type RunScript } from './scripts.ts';
 const MAX_BLOCK_MS = 1000;
 /** How often CLIENT UNBLOCK is repeated: the first may reach the server before the BZPOPMIN does. */
 const UNBLOCK_RETRY_MS = 20;
+
+type ClaimReply = [organizations: (string | number)[], isAlone: number, nextDueMs: string | null];
 
 interface RedisReadySetDeps {
   /** Shared with BullMQ; scripts run in the order in which they were issued. */
@@ -51,22 +54,23 @@ export class RedisReadySet implements ReadySet {
   }
 
   async claim(max: number): Promise<Claim> {
-    const [popped, nextDue] = (await this.#run('claim', [this.#clock.nowMs(), max])) as [string[], string | null];
+    const [flat, isAlone, nextDue] = (await this.#run('claim', [this.#clock.nowMs(), max])) as ClaimReply;
     const organizations: ReadyOrganization[] = [];
-    for (let i = 0; i < popped.length; i += 2) organizations.push({ orgId: popped[i]!, virtualTime: Number(popped[i + 1]) });
-    return { organizations, nextDueMs: nextDue === null ? null : Number(nextDue) };
+    for (let i = 0; i < flat.length; i += 4) {
+      const [orgId, virtualTime, weight, hasMemoryLimit] = flat.slice(i, i + 4);
+      organizations.push({ orgId: String(orgId), virtualTime: Number(virtualTime), weight: Number(weight), hasMemoryLimit: hasMemoryLimit === 1 });
+    }
+    return { organizations, isAlone: isAlone === 1, nextDueMs: nextDue === null ? null : Number(nextDue) };
   }
 
-  async wait(timeoutMs: number, signal: AbortSignal): Promise<ReadyOrganization[]> {
-    if (signal.aborted) return [];
+  async wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     const seconds = Math.min(timeoutMs, MAX_BLOCK_MS) / 1000;
     const clientId = this.#blocking.client('ID').catch(() => null);
-    const pop = this.#blocking.bzpopmin(this.#key('wake'), this.#key('ready'), seconds);
+    const pop = this.#blocking.bzpopmin(this.#key('wake'), seconds);
     const stopUnblocking = this.#unblockOnAbort(signal, clientId);
     try {
-      const popped = await pop;
-      if (popped === null || popped[0] === this.#key('wake')) return [];
-      return [{ orgId: popped[1], virtualTime: Number(popped[2]) }];
+      await pop;
     } finally {
       stopUnblocking();
     }
@@ -74,22 +78,37 @@ export class RedisReadySet implements ReadySet {
 
   async settle(outcomes: readonly ClaimOutcome[]): Promise<void> {
     if (outcomes.length === 0) return;
-    const groups = outcomes.flatMap(({ organization, charge, next }) => {
-      return [organization.orgId, organization.virtualTime, charge, next.kind, next.kind === 'later' ? Math.ceil(next.atMs) : 0];
-    });
+    const groups = outcomes.flatMap(({ orgId, chargeSeconds, next }) => [orgId, chargeSeconds, next.kind, next.kind === 'later' ? Math.ceil(next.atMs) : 0]);
     await this.#run('settle', [this.#clock.nowMs(), ...groups]);
   }
 
-  async giveBack(orgId: string, { refund, parkUntilMs }: { refund: number; parkUntilMs: number | null }): Promise<void> {
-    await this.#run('give-back', [this.#clock.nowMs(), orgId, refund, parkUntilMs === null ? 0 : Math.ceil(parkUntilMs)]);
+  async reserve(orgId: string, memoryMb: readonly number[]): Promise<number> {
+    return (await this.#run('reserve', [orgId, ...memoryMb])) as number;
   }
 
-  async unpark(orgId: string): Promise<void> {
-    await this.#run('unpark', [orgId]);
+  async adjust(adjustments: readonly Adjustment[]): Promise<void> {
+    if (adjustments.length === 0) return;
+    const groups = adjustments.flatMap(({ orgId, chargeSeconds, freedMb, next }) => {
+      return [orgId, chargeSeconds, freedMb, next.kind, next.kind === 'parked' ? Math.ceil(next.untilMs) : 0];
+    });
+    await this.#run('adjust', [this.#clock.nowMs(), ...groups]);
+  }
+
+  async setLimits(orgId: string, patch: Partial<OrganizationLimits>, heldMb: number): Promise<void> {
+    await this.#run('set-limits', [orgId, patchOf(patch), heldMb]);
+  }
+
+  async limits(orgIds: readonly string[]): Promise<Map<string, OrganizationLimits>> {
+    if (orgIds.length === 0) return new Map();
+    const texts = await this.#client.hmget(this.#key('limits'), ...orgIds);
+    return new Map(orgIds.flatMap((orgId, i) => {
+      const text = texts[i];
+      return text ? [[orgId, withDefaults(JSON.parse(text) as Partial<OrganizationLimits>)]] : [];
+    }));
   }
 
   async takeSweepTurn(everyMs: number): Promise<boolean> {
-    return (await this.#client.set(this.#key('sweep'), '1', 'PX', Math.max(1, Math.floor(everyMs)), 'NX')) === 'OK';
+    return (await this.#run('take-sweep-turn', [Math.max(1, Math.floor(everyMs))])) === 1;
   }
 
   async *known(batchSize: number): AsyncIterable<KnownOrganization[]> {
@@ -99,8 +118,11 @@ export class RedisReadySet implements ReadySet {
       cursor = next;
       const orgIds = flat.filter((_, i) => i % 2 === 0);
       if (orgIds.length === 0) continue;
-      const scores = await this.#client.zmscore(this.#key('ready'), ...orgIds);
-      yield orgIds.map((orgId, i) => ({ orgId, generation: flat[2 * i + 1]!, isReady: scores[i] !== null }));
+      const [scores, memory] = await Promise.all([this.#client.zmscore(this.#key('ready'), ...orgIds), this.#client.hmget(this.#key('memory'), ...orgIds)]);
+      yield orgIds.map((orgId, i) => {
+        const inFlightMb = memory[i] == null ? null : Number(memory[i]);
+        return { orgId, generation: flat[2 * i + 1]!, isReady: scores[i] !== null, inFlightMb };
+      });
     } while (cursor !== '0');
   }
 
@@ -112,7 +134,7 @@ export class RedisReadySet implements ReadySet {
     return readySetKey(this.#prefix, key);
   }
 
-  /** CLIENT UNBLOCK ends the pop cleanly; cutting the connection could lose an organization that was just popped. */
+  /** CLIENT UNBLOCK ends the pop cleanly; cutting the connection would mean to make it again. */
   #unblockOnAbort(signal: AbortSignal, clientId: Promise<number | null>): () => void {
     let timer: NodeJS.Timeout | undefined;
     const unblock = (): void => {

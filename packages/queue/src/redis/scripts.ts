@@ -3,7 +3,9 @@ import type { Redis } from 'ioredis';
 
 import { READY_SET_KEYS, readySetKey } from './keys.ts';
 
-const SCRIPT_NAMES = ['mark-ready', 'schedule', 'claim', 'settle', 'give-back', 'unpark', 'forget'] as const;
+const SCRIPT_NAMES = [
+  'mark-ready', 'schedule', 'claim', 'settle', 'reserve', 'adjust', 'set-limits', 'take-sweep-turn', 'forget',
+] as const;
 type ScriptName = (typeof SCRIPT_NAMES)[number];
 
 /** Runs one of the scripts in ./lua on the ready set's keys. */

@@ -7,7 +7,7 @@ WITH line AS (
   SELECT org_id FROM bullpen_queue.organization WHERE due_ms <= $1::bigint ORDER BY due_ms LIMIT 256 FOR UPDATE SKIP LOCKED
 )
 UPDATE bullpen_queue.organization o SET
-  is_ready = o.is_ready OR COALESCE(o.parked_until_ms, 0) <= $1::bigint,
+  is_ready = o.is_ready OR (COALESCE(o.parked_until_ms, 0) <= $1::bigint AND NOT bullpen_queue.is_paused(o.org_id)),
   virtual_time = CASE WHEN o.is_ready THEN o.virtual_time ELSE greatest(o.virtual_time, line.start) END,
   due_ms = CASE WHEN o.parked_until_ms > $1::bigint THEN o.parked_until_ms END,
   parked_until_ms = CASE WHEN o.parked_until_ms > $1::bigint THEN o.parked_until_ms END

@@ -2,10 +2,13 @@
 -- KEYS: see prelude.lua
 -- ARGV: 1 organization, 2 its generation before the caller looked
 -- Returns 1 where it was dropped, else 0.
--- Atomic: one that was marked since, or that is about to be offered, stays known.
+-- Atomic: one that was marked since, or that is or will be offered, stays known. Its limits stay in any case.
 local org = ARGV[1]
 if redis.call('HGET', KNOWN, org) ~= ARGV[2] then return 0 end
-if redis.call('ZSCORE', READY, org) or redis.call('ZSCORE', LATER, org) or redis.call('ZSCORE', PARKED, org) then return 0 end
+for _, set in ipairs({ READY, LATER, PARKED, CLAIMED }) do
+  if redis.call('ZSCORE', set, org) then return 0 end
+end
 redis.call('HDEL', KNOWN, org)
 redis.call('HDEL', VTIME, org)
+if redis.call('HEXISTS', MEMORY, org) == 1 then redis.call('HSET', MEMORY, org, 0) end
 return 1
