@@ -1,10 +1,10 @@
 import {
   BullpenError, errorCodeOf, messageOf, planFires, scheduleTimes,
-  type Clock, type Deadline, type Faults, type FirePlan, type FireState, type Logger, type Schedule, type Service,
+  type Clock, type Deadline, type Faults, type FirePlan, type FireState, type Logger, type Run, type Schedule, type Service,
 } from '@bullpen/core';
 import {
   adminClaimDueSchedules, adminNextScheduleTime,
-  type ClaimedSchedule, type Database, type InsertResult, type RunStore, type ScheduleAdvance,
+  type ClaimedSchedule, type Database, type RunStore, type ScheduleAdvance,
 } from '@bullpen/db';
 import type { RunQueue } from '@bullpen/queue';
 
@@ -76,9 +76,10 @@ export class Scheduler implements Service {
     let left = 0;
     const claimed = await adminClaimDueSchedules(db, { nowMs, limit: CLAIM_LIMIT }, async (due) => {
       const planner = new ScheduledRunPlanner(db);
-      const answers = await Promise.all(due.map((one) => this.#fire(one, planner, nowMs)));
+      const fired = await Promise.all(due.map((one) => this.#fire(one, planner, nowMs)));
+      await this.#enqueue(fired.flatMap(({ runs }) => runs));
       await faults.hit('before-schedule-advance');
-      const advances = answers.filter((answer) => answer !== null);
+      const advances = fired.map(({ advance }) => advance).filter((advance) => advance !== null);
       left = due.length - advances.length;
       return advances;
     });
@@ -108,47 +109,57 @@ export class Scheduler implements Service {
     }
   }
 
-  /** Null: the row stays as it is, and due. */
-  async #fire({ schedule, newest }: ClaimedSchedule, planner: ScheduledRunPlanner, nowMs: number): Promise<ScheduleAdvance | null> {
+  async #fire({ schedule, newest }: ClaimedSchedule, planner: ScheduledRunPlanner, nowMs: number): Promise<Fired> {
     const log = this.#deps.log.child({ orgId: schedule.orgId, schedule: schedule.name });
     const known = { id: schedule.id, lastAtMs: newest?.firedAtMs ?? msOf(schedule.lastAt), lastRunId: newest?.runId ?? schedule.lastRunId };
+    const runs: MadeRun[] = [];
     let plan: FirePlan = { startMs: [], skippedMs: [], pendingAtMs: null, nextAtMs: null };
     try {
       plan = planFires(schedule, scheduleTimes(schedule), stateOf(schedule, newest), nowMs);
       if (plan.skippedMs.length > 0) log.info({ skipped: plan.skippedMs.length, overlap: schedule.overlap }, 'schedule.skipped');
-      const lastRunId = await this.#start(schedule, plan.startMs, planner, log);
-      if (lastRunId === null) return { ...known, ...plan, lastError: schedule.lastError };
-      return { ...known, ...plan, lastAtMs: plan.startMs.at(-1) ?? null, lastRunId, lastError: null };
+      for await (const run of this.#insert(schedule, plan.startMs, planner)) runs.push(run);
+      const last = runs.at(-1);
+      if (last === undefined) return { runs, advance: { ...known, ...plan, lastError: schedule.lastError } };
+      log.info({ runs: runs.length, lastRunId: last.id }, 'schedule.fired');
+      return { runs, advance: { ...known, ...plan, lastAtMs: plan.startMs.at(-1) ?? null, lastRunId: last.id, lastError: null } };
     } catch (error) {
-      if (isPassing(error)) return null;
+      if (isPassing(error)) return { runs, advance: null };
       const code = errorCodeOf(error) ?? 'INTERNAL';
       log.warn({ code, reason: messageOf(error), times: plan.startMs.length }, 'schedule.made_no_run');
-      return { ...known, ...plan, lastError: { code, message: messageOf(error), at: new Date(nowMs).toISOString() } };
+      return { runs, advance: { ...known, ...plan, lastError: { code, message: messageOf(error), at: new Date(nowMs).toISOString() } } };
     }
   }
 
-  /** Row first, then job, as for a run that is posted. The id of the last run; null where none was to be started. */
-  async #start(schedule: Schedule, startMs: readonly number[], planner: ScheduledRunPlanner, log: Logger): Promise<string | null> {
-    let lastRunId: string | null = null;
+  /** A few at a time, in the order of their times: a plan holds the run's whole input. */
+  async *#insert(schedule: Schedule, startMs: readonly number[], planner: ScheduledRunPlanner): AsyncGenerator<MadeRun> {
     for (let done = 0; done < startMs.length; done += INSERT_AT_ONCE) {
       const plans = await Promise.all(startMs.slice(done, done + INSERT_AT_ONCE).map((atMs) => planner.plan(schedule, atMs)));
       const inserted = await Promise.all(plans.map((plan) => this.#deps.store.insert(plan)));
-      await this.#enqueue(inserted, log);
-      lastRunId = inserted.at(-1)?.run.id ?? lastRunId;
+      yield* inserted.map(({ run: { orgId, id, memoryMb, state } }) => ({ orgId, id, memoryMb, state }));
     }
-    if (lastRunId !== null) log.info({ runs: startMs.length, lastRunId }, 'schedule.fired');
-    return lastRunId;
   }
 
-  /** Also what was inserted before: its scheduler may have died before it added the job, and adding twice is adding once. */
-  async #enqueue(inserted: readonly InsertResult[], log: Logger): Promise<void> {
-    const waiting = inserted.map(({ run }) => run).filter(({ state }) => state === 'queued');
+  /**
+   * The row stands already, as for a run that is posted; what fails here is left to the reconciler. Runs that were there
+   * before are added as well: their scheduler may have died before it did, and adding twice is adding once.
+   */
+  async #enqueue(runs: readonly MadeRun[]): Promise<void> {
+    const waiting = runs.filter(({ state }) => state === 'queued');
     try {
       if (waiting.length > 0) await this.#deps.queue.enqueue(waiting.map(({ orgId, id, memoryMb }) => ({ orgId, runId: id, memoryMb, delayMs: 0 })));
     } catch (error) {
-      log.warn({ runs: waiting.length, reason: messageOf(error) }, 'run.enqueue_left_to_reconciler');
+      this.#deps.log.warn({ runs: waiting.length, reason: messageOf(error) }, 'run.enqueue_left_to_reconciler');
     }
   }
+}
+
+/** What a job needs; the input is let go of once its row stands. */
+type MadeRun = Pick<Run, 'orgId' | 'id' | 'memoryMb' | 'state'>;
+
+interface Fired {
+  runs: MadeRun[];
+  /** Null: the row stays as it is, and due. */
+  advance: ScheduleAdvance | null;
 }
 
 function stateOf(schedule: Schedule, newest: ClaimedSchedule['newest']): FireState {
