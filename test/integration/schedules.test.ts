@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { BullpenError, type Problem, type Schedule, type SchedulePage, type SchedulePreview } from '@bullpen/core';
+import { BullpenError, Deadline, MAX_SCHEDULES_PER_ORGANIZATION, type Problem, type Schedule, type SchedulePage, type SchedulePreview } from '@bullpen/core';
 import type { BullpenClient } from '@bullpen/sdk';
 
 import { deploy, eventually, startSystem, type QueueBackend, type RunningSystem } from '../system/running-system.ts';
@@ -104,6 +104,40 @@ describe('a schedule by a held clock', () => {
     expect(await minutesOf('dying')).toEqual([1]);
     expect(await acme.get('dying')).toMatchObject({ nextAt: '2090-03-01T00:02:00.000Z', lastError: null, lastRunId: (await runsOf(system, 'acme', 'dying'))[0]?.id });
     await acme.call('DELETE', '/dying');
+  });
+
+  it('fires once when its connection dies while it holds the rows', async () => {
+    await everyMinute('cut');
+    clock.forward(MINUTE_MS);
+    const cut = async () => {
+      await apiOf(system).db.sql`
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'`;
+    };
+    await expect(schedulerOn(system, clock, { faults: { hit: cut } }).turn()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    expect((await acme.get('cut')).nextAt).toBe('2090-03-01T00:01:00.000Z');
+    await schedulerOn(system, clock).turn();
+    expect(await minutesOf('cut')).toEqual([1]);
+    expect((await acme.get('cut')).nextAt).toBe('2090-03-01T00:02:00.000Z');
+    await acme.call('DELETE', '/cut');
+  });
+
+  it('is fired by the scheduler\'s own timer, which stops at once, and twice, and without having been started', async () => {
+    const scheduler = schedulerOn(system, clock);
+    await scheduler.stop(Deadline.in(1000));
+    await everyMinute('timed');
+    clock.forward(MINUTE_MS);
+    for (let round = 0; round < 20; round += 1) {
+      await scheduler.start();
+      await scheduler.start();
+      await scheduler.quiesce();
+      await scheduler.stop(Deadline.in(1000));
+      await scheduler.stop(Deadline.in(1000));
+    }
+    await scheduler.start();
+    await eventually('the schedule has fired', async () => ((await minutesOf('timed')).length > 0 ? true : undefined));
+    await scheduler.stop(Deadline.in(1000));
+    expect(await minutesOf('timed')).toEqual([1]);
+    await acme.call('DELETE', '/timed');
   });
 
   it('leaves the job to the reconciler when the queue is away', async () => {
@@ -271,6 +305,19 @@ describe('/v1/schedules', () => {
   it('has one schedule of a name', async () => {
     await acme.create({ name: 'once', cron: '@daily', run });
     expect((await acme.call<Problem>('POST', '', { name: 'once', cron: '@daily', run })).body.code).toBe('ALREADY_EXISTS');
+  });
+
+  it('are no more than the cap of an organization', async () => {
+    await deploy(await system.organization('full'), 'echo', 'async (input) => input');
+    const full = schedulesOf(system, 'full');
+    const { id } = await full.create({ name: 'first', cron: '@yearly', run });
+    await apiOf(system).db.sql`
+      INSERT INTO schedules SELECT (jsonb_populate_record(s, jsonb_build_object('id', s.id || i, 'name', 's-' || i))).*
+      FROM schedules s, generate_series(2, ${MAX_SCHEDULES_PER_ORGANIZATION}) AS i WHERE s.id = ${id}`;
+    expect((await full.call<Problem>('POST', '', { name: 'last', cron: '@yearly', run })).body.code).toBe('LIMIT_EXCEEDED');
+    const first = (await full.call<SchedulePage>('GET', '?limit=200')).body;
+    const second = (await full.call<SchedulePage>('GET', `?limit=200&cursor=${first.nextCursor}`)).body;
+    expect(new Set([...first.items, ...second.items].map((one) => one.name)).size).toBe(400);
   });
 
   it('changes what is named and leaves the rest, the next time included', async () => {

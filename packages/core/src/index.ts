@@ -48,7 +48,7 @@ export {
   type OrganizationRuntimeSnapshot, type QueueCounts, type RuntimeMetrics, type RuntimeStatus, type WorkerSnapshot,
 } from './runtime-schemas.ts';
 export {
-  changeScheduleSchema, createScheduleSchema, previewCountSchema, previewScheduleSchema, scheduleNameSchema, schedulePageSchema,
+  MAX_SCHEDULES_PER_ORGANIZATION, changeScheduleSchema, createScheduleSchema, previewCountSchema, previewScheduleSchema, scheduleNameSchema, schedulePageSchema,
   schedulePreviewSchema, scheduleSchema, scheduleSummarySchema, scheduledRunSchema,
   type ChangeSchedule, type ChangeScheduleRequest, type CreateSchedule, type CreateScheduleRequest, type PreviewScheduleRequest,
   type Schedule, type ScheduleError, type SchedulePage, type SchedulePreview, type ScheduleSummary, type ScheduledRun,

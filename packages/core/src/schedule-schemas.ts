@@ -6,6 +6,9 @@ import { CATCH_UP_POLICIES, OVERLAP_POLICIES } from './schedules/fire-plan.ts';
 
 const DAY_MS = 86_400_000;
 
+/** So that one organization cannot make the schedulers late for all others. */
+export const MAX_SCHEDULES_PER_ORGANIZATION = 10_000;
+
 export const scheduleNameSchema = slugSchema.describe('schedule name, unique in its organization');
 
 /** What a schedule makes: the body of `POST /v1/runs` without a delay. */

@@ -19,7 +19,7 @@ export { listRuns } from './queries/list-runs.ts';
 export { loadBundle } from './queries/load-bundle.ts';
 export { resolveVersion } from './queries/resolve-version.ts';
 export { changeSchedule, deleteSchedule, insertSchedule, type ScheduleSettings } from './queries/schedules-write.ts';
-export { getSchedule, listSchedules } from './queries/schedules-read.ts';
+export { countSchedules, getSchedule, listSchedules } from './queries/schedules-read.ts';
 
 export { adminFindKeyByHash, type ApiKey } from './admin/api-keys.ts';
 export { adminListOrganizations } from './admin/organizations.ts';

@@ -1,8 +1,8 @@
 import {
-  newId, nextTimes, planScheduledRun, scheduleTimes,
+  BullpenError, MAX_SCHEDULES_PER_ORGANIZATION, newId, nextTimes, planScheduledRun, scheduleTimes,
   type ChangeSchedule, type Clock, type CreateSchedule, type Schedule, type SchedulePreview, type ScheduleTiming, type ScheduledRun,
 } from '@bullpen/core';
-import { changeSchedule, getSchedule, insertSchedule, resolveVersion, type Database } from '@bullpen/db';
+import { changeSchedule, countSchedules, getSchedule, insertSchedule, resolveVersion, type Database } from '@bullpen/db';
 
 import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
 import { changedSettings, newSettings } from './schedule-settings.ts';
@@ -24,12 +24,13 @@ export class ScheduleService {
     this.#deps = deps;
   }
 
-  /** @throws BullpenError ALREADY_EXISTS, SCHEDULE_INVALID, SCHEDULE_NEVER_FIRES, and what planning its run throws. */
+  /** @throws BullpenError ALREADY_EXISTS, SCHEDULE_INVALID, SCHEDULE_NEVER_FIRES, LIMIT_EXCEEDED, and what planning its run throws. */
   async create(orgId: string, request: CreateSchedule): Promise<Schedule> {
     const { db, clock } = this.#deps;
     const nowMs = clock.nowMs();
     const settings = newSettings(request, nowMs);
     const id = newId('schedule');
+    await this.#checkCount(orgId);
     await this.#checkRun(orgId, { id, name: request.name, run: request.run });
     return insertSchedule(db, orgId, { ...settings, id, name: request.name, createdAt: new Date(nowMs).toISOString() });
   }
@@ -45,6 +46,13 @@ export class ScheduleService {
   preview(timing: ScheduleTiming, count: number): SchedulePreview {
     const times = nextTimes(scheduleTimes(timing), this.#deps.clock.nowMs(), count);
     return { times: times.map((ms) => new Date(ms).toISOString()) };
+  }
+
+  /** Counted before the insert: two at the same moment may end one above, which harms nobody. */
+  async #checkCount(orgId: string): Promise<void> {
+    const most = MAX_SCHEDULES_PER_ORGANIZATION;
+    if (await countSchedules(this.#deps.db, orgId) < most) return;
+    throw new BullpenError('LIMIT_EXCEEDED', `the organization has ${most} schedules already`, { most });
   }
 
   async #checkRun(orgId: string, schedule: { id: string; name: string; run: ScheduledRun }): Promise<void> {

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, getTableColumns, sql } from 'drizzle-orm';
+import { and, asc, count, eq, gt, getTableColumns, sql } from 'drizzle-orm';
 
 import { BullpenError, type Schedule, type SchedulePage, type ScheduleSummary } from '@bullpen/core';
 
@@ -24,6 +24,12 @@ export async function listSchedules(db: Database, orgId: string, { limit, cursor
     .orderBy(asc(schedules.name))
     .limit(limit + 1));
   return toPage(rows, limit, (row) => [row.name], (row) => row);
+}
+
+/** By the index schedules_name. */
+export async function countSchedules(db: Database, orgId: string): Promise<number> {
+  const [found] = await reading(() => db.orm.select({ schedules: count() }).from(schedules).where(eq(schedules.orgId, orgId)));
+  return found?.schedules ?? 0;
 }
 
 export function noSchedule(name: string): BullpenError {
