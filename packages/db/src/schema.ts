@@ -1,6 +1,6 @@
-import { bigint, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, text, timestamp, unique } from 'drizzle-orm/pg-core';
+import { bigint, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, smallint, text, timestamp, unique } from 'drizzle-orm/pg-core';
 
-import type { AgentManifest, KeyRole, RetryBackoff, RunError, RunEvent, RunState, RunUsage, Tier } from '@bullpen/core';
+import type { AgentManifest, KeyRole, OrganizationLimits, RetryBackoff, RunError, RunEvent, RunState, RunUsage, Tier } from '@bullpen/core';
 
 /**
  * The tables as TypeScript sees them. packages/db/migrations is what makes them (with checks, indexes and comments);
@@ -32,6 +32,7 @@ export const organizations = pgTable('organizations', {
   poolMb: integer('pool_mb').notNull(),
   maxMemoryMb: integer('max_memory_mb').notNull(),
   minimumTier: text('minimum_tier').$type<Tier>().notNull(),
+  limits: json<Partial<OrganizationLimits>>('limits').notNull().default({}),
   createdAt: time('created_at').notNull().defaultNow(),
 });
 
@@ -95,6 +96,8 @@ export const runs = pgTable('runs', {
   error: json<RunError>('error'),
   usage: json<RunUsage>('usage'),
   metadata: json<Record<string, string>>('metadata').notNull(),
+  priority: smallint('priority').notNull().default(5),
+  fairnessKey: text('fairness_key'),
   workerId: text('worker_id'),
   releaseReason: text('release_reason'),
   idempotencyKey: text('idempotency_key'),
