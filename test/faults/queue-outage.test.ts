@@ -15,15 +15,26 @@ async function openDoor(target: URL) {
     return socket;
   };
   let server: Server;
+  let bytesLeft = Infinity;
   const listen = (port: number) => new Promise<void>((resolve) => {
     server = createServer((inside) => {
       const outside = keep(connect(Number(target.port), target.hostname));
-      keep(inside).pipe(outside).pipe(inside);
+      keep(inside).on('data', (chunk) => {
+        outside.write(chunk.subarray(0, bytesLeft));
+        bytesLeft -= chunk.length;
+        if (bytesLeft < 0) shut();
+      });
+      outside.pipe(inside);
       inside.on('close', () => outside.destroy());
       outside.on('close', () => inside.destroy());
     });
     server.listen(port, '127.0.0.1', resolve);
   });
+  let shutting: Promise<unknown> = Promise.resolve();
+  function shut(): void {
+    shutting = new Promise((resolve) => server.close(resolve));
+    for (const socket of sockets) socket.end();
+  }
   await listen(0);
   const { port } = server!.address() as AddressInfo;
   const url = new URL(target);
@@ -35,7 +46,15 @@ async function openDoor(target: URL) {
       for (const socket of sockets) socket.destroy();
       await closed;
     },
-    open: () => listen(port),
+    /** Shuts in the middle of whatever is sent, after so many bytes. */
+    shutAfter(bytes: number) {
+      bytesLeft = bytes;
+    },
+    async open() {
+      bytesLeft = Infinity;
+      await shutting;
+      await listen(port);
+    },
   };
 }
 
@@ -78,6 +97,19 @@ describe.each(QUEUE_BACKENDS)('while %s is away', (backend) => {
     await door.open();
     await completing;
     expect(await consumer.missing('across', [taken.runId])).toEqual([taken.runId]);
+  });
+
+  it('a batch that is cut in the middle is not added in part', async () => {
+    const [cut, direct] = await Promise.all([bench.producer({ url: door.url }), bench.producer()]);
+    const batch = Array.from({ length: 1000 }, () => newRun('batch'));
+    await cut.enqueue([newRun('warm')]);
+    door.shutAfter(100_000);
+    await expect(cut.enqueue(batch)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    expect((await direct.counts(['batch'])).get('batch')).toMatchObject({ waiting: 0 });
+    await door.open();
+    await cut.enqueue(batch);
+    expect((await direct.counts(['batch'])).get('batch')).toMatchObject({ waiting: 1000 });
+    await Promise.all(['batch', 'warm'].map((orgId) => direct.drain(orgId)));
   });
 
   it('enqueue gives up with SERVICE_UNAVAILABLE, a start fails with it, and stop does not hang', async () => {

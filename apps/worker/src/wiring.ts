@@ -12,6 +12,7 @@ import { OrganizationPools } from './organization-pools.ts';
 import { Reconciler } from './reconciler.ts';
 import { RunConsumer } from './run-consumer.ts';
 import { RunExecutor } from './run-executor.ts';
+import { Scheduler } from './scheduler.ts';
 
 /** A whole worker as one service: what `main.ts` runs, and what tests start in process. */
 export interface BullpenWorker extends Service {
@@ -53,8 +54,9 @@ export function createWorker(config: WorkerConfig, deps: { log: Logger; clock?: 
   const cancels = createCancelListener({ workerId: id, bus, db, active, log, pollMs: CANCEL_POLL_MS });
   const heartbeat = createHeartbeat({ workerId: id, host: config.HOSTNAME, slots: config.BULLPEN_SLOTS, everyMs: HEARTBEAT_MS, bus, runtime, active, ...bare });
   const reconciler = new Reconciler({ db, store, queue, bus, metrics, ...bare, everyMs: config.BULLPEN_RECONCILE_MS, graceMs: config.BULLPEN_RECONCILE_MS, leaseMs: config.BULLPEN_LEASE_MS });
+  const scheduler = new Scheduler({ db, store, queue, faults, ...bare });
 
   // Started from the record outwards; stopped from the consumer inwards, so that whatever ends can still be recorded.
-  const all = composeServices([db, store, metrics, queue, bus, pools, runtime, cancels, heartbeat, reconciler.service, consumer]);
+  const all = composeServices([db, store, metrics, queue, bus, pools, runtime, cancels, heartbeat, reconciler.service, scheduler, consumer]);
   return { id, db, queue, runtime, start: all.start, quiesce: all.quiesce, stop: all.stop };
 }

@@ -13,6 +13,7 @@ export type FaultPoint =
   | 'after-claim'
   | 'after-execute'
   | 'after-record'
-  | 'after-complete';
+  | 'after-complete'
+  | 'before-schedule-advance';
 
 export const noFaults: Faults = { hit: () => undefined };

@@ -18,6 +18,8 @@ export { listRunEvents } from './queries/list-run-events.ts';
 export { listRuns } from './queries/list-runs.ts';
 export { loadBundle } from './queries/load-bundle.ts';
 export { resolveVersion } from './queries/resolve-version.ts';
+export { changeSchedule, deleteSchedule, insertSchedule, type ScheduleSettings } from './queries/schedules-write.ts';
+export { getSchedule, listSchedules } from './queries/schedules-read.ts';
 
 export { adminFindKeyByHash, type ApiKey } from './admin/api-keys.ts';
 export { adminListOrganizations } from './admin/organizations.ts';
@@ -29,6 +31,9 @@ export {
   adminExpireDueRuns, adminListCancelRequested, adminListRecentRuns, adminListRunningRuns, adminListWaitingRuns,
   type ExpiredRun, type RunningRun, type WaitingRun,
 } from './admin/runs.ts';
+export {
+  adminClaimDueSchedules, adminNextScheduleTime, type ClaimedSchedule, type ScheduleAdvance, type ScheduleWakeUp,
+} from './admin/schedules.ts';
 
 export * as schema from './schema.ts';
 export type { StoredHistogram } from './schema.ts';

@@ -1,6 +1,9 @@
-import { bigint, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, smallint, text, timestamp, unique } from 'drizzle-orm/pg-core';
+import { bigint, boolean, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, smallint, text, timestamp, unique } from 'drizzle-orm/pg-core';
 
-import type { AgentManifest, KeyRole, OrganizationLimits, RetryBackoff, RunError, RunEvent, RunState, RunUsage, Tier } from '@bullpen/core';
+import type {
+  AgentManifest, CatchUpPolicy, KeyRole, OrganizationLimits, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage, ScheduleError,
+  ScheduledRun, Tier,
+} from '@bullpen/core';
 
 /**
  * The tables as TypeScript sees them. packages/db/migrations is what makes them (with checks, indexes and comments);
@@ -149,3 +152,26 @@ export const metricWriters = pgTable('metric_writers', {
   lastBatch: bigint('last_batch', { mode: 'number' }).notNull(),
   seenAt: time('seen_at').notNull().defaultNow(),
 });
+
+export const schedules = pgTable('schedules', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  name: text('name').notNull(),
+  run: json<ScheduledRun>('run').notNull(),
+  cron: text('cron'),
+  timeZone: text('time_zone'),
+  intervalMs: bigint('interval_ms', { mode: 'number' }),
+  startAt: time('start_at'),
+  endAt: time('end_at'),
+  overlap: text('overlap').$type<OverlapPolicy>().notNull(),
+  catchUp: text('catch_up').$type<CatchUpPolicy>().notNull(),
+  maxCatchUp: integer('max_catch_up').notNull(),
+  paused: boolean('paused').notNull(),
+  nextAt: time('next_at'),
+  pendingAt: time('pending_at'),
+  lastAt: time('last_at'),
+  lastRunId: text('last_run_id'),
+  lastError: json<ScheduleError>('last_error'),
+  timedAt: time('timed_at').notNull(),
+  createdAt: time('created_at').notNull(),
+}, (table) => [unique('schedules_name').on(table.orgId, table.name)]);

@@ -1,8 +1,10 @@
 import { runJobSchema, type Clock, type EnqueuedRun, type OrganizationLimits } from '@bullpen/core';
 import type { IQueueBackend, JobJson, JobType, MinimalJob } from 'bullmq';
 
+import type { InnerOrder } from './inner-order.ts';
 import type { JobCounts, JobStore, TakeResult } from './job-store.ts';
 import { queueNameOf } from './redis/keys.ts';
+import type { OpenTransport } from './transport.ts';
 
 const JOB_NAME = 'run';
 /** Events that BullMQ keeps per queue, roughly. Nothing of Bullpen reads them; bull-board shows none. */
@@ -19,14 +21,16 @@ const REMOVABLE_STATES = new Set(['waiting', 'delayed', 'prioritized']);
  * backend. Uses BullMQ's public backend contract only. It holds no state but a cache of backends.
  */
 export class BullJobStore implements JobStore {
-  readonly #root: IQueueBackend;
+  readonly #transport: Pick<OpenTransport, 'root' | 'addAll'>;
+  readonly #order: InnerOrder;
   readonly #prefix: string;
   readonly #workerName: string;
   readonly #clock: Clock;
   readonly #siblings = new Map<string, IQueueBackend>();
 
-  constructor(deps: { root: IQueueBackend; prefix: string; workerName: string; clock: Clock }) {
-    this.#root = deps.root;
+  constructor(deps: { transport: Pick<OpenTransport, 'root' | 'addAll'>; order: InnerOrder; prefix: string; workerName: string; clock: Clock }) {
+    this.#transport = deps.transport;
+    this.#order = deps.order;
     this.#prefix = deps.prefix;
     this.#workerName = deps.workerName;
     this.#clock = deps.clock;
@@ -34,16 +38,17 @@ export class BullJobStore implements JobStore {
 
   /** A backend of its own for a stock BullMQ object, which attaches listeners to it. */
   newBackend(orgId: string): IQueueBackend {
-    return this.#root.forQueue(queueNameOf(orgId), this.#prefix);
+    return this.#transport.root.forQueue(queueNameOf(orgId), this.#prefix);
   }
 
   async add(orgId: string, runs: readonly EnqueuedRun[]): Promise<void> {
     const queue = this.#queue(orgId);
     const nowMs = this.#clock.nowMs();
-    const entries = runs.map((run) => ({ job: jobOf(run, nowMs), jobId: run.runId }));
+    const priorities = await this.#order.prioritiesOf(orgId, runs);
+    const entries = runs.map((run, i) => ({ job: jobOf(run, priorities[i]!, nowMs), jobId: run.runId }));
     const [first] = entries;
     if (entries.length === 1 && first) await queue.addJob(first.job, first.jobId);
-    else await queue.addJobs(entries);
+    else await this.#transport.addAll(queue, entries);
   }
 
   async take(orgId: string, leaseToken: string): Promise<TakeResult> {
@@ -139,16 +144,16 @@ export class BullJobStore implements JobStore {
 
 type ActiveReply = [job: JobJson | null, id: string, rateLimitMs: number, delayUntilMs: number] | [];
 
-function jobOf(run: EnqueuedRun, nowMs: number): JobJson {
+function jobOf(run: EnqueuedRun, priority: number, nowMs: number): JobJson {
   const { orgId, runId, memoryMb, agent, delayMs } = run;
   return {
     id: runId,
     name: JOB_NAME,
     data: JSON.stringify({ orgId, runId, memoryMb, agent }),
-    opts: { attempts: 1, removeOnComplete: true, ...(delayMs > 0 ? { delay: delayMs } : {}) },
+    opts: { attempts: 1, removeOnComplete: true, ...(delayMs > 0 ? { delay: delayMs } : {}), ...(priority > 0 ? { priority } : {}) },
     timestamp: nowMs,
     delay: delayMs,
-    priority: 0,
+    priority,
     progress: 0,
     attemptsMade: 0,
     attemptsStarted: 0,

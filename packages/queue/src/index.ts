@@ -7,3 +7,13 @@ export { migrateQueue } from './postgres/migrate.ts';
 export { createLiveBus, type LiveBus, type LiveBusOptions } from './live/live-bus.ts';
 export type { LiveListener } from './live/shared-subscriptions.ts';
 export { HEARTBEAT_PATTERN, cancelTopic, heartbeatTopic, runTopic } from './live/topics.ts';
+
+/** Fairness, simulated and measured. */
+export { jainIndex, worstShareError } from './fair/measures.ts';
+export { simulate } from './fair/simulate.ts';
+export type { Arrivals, RunShape, Scenario, SimulatedOrganization, SimulatedShare, SimulationResult } from './fair/scenario.ts';
+export { MemoryReadySet } from './fair/memory-ready-set.ts';
+export { openRedisReadySet } from './fair/open-redis-ready-set.ts';
+export { VirtualClock } from './fair/virtual-clock.ts';
+export { createRandom, type Random } from './fair/random.ts';
+export type { Adjustment, AdjustmentNext, Claim, ClaimNext, ClaimOutcome, ReadySet } from './ready-set.ts';

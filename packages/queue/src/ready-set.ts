@@ -1,7 +1,8 @@
 import type { OrganizationLimits } from '@bullpen/core';
 
 /**
- * Which organization may run next. One interface, kept in Redis or in Postgres; RunQueue does not know which.
+ * Which organization may run next. One interface, kept in Redis or in Postgres; RunQueue does not know which. What one
+ * caller issues takes effect in that order: a claim sees the settlements and adjustments before it.
  *
  * Virtual time: an organization's grows by what its runs cost, in resource-seconds, divided by its weight. Whoever has
  * the lowest runs next. One that becomes ready starts at the lowest among those that wait or are claimed, or, where

@@ -4,6 +4,7 @@ import { Queue } from 'bullmq';
 import { Adjuster } from './adjuster.ts';
 import { BullJobStore, KEPT_EVENTS } from './bull-job-store.ts';
 import { CostLedger } from './cost-ledger.ts';
+import { InnerOrder } from './inner-order.ts';
 import { LeaseKeeper, type LeaseLostListener } from './lease-keeper.ts';
 import { withDefaults } from './organization-limits.ts';
 import { createPeriodic, type Periodic } from './periodic.ts';
@@ -211,7 +212,7 @@ export class RunQueueService implements RunQueue {
     const { prefix, log, clock, name, leaseMs, renewMs, sweepMs, consumes } = this.#deps;
     this.#stopping = new AbortController();
     const transport = await this.#deps.transport.open({ name, leaseMs, stalledCheckMs: Math.max(1, Math.floor(sweepMs / 2)) });
-    const jobs = new BullJobStore({ root: transport.root, prefix, workerName: name, clock });
+    const jobs = new BullJobStore({ transport, order: new InnerOrder(transport.innerOrder, () => clock.nowMs()), prefix, workerName: name, clock });
     const costs = new CostLedger(clock);
     const adjuster = new Adjuster({ readySet: transport.readySet, clock, log });
     const leases = new LeaseKeeper({ jobs, leaseMs, log, listeners: this.#leaseLostListeners });

@@ -10,7 +10,8 @@ export interface RunQueue extends Service {
   /** @throws BullpenError SERVICE_UNAVAILABLE */
   ping(): Promise<void>;
   /**
-   * Adds runs; a run that is queued already stays as it is. Tries for about 5 s while the server is away.
+   * Adds runs, those of one organization all or none; a run that is queued already stays as it is. Those with the lower
+   * `priority` come first, and among equals each `fairnessKey` gets its turn. Tries for about 5 s while the server is away.
    * A run whose job was completed is gone from the queue, so adding it again queues it again: that it is not executed
    * again is the database's doing.
    * @throws BullpenError SERVICE_UNAVAILABLE: then some of the runs may be queued all the same

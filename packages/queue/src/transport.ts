@@ -1,6 +1,7 @@
 import type { Deadline } from '@bullpen/core';
-import type { IQueueBackend } from 'bullmq';
+import type { IQueueBackend, JobJson } from 'bullmq';
 
+import type { InnerOrderStore } from './inner-order.ts';
 import type { ReadySet } from './ready-set.ts';
 
 /** Where the queues are kept. The one seam between Redis and Postgres; everything above it is shared. */
@@ -18,10 +19,18 @@ export interface TransportSettings {
   stalledCheckMs: number;
 }
 
+export interface JobEntry {
+  job: JobJson;
+  jobId: string;
+}
+
 export interface OpenTransport {
   /** Siblings of it, one per organization, share its connections and its settings. */
   readonly root: IQueueBackend;
   readonly readySet: ReadySet;
+  readonly innerOrder: InnerOrderStore;
+  /** Adds jobs to one queue, all or none. */
+  addAll(queue: IQueueBackend, entries: readonly JobEntry[]): Promise<void>;
   ping(): Promise<void>;
   /** Closes every connection; what is still under way by the deadline is cut off. */
   close(by: Deadline): Promise<void>;

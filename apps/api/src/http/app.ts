@@ -13,6 +13,7 @@ import type { OrganizationDirectory } from '../organizations/organization-direct
 import { organizationRoutes } from '../organizations/organization-routes.ts';
 import { runRoutes } from '../runs/run-routes.ts';
 import type { RunService } from '../runs/run-service.ts';
+import { scheduleRoutes } from '../schedules/schedule-routes.ts';
 import { notFound, problemHandler, requestIds, requestLog } from './respond.ts';
 import type { LiveBus } from '@bullpen/queue';
 
@@ -42,7 +43,7 @@ export function createApp(deps: AppDeps): Express {
   app.use('/v1', authenticate(deps.keys));
   app.use('/v1/agents', express.json({ limit: BUNDLE_BODY_BYTES, strict: false }));
   app.use(express.json({ limit: RUN_BODY_BYTES, strict: false }));
-  app.use('/v1', runRoutes(deps), agentRoutes(deps), organizationRoutes(deps));
+  app.use('/v1', runRoutes(deps), agentRoutes(deps), scheduleRoutes(deps), organizationRoutes(deps));
   app.use('/api/admin', adminRoutes(deps));
 
   const board = queueBoard('/admin/queues', deps);

@@ -22,6 +22,8 @@ export class PostgresReadySet implements ReadySet {
   readonly #clock: Clock;
   /** Notifications seen before the last claim looked: one that came since ends the next wait at once. */
   #seen = 0;
+  /** Charges under way, which a claim must see: the pool has several connections. */
+  readonly #charging = new Set<Promise<unknown>>();
 
   constructor({ pool, signal, clock }: PostgresReadySetDeps) {
     this.#run = loadStatements(pool);
@@ -43,6 +45,7 @@ export class PostgresReadySet implements ReadySet {
 
   async claim(max: number): Promise<Claim> {
     this.#signal.listen();
+    await Promise.allSettled(this.#charging);
     this.#seen = this.#signal.count;
     const claim = await this.#claimReady(max);
     const nowMs = this.#clock.nowMs();
@@ -57,7 +60,7 @@ export class PostgresReadySet implements ReadySet {
 
   async settle(outcomes: readonly ClaimOutcome[]): Promise<void> {
     if (outcomes.length === 0) return;
-    await this.#run('settle', [
+    await this.#charge('settle', [
       outcomes.map(({ orgId }) => orgId),
       outcomes.map(({ chargeSeconds }) => chargeSeconds),
       outcomes.map(({ next }) => next.kind),
@@ -74,7 +77,7 @@ export class PostgresReadySet implements ReadySet {
 
   async adjust(adjustments: readonly Adjustment[]): Promise<void> {
     if (adjustments.length === 0) return;
-    await this.#run('adjust', [
+    await this.#charge('adjust', [
       adjustments.map(({ orgId }) => orgId),
       adjustments.map(({ chargeSeconds }) => chargeSeconds),
       adjustments.map(({ freedMb }) => freedMb),
@@ -110,6 +113,16 @@ export class PostgresReadySet implements ReadySet {
 
   async forget(orgId: string, generation: string): Promise<void> {
     await this.#run('forget', [orgId, generation]);
+  }
+
+  async #charge(name: 'settle' | 'adjust', values: readonly unknown[]): Promise<void> {
+    const charging = this.#run(name, values);
+    this.#charging.add(charging);
+    try {
+      await charging;
+    } finally {
+      this.#charging.delete(charging);
+    }
   }
 
   async #claimReady(max: number): Promise<Claim> {

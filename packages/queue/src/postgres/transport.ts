@@ -5,6 +5,7 @@ import type { Pool } from 'pg';
 import { UNLIMITED_STALLS, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
 import { isUnavailable, unavailable, within } from '../unavailable.ts';
 import { MAX_QUEUE_CONNECTIONS, connectionConfig, createPool } from './connections.ts';
+import { PostgresInnerOrderStore } from './inner-order-store.ts';
 import { PostgresReadySet } from './ready-set.ts';
 import { ReadySignal } from './ready-signal.ts';
 
@@ -39,6 +40,10 @@ async function open({ url, log, clock }: PostgresTransportOptions, settings: Tra
   return {
     root,
     readySet: new PostgresReadySet({ pool, signal, clock }),
+    innerOrder: new PostgresInnerOrderStore(pool),
+    async addAll(queue, entries) {
+      await queue.addJobs([...entries]); // One statement.
+    },
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => pool.query('SELECT 1'));
     },

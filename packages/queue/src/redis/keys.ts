@@ -22,3 +22,13 @@ type ReadySetKey = (typeof READY_SET_KEYS)[number];
 export function readySetKey(prefix: string, key: ReadySetKey): string {
   return `${prefix}::ready:{shard-0}:${key}`;
 }
+
+/** Where the flows of an organization finish; in the slot of its queue. */
+export function orderKey(prefix: string, orgId: string): string {
+  return `${prefix}::order:${queueNameOf(orgId)}`;
+}
+
+/** BullMQ's own: the jobs of a queue that have a priority. */
+export function prioritizedKey(prefix: string, orgId: string): string {
+  return `${prefix}:${queueNameOf(orgId)}:prioritized`;
+}

@@ -24,10 +24,17 @@ export function defineScripts(client: Redis, prefix: string): RunScript {
   return (name, args) => commands[commandOf(name)]!(...keys, ...args);
 }
 
-function commandOf(name: ScriptName): string {
+/** Registers a script of ./lua that has keys of its own. */
+export function defineScript(client: Redis, name: 'extend-flows', numberOfKeys: number): (keys: readonly string[], args: readonly (string | number)[]) => Promise<unknown> {
+  client.defineCommand(commandOf(name), { numberOfKeys, lua: readScript(name) });
+  const commands = client as unknown as Record<string, Command>;
+  return (keys, args) => commands[commandOf(name)]!(...keys, ...args);
+}
+
+function commandOf(name: ScriptName | 'extend-flows'): string {
   return `bullpen:${name}`;
 }
 
-function readScript(name: ScriptName | 'prelude'): string {
+function readScript(name: ScriptName | 'extend-flows' | 'prelude'): string {
   return readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
 }

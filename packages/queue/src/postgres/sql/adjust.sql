@@ -3,7 +3,7 @@
 -- returned, parked, running), $5 times of those that are `parked` (bigint[], else null), $6 now (epoch ms)
 -- Atomic: each is charged and its memory is free again. `ended` offers it where it was parked or may have been at its
 -- concurrency; `returned` offers it unless it is parked; `parked` keeps it from being offered until then. An end counts
--- for more than what came with it. Listeners are told.
+-- for more than what came with it. Freed memory ends a parking for want of it (9e15 ms). Listeners are told.
 WITH change AS (
   SELECT org_id, sum(charge) AS charge, sum(freed_mb) AS freed_mb, bool_or(next = 'ended') AS has_ended,
     bool_or(next = 'returned') AS has_returned, max(until_ms) AS until_ms
@@ -13,16 +13,19 @@ WITH change AS (
   SELECT org_id FROM bullpen_queue.organization WHERE org_id = ANY ($1::text[]) ORDER BY org_id FOR UPDATE
 ), line AS (
   SELECT bullpen_queue.start_of_line() AS start
+), now AS (
+  SELECT o.*, CASE WHEN change.freed_mb > 0 AND o.parked_until_ms = 9000000000000000 THEN NULL ELSE o.parked_until_ms END AS still_parked_ms
+  FROM locked JOIN bullpen_queue.organization o USING (org_id) JOIN change USING (org_id)
 ), decided AS (
   SELECT o.org_id, change.charge / COALESCE((l.limits->>'weight')::float8, 1) AS step, change.freed_mb, change.has_returned OR change.until_ms IS NOT NULL AS is_marked,
-    CASE WHEN NOT change.has_ended THEN greatest(o.parked_until_ms, change.until_ms) END AS parked_until_ms,
-    CASE WHEN change.until_ms IS NOT NULL AND NOT change.has_ended THEN greatest(o.parked_until_ms, change.until_ms) ELSE o.due_ms END AS due_ms,
+    CASE WHEN NOT change.has_ended THEN greatest(o.still_parked_ms, change.until_ms) END AS parked_until_ms,
+    CASE WHEN change.until_ms IS NOT NULL AND NOT change.has_ended THEN greatest(o.still_parked_ms, change.until_ms) ELSE o.due_ms END AS due_ms,
     NOT COALESCE(l.limits->'paused' = 'true', false) AND (
       (change.has_ended AND (o.parked_until_ms IS NOT NULL OR change.until_ms IS NOT NULL OR COALESCE(l.limits ? 'maxConcurrency', false)))
-      OR (change.has_returned AND COALESCE(greatest(o.parked_until_ms, change.until_ms), 0) <= $6::bigint)
+      OR (change.has_returned AND COALESCE(greatest(o.still_parked_ms, change.until_ms), 0) <= $6::bigint)
     ) AS enters,
     o.is_ready AND (change.has_ended OR change.until_ms IS NULL) AS stays
-  FROM locked JOIN bullpen_queue.organization o USING (org_id) JOIN change USING (org_id) LEFT JOIN bullpen_queue.organization_limits l USING (org_id)
+  FROM now o JOIN change USING (org_id) LEFT JOIN bullpen_queue.organization_limits l USING (org_id)
 ), adjusted AS (
   UPDATE bullpen_queue.organization o SET
     generation = o.generation + decided.is_marked::int,

@@ -3,7 +3,7 @@
 -- ARGV: 1 now (epoch ms), then groups of five: organization, charge (resource-seconds), MB freed (negative: taken),
 --       'ended' | 'returned' | 'parked' | 'running', epoch ms (only for 'parked', else 0)
 -- Returns 0.
--- Atomic: each is charged and its memory is free again. 'ended' offers it where it was parked or may have been at its
+-- Atomic: each is charged and its memory is free again, which ends a parking for want of memory. 'ended' offers it where it was parked or may have been at its
 -- concurrency; 'returned' offers it unless it is parked; 'parked' keeps it out of `ready` until then.
 local now = tonumber(ARGV[1])
 for i = 2, #ARGV, 5 do
@@ -12,6 +12,10 @@ for i = 2, #ARGV, 5 do
   if freedMb ~= 0 and limitsOf(org).maxMemoryInFlightMb then
     local left = tonumber(redis.call('HGET', MEMORY, org) or '0') - freedMb
     redis.call('HSET', MEMORY, org, math.max(0, left))
+    if tonumber(redis.call('ZSCORE', PARKED, org) or '0') == UNTIL_ROOM then
+      redis.call('ZREM', PARKED, org)
+      if outcome == 'ended' then enter(org) end
+    end
   end
   if outcome == 'ended' then
     if redis.call('ZREM', PARKED, org) == 1 or limitsOf(org).maxConcurrency then enter(org) end

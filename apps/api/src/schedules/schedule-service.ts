@@ -1,0 +1,58 @@
+import {
+  newId, nextTimes, planScheduledRun, scheduleTimes,
+  type ChangeSchedule, type Clock, type CreateSchedule, type Schedule, type SchedulePreview, type ScheduleTiming, type ScheduledRun,
+} from '@bullpen/core';
+import { changeSchedule, getSchedule, insertSchedule, resolveVersion, type Database } from '@bullpen/db';
+
+import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
+import { changedSettings, newSettings } from './schedule-settings.ts';
+
+/**
+ * Schedules as callers see them. What a schedule would run is planned when it is set, so that an agent that is not there
+ * or a limit that is too high is refused at once and not at three in the morning.
+ */
+export interface ScheduleServiceDeps {
+  db: Database;
+  organizations: OrganizationDirectory;
+  clock: Clock;
+}
+
+export class ScheduleService {
+  readonly #deps: ScheduleServiceDeps;
+
+  constructor(deps: ScheduleServiceDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws BullpenError ALREADY_EXISTS, SCHEDULE_INVALID, SCHEDULE_NEVER_FIRES, and what planning its run throws. */
+  async create(orgId: string, request: CreateSchedule): Promise<Schedule> {
+    const { db, clock } = this.#deps;
+    const nowMs = clock.nowMs();
+    const settings = newSettings(request, nowMs);
+    const id = newId('schedule');
+    await this.#checkRun(orgId, { id, name: request.name, run: request.run });
+    return insertSchedule(db, orgId, { ...settings, id, name: request.name, createdAt: new Date(nowMs).toISOString() });
+  }
+
+  /** @throws BullpenError NOT_FOUND, SCHEDULE_INVALID, SCHEDULE_NEVER_FIRES, and what planning its run throws. */
+  async change(orgId: string, name: string, change: ChangeSchedule): Promise<Schedule> {
+    const { db, clock } = this.#deps;
+    if (change.run !== undefined) await this.#checkRun(orgId, { ...(await getSchedule(db, orgId, name)), run: change.run });
+    return changeSchedule(db, orgId, name, (current) => changedSettings(current, change, clock.nowMs()));
+  }
+
+  /** The next times of a timing, whether or not the schedule is paused. @throws BullpenError SCHEDULE_INVALID */
+  preview(timing: ScheduleTiming, count: number): SchedulePreview {
+    const times = nextTimes(scheduleTimes(timing), this.#deps.clock.nowMs(), count);
+    return { times: times.map((ms) => new Date(ms).toISOString()) };
+  }
+
+  async #checkRun(orgId: string, schedule: { id: string; name: string; run: ScheduledRun }): Promise<void> {
+    const { db, organizations, clock } = this.#deps;
+    const [organization, version] = await Promise.all([
+      organizations.get(orgId),
+      resolveVersion(db, orgId, schedule.run.agent, schedule.run.version),
+    ]);
+    planScheduledRun(schedule, version, organization, clock.nowMs());
+  }
+}

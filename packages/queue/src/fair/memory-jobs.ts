@@ -1,0 +1,126 @@
+import type { OrganizationLimits } from '@bullpen/core';
+
+import type { JobStore, TakeResult } from '../job-store.ts';
+import type { SimulatedRun } from './ledger.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+
+/** Waiting runs of one organization, oldest first. */
+interface Waiting {
+  runs: SimulatedRun[];
+  /** How many of them were taken from the front. */
+  taken: number;
+}
+
+/** What BullMQ counts of a queue with limits. */
+interface Limited {
+  readonly limits: Partial<OrganizationLimits>;
+  active: number;
+  /** Of the rate window that is open. */
+  starts: number;
+  windowEndMs: number;
+}
+
+/** The part of the job store that taking and completing need. */
+type SimulatedJobs = Pick<JobStore, 'take' | 'complete' | 'giveBack' | 'setAside'>;
+
+/**
+ * The jobs of every organization in memory, in the order in which they came, under the limits that BullMQ's own scripts
+ * enforce on Redis: concurrency, rate and pause. A rate window opens with its first start, as BullMQ's does.
+ */
+export class MemoryJobs implements SimulatedJobs {
+  readonly #clock: VirtualClock;
+  readonly #queues = new Map<string, Waiting>();
+  readonly #limited = new Map<string, Limited>();
+  readonly #active = new Map<string, SimulatedRun>();
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
+
+  push(run: SimulatedRun): void {
+    const queue = this.#queues.get(run.orgId);
+    if (queue) queue.runs.push(run);
+    else this.#queues.set(run.orgId, { runs: [run], taken: 0 });
+  }
+
+  /** To be called before the first run is taken. */
+  limit(orgId: string, limits: Partial<OrganizationLimits>): void {
+    this.#limited.set(orgId, { limits, active: 0, starts: 0, windowEndMs: 0 });
+  }
+
+  async take(orgId: string): Promise<TakeResult> {
+    const limited = this.#limited.get(orgId);
+    const barred = limited ? this.#bar(limited) : null;
+    if (barred) return barred;
+    const run = this.#shift(orgId);
+    if (!run) return { kind: 'empty' };
+    this.#active.set(run.runId, run);
+    if (limited) this.#count(limited);
+    return { kind: 'run', job: { runId: run.runId, memoryMb: run.shape.memoryMb, redelivered: false, ...(run.shape.agent === undefined ? {} : { agent: run.shape.agent }) } };
+  }
+
+  async complete(orgId: string, runId: string): Promise<boolean> {
+    this.#release(orgId, runId);
+    return true;
+  }
+
+  async giveBack(orgId: string, runId: string): Promise<boolean> {
+    const run = this.#release(orgId, runId);
+    const queue = this.#queues.get(orgId);
+    if (!queue) this.#queues.set(orgId, { runs: [run], taken: 0 });
+    else if (queue.taken > 0) queue.runs[(queue.taken -= 1)] = run;
+    else queue.runs.unshift(run);
+    return true;
+  }
+
+  /** A run that is taken. */
+  active(runId: string): SimulatedRun {
+    const run = this.#active.get(runId);
+    if (!run) throw new Error(`run ${runId} is not taken`);
+    return run;
+  }
+
+  setAside(): Promise<void> {
+    return Promise.reject(new Error('every job of a simulation is a run'));
+  }
+
+  #bar(limited: Limited): TakeResult | null {
+    const { limits: { rate, maxConcurrency, paused }, active, starts, windowEndMs } = limited;
+    if (rate && starts >= rate.runs && windowEndMs > this.#clock.nowMs()) return { kind: 'later', atMs: windowEndMs };
+    if (paused || (maxConcurrency && active >= maxConcurrency)) return { kind: 'empty' };
+    return null;
+  }
+
+  #count(limited: Limited): void {
+    limited.active += 1;
+    const { rate } = limited.limits;
+    if (!rate) return;
+    if (limited.windowEndMs <= this.#clock.nowMs()) {
+      limited.starts = 0;
+      limited.windowEndMs = this.#clock.nowMs() + rate.windowMs;
+    }
+    limited.starts += 1;
+  }
+
+  #shift(orgId: string): SimulatedRun | undefined {
+    const queue = this.#queues.get(orgId);
+    if (!queue) return undefined;
+    const run = queue.runs[queue.taken];
+    queue.taken += 1;
+    if (queue.taken === queue.runs.length) {
+      this.#queues.delete(orgId);
+    } else if (queue.taken > 1000 && queue.taken * 2 > queue.runs.length) {
+      queue.runs = queue.runs.slice(queue.taken);
+      queue.taken = 0;
+    }
+    return run;
+  }
+
+  #release(orgId: string, runId: string): SimulatedRun {
+    const run = this.active(runId);
+    this.#active.delete(runId);
+    const limited = this.#limited.get(orgId);
+    if (limited) limited.active -= 1;
+    return run;
+  }
+}

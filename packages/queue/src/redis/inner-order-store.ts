@@ -1,0 +1,32 @@
+import type { Redis } from 'ioredis';
+
+import { BAND_SIZE, type FlowDemand, type InnerOrderStore } from '../inner-order.ts';
+import { orderKey, prioritizedKey } from './keys.ts';
+import { defineScript } from './scripts.ts';
+
+/** Longer than any run waits. A queue that never empties renews it with each run. */
+const KEPT_MS = 7 * 86_400_000;
+
+/** The flows of each organization in a hash beside its queue, in the same slot. */
+export class RedisInnerOrderStore implements InnerOrderStore {
+  readonly #client: Redis;
+  readonly #prefix: string;
+  readonly #extend: (keys: readonly string[], args: readonly (string | number)[]) => Promise<unknown>;
+
+  constructor(client: Redis, prefix: string) {
+    this.#client = client;
+    this.#prefix = prefix;
+    this.#extend = defineScript(client, 'extend-flows', 2);
+  }
+
+  async isOrdered(orgId: string): Promise<boolean> {
+    return (await this.#client.exists(orderKey(this.#prefix, orgId))) === 1;
+  }
+
+  async extend(orgId: string, demands: readonly FlowDemand[]): Promise<Map<string, number>> {
+    const groups = demands.flatMap(({ flow, band, runs }) => [flow, band, runs]);
+    const keys = [orderKey(this.#prefix, orgId), prioritizedKey(this.#prefix, orgId)];
+    const starts = (await this.#extend(keys, [BAND_SIZE, KEPT_MS, ...groups])) as number[];
+    return new Map(demands.map(({ flow }, i) => [flow, starts[i]!]));
+  }
+}
