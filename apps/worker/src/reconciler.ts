@@ -1,5 +1,5 @@
-import type { Clock, Logger, Service } from '@bullpen/core';
-import { adminExpireDueRuns, adminListRunningRuns, adminListWaitingRuns, type Database, type RunStore } from '@bullpen/db';
+import { toEnqueuedRun, type Clock, type EnqueuedRun, type Logger, type Service } from '@bullpen/core';
+import { adminExpireDueRuns, adminListRunningRuns, adminListWaitingRuns, type Database, type RunningRun, type RunStore } from '@bullpen/db';
 import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
 import { runTopic, type LiveBus, type RunQueue } from '@bullpen/queue';
 
@@ -70,7 +70,7 @@ export class Reconciler {
       const lost = await this.#withoutJob(rows);
       await queue.markReady([...new Set(rows.filter((row) => (row.notBeforeMs ?? 0) <= clock.nowMs()).map((row) => row.orgId))]);
       if (lost.length > 0) {
-        await queue.enqueue(lost.map((row) => ({ orgId: row.orgId, runId: row.runId, memoryMb: row.memoryMb, delayMs: Math.max(0, (row.notBeforeMs ?? 0) - clock.nowMs()) })));
+        await queue.enqueue(lost.map(({ notBeforeMs, ...row }) => toEnqueuedRun({ ...row, delayMs: Math.max(0, (notBeforeMs ?? 0) - clock.nowMs()) })));
         log.warn({ mended: lost.length }, 'reconciler.waiting_without_job');
       }
       if (this.#waitingAfter === undefined) return;
@@ -84,7 +84,7 @@ export class Reconciler {
       this.#runningAfter = rows.length < PAGE ? undefined : rows.at(-1)?.runId;
       for (const row of await this.#withoutJob(rows)) {
         const released = await store.release({ orgId: row.orgId, runId: row.runId, lease: row.lease, reason: 'job_lost' });
-        if (released) await queue.enqueue([{ orgId: row.orgId, runId: row.runId, memoryMb: row.memoryMb, delayMs: 0 }]);
+        if (released) await queue.enqueue([enqueuedAtOnce(row)]);
         if (released) log.warn({ orgId: row.orgId, runId: row.runId }, 'reconciler.running_without_job');
       }
       if (this.#runningAfter === undefined) return;
@@ -100,6 +100,10 @@ export class Reconciler {
     }
     return lost;
   }
+}
+
+function enqueuedAtOnce({ orgId, runId, agent, memoryMb, priority, fairnessKey }: RunningRun): EnqueuedRun {
+  return toEnqueuedRun({ orgId, runId, agent, memoryMb, priority, fairnessKey, delayMs: 0 });
 }
 
 function after(afterId: string | undefined): { afterId?: string } {

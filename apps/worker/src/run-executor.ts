@@ -150,8 +150,8 @@ export class RunExecutor {
   async #settleJob(taken: TakenRun, decision: AttemptDecision): Promise<void> {
     const { queue } = this.#deps;
     switch (decision.kind) {
-      case 'finish': return queue.complete(taken);
-      case 'retry': return queue.retryLater(taken, decision.delayMs);
+      case 'finish': return queue.complete(taken, decision.usage ?? undefined);
+      case 'retry': return queue.retryLater(taken, decision.delayMs, decision.usage ?? undefined);
       case 'release': return queue.giveBack(taken);
       default: return assertNever(decision, 'attempt decision');
     }

@@ -19,6 +19,9 @@ export const timeoutMsSchema = bounded(LIMIT_BOUNDS.timeoutMs).describe('hard wa
 export const memoryMbSchema = bounded(LIMIT_BOUNDS.memoryMb).describe('memory limit of the container, MB');
 export const maxAttemptsSchema = bounded(LIMIT_BOUNDS.maxAttempts).describe('attempts in all, the first included');
 export const ttlMsSchema = bounded(LIMIT_BOUNDS.ttlMs).describe('how long the run may wait in the queue, ms');
+export const prioritySchema = z.int().min(1).max(10).describe('1 is taken first, 10 last, within the organization');
+export const fairnessKeySchema = z.string().regex(/^[\w.@:-]{1,64}$/, 'letters, digits and . @ : _ -, at most 64')
+  .describe('an end user, say: runs of different keys of one organization take turns');
 export const delayMsSchema = bounded(LIMIT_BOUNDS.delayMs).describe('earliest start, ms from now');
 
 export const backoffSchema = z.strictObject({

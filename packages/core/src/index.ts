@@ -2,6 +2,7 @@
 export { assertNever } from './assert-never.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { parseConfig } from './config.ts';
+export { defined, type Defined } from './defined.ts';
 export { ERROR_CODES, ERROR_REGISTRY, renderErrorTable, type ErrorCode, type ErrorSpec } from './error-registry.ts';
 export { BullpenError, errorCodeOf, messageOf, type ErrorFacts } from './errors.ts';
 export { noFaults, type FaultPoint, type Faults } from './faults.ts';
@@ -32,13 +33,13 @@ export {
   type CancelMessage, type LiveRunMessage, type LogLevel, type RunEvent, type RunStateEvent, type StoredRunEvent,
 } from './event-schemas.ts';
 export { agentNameSchema, cursorSchema, orgIdSchema, pageLimitSchema, pageSchema } from './fields.ts';
-export { runJobSchema, type EnqueuedRun, type RunJob } from './job-schemas.ts';
+export { runJobSchema, toEnqueuedRun, type EnqueuedRun, type RunJob } from './job-schemas.ts';
 export {
   DEFAULT_ORGANIZATION_LIMITS, KEY_ROLES, createKeySchema, createOrganizationSchema, createdKeySchema, organizationLimitsSchema,
-  organizationSchema, type CreateOrganizationRequest, type CreatedKey, type KeyRole, type Organization, type OrganizationLimits,
+  organizationSchema, updateOrganizationSchema, type CreateOrganizationRequest, type CreatedKey, type KeyRole, type Organization, type OrganizationLimits, type UpdateOrganizationRequest,
 } from './org-schemas.ts';
 export {
-  createRunSchema, listRunsSchema, runErrorSchema, runPageSchema, runSchema, runSummarySchema, usageSchema, waitSchema,
+  DEFAULT_PRIORITY, createRunSchema, listRunsSchema, runErrorSchema, runPageSchema, runSchema, runSummarySchema, usageSchema, waitSchema,
   type CreateRun, type CreateRunRequest, type ListRuns, type Run, type RunError, type RunPage, type RunSummary, type RunUsage,
 } from './run-schemas.ts';
 export {

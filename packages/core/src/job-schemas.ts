@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { DEFAULT_PRIORITY } from './run-schemas.ts';
+
 /**
  * What travels through the queue: a pointer, never the input. Postgres is the record, the queue is the transport.
  * The BullMQ job id is the run id, so that adding a run twice is adding it once.
@@ -20,4 +22,16 @@ export interface EnqueuedRun extends RunJob {
   priority?: number;
   /** The end user, or whatever else shares an organization's turn fairly with others of its kind. */
   fairnessKey?: string;
+}
+
+/** What the row of a run says of its job. A priority in the middle is left out: such runs take the queue's fast path. */
+export function toEnqueuedRun(run: {
+  orgId: string; runId: string; agent: string; memoryMb: number; priority: number; fairnessKey: string | null; delayMs: number;
+}): EnqueuedRun {
+  const { priority, fairnessKey, ...rest } = run;
+  return {
+    ...rest,
+    ...(priority === DEFAULT_PRIORITY ? {} : { priority }),
+    ...(fairnessKey === null ? {} : { fairnessKey }),
+  };
 }

@@ -15,6 +15,8 @@ export interface NewRun {
   backoff: RetryBackoff;
   inputJson: string;
   metadata: Record<string, string>;
+  priority: number;
+  fairnessKey: string | null;
   /** Counted from now, a delay included; null: it never expires. */
   ttlMs: number | null;
   /** 0: a worker may take it at once. */

@@ -3,26 +3,6 @@ import { z } from 'zod';
 import { memoryMbSchema, orgIdSchema, slugSchema, tierSchema, timeSchema } from './fields.ts';
 import { DEFAULT_POOL_MB } from './limits.ts';
 
-/** Body of `POST /v1/organizations` (platform admin). */
-export const createOrganizationSchema = z.strictObject({
-  id: orgIdSchema,
-  name: z.string().min(1).max(200).optional(),
-  poolMb: z.int().min(64).max(1_048_576).default(DEFAULT_POOL_MB).describe('container memory on one worker at once, MB'),
-  maxMemoryMb: memoryMbSchema.default(1024).describe('the most one run may ask for, MB'),
-  minimumTier: tierSchema.default('basic'),
-});
-export type CreateOrganizationRequest = z.input<typeof createOrganizationSchema>;
-
-export const organizationSchema = z.strictObject({
-  id: orgIdSchema,
-  name: z.string(),
-  poolMb: z.int(),
-  maxMemoryMb: z.int(),
-  minimumTier: tierSchema,
-  createdAt: timeSchema,
-});
-export type Organization = z.output<typeof organizationSchema>;
-
 /** What the dispatcher lets one organization have, across all workers; obeyed within a second of a change. */
 export const organizationLimitsSchema = z.strictObject({
   weight: z.number().min(0.01).max(1000).describe('share of resource-seconds relative to others, 1 by default'),
@@ -37,6 +17,38 @@ export type OrganizationLimits = z.output<typeof organizationLimitsSchema>;
 export const DEFAULT_ORGANIZATION_LIMITS: Readonly<OrganizationLimits> = Object.freeze({
   weight: 1, maxConcurrency: null, rate: null, maxMemoryInFlightMb: null, paused: false,
 });
+
+/** Body of `POST /v1/organizations` (platform admin). */
+export const createOrganizationSchema = z.strictObject({
+  id: orgIdSchema,
+  name: z.string().min(1).max(200).optional(),
+  poolMb: z.int().min(64).max(1_048_576).default(DEFAULT_POOL_MB).describe('container memory on one worker at once, MB'),
+  maxMemoryMb: memoryMbSchema.default(1024).describe('the most one run may ask for, MB'),
+  minimumTier: tierSchema.default('basic'),
+  limits: organizationLimitsSchema.partial().default({}),
+});
+
+/** Body of `PATCH /v1/organizations/{id}` (platform admin): what is given is changed. */
+export const updateOrganizationSchema = z.strictObject({
+  name: z.string().min(1).max(200).optional(),
+  poolMb: z.int().min(64).max(1_048_576).optional(),
+  maxMemoryMb: memoryMbSchema.optional(),
+  minimumTier: tierSchema.optional(),
+  limits: organizationLimitsSchema.partial().optional(),
+});
+export type UpdateOrganizationRequest = z.input<typeof updateOrganizationSchema>;
+export type CreateOrganizationRequest = z.input<typeof createOrganizationSchema>;
+
+export const organizationSchema = z.strictObject({
+  id: orgIdSchema,
+  name: z.string(),
+  poolMb: z.int(),
+  maxMemoryMb: z.int(),
+  minimumTier: tierSchema,
+  limits: organizationLimitsSchema,
+  createdAt: timeSchema,
+});
+export type Organization = z.output<typeof organizationSchema>;
 
 /** `developer`: everything inside one organization. `admin`: the platform; belongs to none. */
 export const KEY_ROLES = ['developer', 'admin'] as const;

@@ -31,6 +31,8 @@ export function planRun(request: CreateRun, version: AgentVersion, organization:
     backoff: request.backoff ?? manifest.backoff ?? DEFAULT_RETRY_BACKOFF,
     inputJson: storable(request.input, SIZE_CAPS.inputBytes, 'input'),
     metadata: checkedMetadata(request.metadata),
+    priority: request.priority,
+    fairnessKey: request.fairnessKey ?? null,
     ttlMs: request.ttlMs ?? DEFAULT_RUN_LIMITS.ttlMs,
     delayMs: request.delayMs ?? 0,
     idempotencyKey: idempotency?.key ?? null,

@@ -1,9 +1,12 @@
 import { z } from 'zod';
 
 import {
-  agentNameSchema, backoffSchema, cursorSchema, delayMsSchema, maxAttemptsSchema, memoryMbSchema, nullableTimeSchema,
-  orgIdSchema, pageLimitSchema, pageSchema, runStateSchema, tierSchema, timeSchema, timeoutMsSchema, ttlMsSchema,
+  agentNameSchema, backoffSchema, cursorSchema, delayMsSchema, fairnessKeySchema, maxAttemptsSchema, memoryMbSchema, nullableTimeSchema,
+  orgIdSchema, pageLimitSchema, pageSchema, prioritySchema, runStateSchema, tierSchema, timeSchema, timeoutMsSchema, ttlMsSchema,
 } from './fields.ts';
+
+/** In the middle: there is room before and after. */
+export const DEFAULT_PRIORITY = 5;
 
 /** Body of `POST /v1/runs`. What is left out comes from the agent version's manifest, then from the defaults. */
 export const createRunSchema = z.strictObject({
@@ -18,6 +21,8 @@ export const createRunSchema = z.strictObject({
   backoff: backoffSchema.optional(),
   ttlMs: ttlMsSchema.optional(),
   delayMs: delayMsSchema.optional(),
+  priority: prioritySchema.default(DEFAULT_PRIORITY),
+  fairnessKey: fairnessKeySchema.optional(),
   metadata: z.record(z.string().max(64), z.string().max(512)).default({}).describe('kept with the run, at most 16 KiB'),
 });
 export type CreateRunRequest = z.input<typeof createRunSchema>;
@@ -56,6 +61,8 @@ export const runSchema = z.strictObject({
   result: z.unknown(),
   error: runErrorSchema.nullable().describe('why the run, or its last attempt so far, failed'),
   usage: usageSchema.nullable().describe('of the last attempt'),
+  priority: z.int(),
+  fairnessKey: z.string().nullable(),
   metadata: z.record(z.string(), z.string()),
   workerId: z.string().nullable(),
   queuedAt: timeSchema,

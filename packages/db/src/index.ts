@@ -10,7 +10,7 @@ export {
 
 export { addRunMetrics, forgetMetricWriters, type RunMetricsBatch, type RunMetricsCell } from './queries/add-run-metrics.ts';
 export { createAgentVersion, type NewAgentVersion } from './queries/create-agent-version.ts';
-export { createOrganization, getOrganization, type NewOrganization } from './queries/organizations.ts';
+export { createOrganization, getOrganization, updateOrganization, type NewOrganization, type OrganizationChange } from './queries/organizations.ts';
 export { getRun } from './queries/get-run.ts';
 export { insertApiKey, type NewApiKey } from './queries/api-keys.ts';
 export { listAgents, listVersions, type Page, type PageRequest } from './queries/list-agents.ts';

@@ -62,6 +62,8 @@ function runOf({ run, queuedAtMs, notBeforeMs, expiresAtMs }: TimedRun): Run {
     result: null,
     error: null,
     usage: null,
+    priority: run.priority,
+    fairnessKey: run.fairnessKey,
     metadata: run.metadata,
     workerId: null,
     queuedAt: new Date(queuedAtMs).toISOString(),

@@ -1,8 +1,8 @@
-import { bigint, boolean, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, text, timestamp, unique } from 'drizzle-orm/pg-core';
+import { bigint, boolean, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, smallint, text, timestamp, unique } from 'drizzle-orm/pg-core';
 
 import type {
-  AgentManifest, CatchUpPolicy, KeyRole, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage, ScheduleError, ScheduledRun,
-  Tier,
+  AgentManifest, CatchUpPolicy, KeyRole, OrganizationLimits, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage, ScheduleError,
+  ScheduledRun, Tier,
 } from '@bullpen/core';
 
 /**
@@ -35,6 +35,7 @@ export const organizations = pgTable('organizations', {
   poolMb: integer('pool_mb').notNull(),
   maxMemoryMb: integer('max_memory_mb').notNull(),
   minimumTier: text('minimum_tier').$type<Tier>().notNull(),
+  limits: json<Partial<OrganizationLimits>>('limits').notNull().default({}),
   createdAt: time('created_at').notNull().defaultNow(),
 });
 
@@ -98,6 +99,8 @@ export const runs = pgTable('runs', {
   error: json<RunError>('error'),
   usage: json<RunUsage>('usage'),
   metadata: json<Record<string, string>>('metadata').notNull(),
+  priority: smallint('priority').notNull().default(5),
+  fairnessKey: text('fairness_key'),
   workerId: text('worker_id'),
   releaseReason: text('release_reason'),
   idempotencyKey: text('idempotency_key'),

@@ -22,4 +22,8 @@ export class OrganizationDirectory {
     this.#remembered.set(orgId, { organization, untilMs: now + this.#deps.rememberMs });
     return organization;
   }
+  /** Reads it again when it is asked for next: it was changed here. */
+  forget(orgId: string): void {
+    this.#remembered.delete(orgId);
+  }
 }

@@ -1,4 +1,4 @@
-import { messageOf, planRun, type CreateRun, type Logger, type NewRun, type Run } from '@bullpen/core';
+import { messageOf, planRun, toEnqueuedRun, type CreateRun, type Logger, type NewRun, type Run } from '@bullpen/core';
 import { getRun, resolveVersion, type Database, type RunStore } from '@bullpen/db';
 import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
 import { cancelTopic, runTopic, type LiveBus, type RunQueue } from '@bullpen/queue';
@@ -102,9 +102,9 @@ export class RunService {
     const { store, queue, log } = this.#deps;
     const inserted = await store.insert(plan);
     if (!inserted.created) return inserted;
-    const { orgId, id: runId, memoryMb, delayMs } = plan;
+    const { orgId, id: runId, agent, memoryMb, priority, fairnessKey, delayMs } = plan;
     try {
-      await queue.enqueue([{ orgId, runId, memoryMb, delayMs }]);
+      await queue.enqueue([toEnqueuedRun({ orgId, runId, agent, memoryMb, priority, fairnessKey, delayMs })]);
     } catch (error) {
       log.warn({ orgId, runId, reason: messageOf(error) }, 'run.enqueue_left_to_reconciler');
     }

@@ -40,7 +40,10 @@ export async function adminExpireDueRuns(db: Database, limit: number): Promise<E
 }
 
 export interface WaitingRun extends RunRef {
+  agent: string;
   memoryMb: number;
+  priority: number;
+  fairnessKey: string | null;
   notBeforeMs: number | null;
 }
 
@@ -49,8 +52,9 @@ export async function adminListWaitingRuns(
   db: Database, { olderThanMs, afterId = '', limit }: { olderThanMs: number; afterId?: string; limit: number },
 ): Promise<WaitingRun[]> {
   const { sql } = db;
-  const rows = await reading(() => sql<{ orgId: string; runId: string; memoryMb: number; notBefore: string | null }[]>`
-    SELECT org_id AS "orgId", id AS "runId", memory_mb AS "memoryMb", not_before AS "notBefore"
+  const rows = await reading(() => sql<(Omit<WaitingRun, 'notBeforeMs'> & { notBefore: string | null })[]>`
+    SELECT org_id AS "orgId", id AS "runId", agent, memory_mb AS "memoryMb", priority, fairness_key AS "fairnessKey",
+      not_before AS "notBefore"
     FROM runs
     WHERE state IN (${stateList(sql, WAITING_RUN_STATES)}) AND id > ${afterId}
       AND queued_at <= now() - ${olderThanMs}::double precision * interval '1 millisecond'
@@ -61,7 +65,10 @@ export async function adminListWaitingRuns(
 export interface RunningRun extends RunRef {
   workerId: string;
   lease: number;
+  agent: string;
   memoryMb: number;
+  priority: number;
+  fairnessKey: string | null;
 }
 
 /** Running runs claimed before `claimedBeforeMs` (since the epoch), oldest first: index runs_running. */
@@ -69,7 +76,8 @@ export async function adminListRunningRuns(
   db: Database, { claimedBeforeMs, afterId = '', limit }: { claimedBeforeMs: number; afterId?: string; limit: number },
 ): Promise<RunningRun[]> {
   const rows = await reading(() => db.sql<RunningRun[]>`
-    SELECT org_id AS "orgId", id AS "runId", worker_id AS "workerId", lease, memory_mb AS "memoryMb"
+    SELECT org_id AS "orgId", id AS "runId", worker_id AS "workerId", lease, agent, memory_mb AS "memoryMb",
+      priority, fairness_key AS "fairnessKey"
     FROM runs
     WHERE state = 'running' AND id > ${afterId} AND claimed_at < ${timeText(claimedBeforeMs)}::timestamptz
     ORDER BY id LIMIT ${limit}`);

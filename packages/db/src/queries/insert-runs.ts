@@ -19,10 +19,10 @@ export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promi
   const inserted = await db.sql<{ org_id: string; id: string }[]>`
     INSERT INTO runs (
       id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, backoff, input, metadata,
-      idempotency_key, request_hash, queued_at, not_before, expires_at)
+      priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at)
     SELECT
       id, org_id, agent, version, version_id, CASE WHEN not_before IS NULL THEN 'queued' ELSE 'scheduled' END, tier,
-      max_attempts, timeout_ms, memory_mb, backoff::jsonb, input::jsonb, metadata::jsonb, idempotency_key, request_hash,
+      max_attempts, timeout_ms, memory_mb, backoff::jsonb, input::jsonb, metadata::jsonb, priority, fairness_key, idempotency_key, request_hash,
       queued_at, not_before, expires_at
     FROM unnest(
       ${column(rows, ({ run }) => run.id)}::text[],
@@ -37,6 +37,8 @@ export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promi
       ${column(rows, ({ run }) => JSON.stringify(run.backoff))}::text[],
       ${column(rows, ({ run }) => run.inputJson)}::text[],
       ${column(rows, ({ run }) => JSON.stringify(run.metadata))}::text[],
+      ${column(rows, ({ run }) => run.priority)}::smallint[],
+      ${column(rows, ({ run }) => run.fairnessKey)}::text[],
       ${column(rows, ({ run }) => run.idempotencyKey)}::text[],
       ${column(rows, ({ run }) => run.requestHash)}::text[],
       ${column(rows, (row) => timeText(row.queuedAtMs))}::timestamptz[],
@@ -44,7 +46,7 @@ export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promi
       ${column(rows, (row) => timeText(row.expiresAtMs))}::timestamptz[]
     ) AS given (
       id, org_id, agent, version, version_id, tier, max_attempts, timeout_ms, memory_mb, backoff, input, metadata,
-      idempotency_key, request_hash, queued_at, not_before, expires_at)
+      priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at)
     ON CONFLICT DO NOTHING
     RETURNING org_id, id`;
   return new Set(inserted.map((row) => keyOfRun(row.org_id, row.id)));
