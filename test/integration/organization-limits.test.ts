@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { OrganizationLimits } from '@bullpen/core';
+import { whySchema, type OrganizationLimits } from '@bullpen/core';
 import type { BullpenClient } from '@bullpen/sdk';
 
 import { ADMIN_KEY, deploy, eventually, startSystem, type QueueBackend, type RunningSystem } from '../system/running-system.ts';
@@ -45,6 +45,11 @@ describe.each<QueueBackend>(['redis', 'postgres'])('limits of an organization, w
     await limit({ paused: true });
     const run = await acme.runs.create({ agent: 'echo', input: 1 }, { wait: '500ms' });
     expect(run.state).toBe('queued');
+    const why = whySchema.parse(await (await fetch(`${system.apis[0]?.url()}/v1/runs/${run.id}/why`, {
+      headers: { authorization: `Bearer ${ADMIN_KEY}`, 'x-bullpen-org': 'acme' },
+    })).json());
+    expect(why.causes[0]).toMatchObject({ cause: 'organization_paused' });
+    expect(why.estimate).toBeNull();
     await limit({ paused: false });
     expect(await acme.runs.wait(run.id)).toMatchObject({ state: 'succeeded' });
   });

@@ -130,6 +130,10 @@ export class BullJobStore implements JobStore {
     if (paused !== undefined) await queue.pause(paused);
   }
 
+  async rateWindowMs(orgId: string): Promise<number> {
+    return Math.max(0, await this.#queue(orgId).getRateLimitTtl());
+  }
+
   #queue(orgId: string): IQueueBackend {
     const known = this.#siblings.get(orgId);
     if (known) return known;

@@ -1,4 +1,4 @@
-import { BullpenError, messageOf, type Clock, type Deadline, type EnqueuedRun, type Faults, type Logger, type OrganizationLimits, type QueueCounts } from '@bullpen/core';
+import { BullpenError, messageOf, type Clock, type Deadline, type EnqueuedRun, type Faults, type Logger, type OrganizationLimits, type QueueCounts, type QueueStanding } from '@bullpen/core';
 import { Queue } from 'bullmq';
 
 import { Adjuster } from './adjuster.ts';
@@ -162,6 +162,16 @@ export class RunQueueService implements RunQueue {
     const { transport } = this.#use();
     const kept = await this.#retry('getLimits', () => transport.readySet.limits(orgIds));
     return new Map(orgIds.map((orgId) => [orgId, kept.get(orgId) ?? withDefaults({})]));
+  }
+
+  async standing(orgId: string): Promise<QueueStanding> {
+    const { jobs, transport } = this.#use();
+    return this.#retry('standing', async () => {
+      const [limits, counts, rateWindowMs, standing] = await Promise.all([
+        this.getLimits([orgId]), jobs.counts(orgId), jobs.rateWindowMs(orgId), transport.standing(orgId),
+      ]);
+      return { limits: limits.get(orgId) ?? withDefaults({}), counts, rateWindowMs, ...standing };
+    });
   }
 
   async drain(orgId: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { EnqueuedRun, OrganizationLimits, QueueCounts, Service } from '@bullpen/core';
+import type { EnqueuedRun, OrganizationLimits, QueueCounts, QueueStanding, Service } from '@bullpen/core';
 import type { Queue } from 'bullmq';
 
 import type { RunUse } from './run-cost.ts';
@@ -38,6 +38,8 @@ export interface RunQueue extends Service {
    */
   setLimits(orgId: string, patch: Partial<OrganizationLimits>): Promise<void>;
   getLimits(orgIds: readonly string[]): Promise<Map<string, OrganizationLimits>>;
+  /** Where the organization stands, from the state that dispatch itself uses. */
+  standing(orgId: string): Promise<QueueStanding>;
   /** Removes the organization's waiting and delayed runs; what is taken goes on. */
   drain(orgId: string): Promise<void>;
   /** Removes a waiting or delayed run. False where it is neither. */

@@ -3,6 +3,7 @@ import type { IQueueBackend, JobJson } from 'bullmq';
 
 import type { InnerOrderStore } from './inner-order.ts';
 import type { ReadySet } from './ready-set.ts';
+import type { Standing } from './standing.ts';
 
 /** Where the queues are kept. The one seam between Redis and Postgres; everything above it is shared. */
 export interface Transport {
@@ -31,6 +32,7 @@ export interface OpenTransport {
   readonly innerOrder: InnerOrderStore;
   /** Adds jobs to one queue, all or none. */
   addAll(queue: IQueueBackend, entries: readonly JobEntry[]): Promise<void>;
+  standing(orgId: string): Promise<Standing>;
   ping(): Promise<void>;
   /** Closes every connection; what is still under way by the deadline is cut off. */
   close(by: Deadline): Promise<void>;

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { tenant } from '../auth/authenticate.ts';
 import { RunEventStream, type FrameSink } from './run-event-stream.ts';
 import type { CreatedRun, RunService } from './run-service.ts';
+import { whyWaiting, type WhyDeps } from './why.ts';
 
 const createQuerySchema = z.strictObject({ wait: waitSchema.optional() });
 const eventsQuerySchema = z.strictObject({
@@ -16,7 +17,7 @@ const eventsQuerySchema = z.strictObject({
 const idempotencyKeySchema = z.string().regex(/^[\x21-\x7e]{1,255}$/, '1 to 255 visible ASCII characters');
 
 /** `/v1/runs`. `closing` aborts when the process stops: waiting requests are then answered with what there is. */
-export function runRoutes(deps: { db: Database; bus: LiveBus; runs: RunService; closing: AbortSignal }): Router {
+export function runRoutes(deps: WhyDeps & { bus: LiveBus; runs: RunService; closing: AbortSignal }): Router {
   const { db, runs } = deps;
   const router = Router();
 
@@ -41,6 +42,10 @@ export function runRoutes(deps: { db: Database; bus: LiveBus; runs: RunService; 
 
   router.post('/runs/:id/cancel', async (req, res) => {
     res.status(202).json(await runs.cancel(tenant(req, res), req.params.id));
+  });
+
+  router.get('/runs/:id/why', async (req, res) => {
+    res.json(await whyWaiting(deps, tenant(req, res), req.params.id));
   });
 
   router.get('/runs/:id/events', async (req, res) => {

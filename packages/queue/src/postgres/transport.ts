@@ -8,6 +8,8 @@ import { MAX_QUEUE_CONNECTIONS, connectionConfig, createPool } from './connectio
 import { PostgresInnerOrderStore } from './inner-order-store.ts';
 import { PostgresReadySet } from './ready-set.ts';
 import { ReadySignal } from './ready-signal.ts';
+import { readStanding } from './standing.ts';
+import { loadStatements } from './statements.ts';
 
 type BackendOptions = Parameters<typeof createPostgresBackend>[1];
 type WorkerOptions = Omit<AnyWorkerOptions, keyof BackendOptions>;
@@ -37,6 +39,7 @@ async function open({ url, log, clock }: PostgresTransportOptions, settings: Tra
     throw isUnavailable(thrown) ? unavailable('connect', thrown) : thrown;
   }
   const signal = new ReadySignal(config, log);
+  const statements = loadStatements(pool);
   return {
     root,
     readySet: new PostgresReadySet({ pool, signal, clock }),
@@ -44,6 +47,7 @@ async function open({ url, log, clock }: PostgresTransportOptions, settings: Tra
     async addAll(queue, entries) {
       await queue.addJobs([...entries]); // One statement.
     },
+    standing: (orgId) => readStanding(statements, orgId),
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => pool.query('SELECT 1'));
     },

@@ -7,6 +7,7 @@ import { within } from '../unavailable.ts';
 import { connect, createBlockingClient, createMainClient, quit } from './connections.ts';
 import { RedisInnerOrderStore } from './inner-order-store.ts';
 import { RedisReadySet } from './ready-set.ts';
+import { readStanding } from './standing.ts';
 
 const PING_WITHIN_MS = 2000;
 
@@ -36,6 +37,7 @@ async function open({ url, prefix, log, clock }: RedisTransportOptions, settings
     innerOrder: new RedisInnerOrderStore(client, prefix),
     // Not addJobs, which is a pipeline: cut in the middle, half of it is added. A flow is a MULTI.
     addAll: (queue, entries) => addFlow(queue, prefix, entries),
+    standing: (orgId) => readStanding(client, prefix, orgId),
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => client.ping());
     },
