@@ -31,6 +31,8 @@ describe('the HTTP API', () => {
       [await call('/v1/runs', { method: 'POST', body: '{"agent":"echo"}' }), 400, 'INVALID_REQUEST'],
       [await call('/v1/runs?cursor=nonsense', { headers: { 'x-bullpen-org': 'acme' } }), 400, 'INVALID_REQUEST'],
       [await call('/v1/runs/run_nope', { headers: { 'x-bullpen-org': 'acme' } }), 404, 'NOT_FOUND'],
+      [await call('/v1/runs/%00', { headers: { 'x-bullpen-org': 'acme' } }), 404, 'NOT_FOUND'],
+      [await call('/v1/organizations', { method: 'POST', body: '{"id":"nul","name":"a\\u0000b"}' }), 400, 'INVALID_REQUEST'],
       [await call('/v1/nothing'), 404, 'NOT_FOUND'],
       [await call('/v1/runs/%E0%A4%A', { headers: { 'x-bullpen-org': 'acme' } }), 400, 'INVALID_REQUEST'],
     ];

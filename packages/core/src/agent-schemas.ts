@@ -1,13 +1,13 @@
 import { z } from 'zod';
 
 import {
-  agentNameSchema, backoffSchema, maxAttemptsSchema, memoryMbSchema, orgIdSchema, pageSchema, sha256Schema, tierSchema, timeSchema,
+  agentNameSchema, backoffSchema, maxAttemptsSchema, memoryMbSchema, orgIdSchema, pageSchema, sha256Schema, textSchema, tierSchema, timeSchema,
   timeoutMsSchema,
 } from './fields.ts';
 
 /** What an agent version asks for; a run may override it within the organization's caps. */
 export const agentManifestSchema = z.strictObject({
-  description: z.string().max(500).optional(),
+  description: textSchema.max(500).optional(),
   tier: tierSchema.optional(),
   timeoutMs: timeoutMsSchema.optional(),
   memoryMb: memoryMbSchema.optional(),

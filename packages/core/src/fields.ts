@@ -9,6 +9,9 @@ import { TIERS } from './tier.ts';
 
 const bounded = (bounds: { min: number; max: number }) => z.int().min(bounds.min).max(bounds.max);
 
+/** Text that Postgres can hold: no NUL character, no lone surrogate. */
+export const textSchema = z.string().refine((text) => !text.includes('\u0000') && text.isWellFormed(), 'holds a NUL character or a lone surrogate');
+
 export const slugSchema = z.string().regex(SLUG_PATTERN, 'lower-case letters, digits and dashes, at most 63');
 export const orgIdSchema = slugSchema.describe('organization id');
 export const agentNameSchema = slugSchema.describe('agent name, unique in its organization');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { memoryMbSchema, orgIdSchema, slugSchema, tierSchema, timeSchema } from './fields.ts';
+import { memoryMbSchema, orgIdSchema, slugSchema, textSchema, tierSchema, timeSchema } from './fields.ts';
 import { DEFAULT_POOL_MB } from './limits.ts';
 
 /** What the dispatcher lets one organization have, across all workers; obeyed within a second of a change. */
@@ -21,7 +21,7 @@ export const DEFAULT_ORGANIZATION_LIMITS: Readonly<OrganizationLimits> = Object.
 /** Body of `POST /v1/organizations` (platform admin). */
 export const createOrganizationSchema = z.strictObject({
   id: orgIdSchema,
-  name: z.string().min(1).max(200).optional(),
+  name: textSchema.min(1).max(200).optional(),
   poolMb: z.int().min(64).max(1_048_576).default(DEFAULT_POOL_MB).describe('container memory on one worker at once, MB'),
   maxMemoryMb: memoryMbSchema.default(1024).describe('the most one run may ask for, MB'),
   minimumTier: tierSchema.default('basic'),
@@ -30,7 +30,7 @@ export const createOrganizationSchema = z.strictObject({
 
 /** Body of `PATCH /v1/organizations/{id}` (platform admin): what is given is changed. */
 export const updateOrganizationSchema = z.strictObject({
-  name: z.string().min(1).max(200).optional(),
+  name: textSchema.min(1).max(200).optional(),
   poolMb: z.int().min(64).max(1_048_576).optional(),
   maxMemoryMb: memoryMbSchema.optional(),
   minimumTier: tierSchema.optional(),

@@ -38,3 +38,4 @@ export {
 export * as schema from './schema.ts';
 export type { StoredHistogram } from './schema.ts';
 export { countRunsAhead, listRecentStarts } from './queries/read-wait.ts';
+export { listFilteredRunIds, readRunsToReplay } from './queries/filter-runs.ts';

@@ -1,4 +1,4 @@
-import { BullpenError, orgIdSchema, parseOrThrow, runtimeMetricsQuerySchema } from '@bullpen/core';
+import { BullpenError, isId, orgIdSchema, parseOrThrow, runtimeMetricsQuerySchema } from '@bullpen/core';
 import { Router, type Response } from 'express';
 import { z } from 'zod';
 
@@ -39,7 +39,9 @@ export function adminRoutes(deps: RuntimeStatusDeps & { keys: ApiKeys; runs: Run
 
   router.post('/runs/:orgId/:runId/cancel', async (req, res) => {
     const orgId = parseOrThrow(orgIdSchema, req.params.orgId, 'organization id');
-    res.status(202).json(await deps.runs.cancel(orgId, req.params.runId));
+    const { runId } = req.params;
+    if (!isId('run', runId)) throw new BullpenError('NOT_FOUND', 'there is no such run');
+    res.status(202).json(await deps.runs.cancel(orgId, runId));
   });
 
   return router;

@@ -1,10 +1,11 @@
-import { BullpenError, createRunSchema, isTerminal, listRunsSchema, parseOrThrow, waitSchema, type Run } from '@bullpen/core';
+import { BullpenError, bulkRequestSchema, createRunSchema, isId, isTerminal, listRunsSchema, parseOrThrow, waitSchema, type Run } from '@bullpen/core';
 import { listRuns, type Database } from '@bullpen/db';
 import type { LiveBus } from '@bullpen/queue';
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 
 import { tenant } from '../auth/authenticate.ts';
+import { BulkRuns } from './bulk-runs.ts';
 import { RunEventStream, type FrameSink } from './run-event-stream.ts';
 import type { CreatedRun, RunService } from './run-service.ts';
 import { whyWaiting, type WhyDeps } from './why.ts';
@@ -20,6 +21,7 @@ const idempotencyKeySchema = z.string().regex(/^[\x21-\x7e]{1,255}$/, '1 to 255 
 export function runRoutes(deps: WhyDeps & { bus: LiveBus; runs: RunService; closing: AbortSignal }): Router {
   const { db, runs } = deps;
   const router = Router();
+  router.use(bulkRoutes(deps));
 
   router.post('/runs', async (req, res) => {
     const orgId = tenant(req, res);
@@ -37,22 +39,51 @@ export function runRoutes(deps: WhyDeps & { bus: LiveBus; runs: RunService; clos
   });
 
   router.get('/runs/:id', async (req, res) => {
-    res.json(await runs.get(tenant(req, res), req.params.id));
+    res.json(await runs.get(tenant(req, res), runIdOf(req)));
   });
 
   router.post('/runs/:id/cancel', async (req, res) => {
-    res.status(202).json(await runs.cancel(tenant(req, res), req.params.id));
+    res.status(202).json(await runs.cancel(tenant(req, res), runIdOf(req)));
   });
 
   router.get('/runs/:id/why', async (req, res) => {
-    res.json(await whyWaiting(deps, tenant(req, res), req.params.id));
+    res.json(await whyWaiting(deps, tenant(req, res), runIdOf(req)));
   });
 
   router.get('/runs/:id/events', async (req, res) => {
-    await streamEvents(deps, await runs.get(tenant(req, res), req.params.id), req, res);
+    await streamEvents(deps, await runs.get(tenant(req, res), runIdOf(req)), req, res);
   });
 
   return router;
+}
+
+/** Many runs by filter, and one run again. */
+function bulkRoutes(deps: { db: Database; runs: RunService }): Router {
+  const bulk = new BulkRuns(deps);
+  const router = Router();
+
+  router.post('/runs/cancel', async (req, res) => {
+    const { filter, dryRun } = parseOrThrow(bulkRequestSchema, req.body);
+    res.json(await bulk.cancel(tenant(req, res), filter, dryRun));
+  });
+
+  router.post('/runs/replay', async (req, res) => {
+    const { filter, dryRun } = parseOrThrow(bulkRequestSchema, req.body);
+    res.json(await bulk.replay(tenant(req, res), filter, dryRun));
+  });
+
+  router.post('/runs/:id/replay', async (req, res) => {
+    res.status(202).json(await bulk.replayOne(tenant(req, res), runIdOf(req)));
+  });
+
+  return router;
+}
+
+/** What is no run id is no run: Postgres need not be asked, and could not even be asked about a NUL character. */
+function runIdOf(req: Request): string {
+  const { id } = req.params;
+  if (typeof id !== 'string' || !isId('run', id)) throw new BullpenError('NOT_FOUND', 'there is no such run');
+  return id;
 }
 
 function answerCreated(res: Response, { run, created }: CreatedRun): void {

@@ -35,7 +35,7 @@ export class RunService {
   }
 
   async create(orgId: string, request: CreateRun, idempotencyKey: string | null): Promise<CreatedRun> {
-    return this.#insert(await this.#plan(orgId, request, idempotencyKey));
+    return this.insertPlanned(await this.#plan(orgId, request, idempotencyKey));
   }
 
   /** The run when it has ended, or as it is after `waitMs`. */
@@ -91,14 +91,15 @@ export class RunService {
   async #insertListening(plan: NewRun): Promise<[CreatedRun, RunWaiter]> {
     const waiter = await new RunWaiter(this.#deps, plan.orgId, plan.id).open();
     try {
-      return [await this.#insert(plan), waiter];
+      return [await this.insertPlanned(plan), waiter];
     } catch (error) {
       await waiter.close();
       throw error;
     }
   }
 
-  async #insert(plan: NewRun): Promise<CreatedRun> {
+  /** Writes the row, then adds the job. */
+  async insertPlanned(plan: NewRun): Promise<CreatedRun> {
     const { store, queue, log } = this.#deps;
     const inserted = await store.insert(plan);
     if (!inserted.created) return inserted;

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+
+import { agentNameSchema, runStateSchema, textSchema, timeSchema } from './fields.ts';
+
+/** Which runs of an organization: all conditions must hold. At least one must be given, so that nobody means all by mistake. */
+export const runFilterSchema = z.strictObject({
+  states: z.array(runStateSchema).min(1).optional(),
+  agent: agentNameSchema.optional(),
+  errorCode: textSchema.max(64).optional(),
+  fairnessKey: textSchema.max(64).optional(),
+  metadata: z.record(textSchema.max(64), textSchema.max(512)).optional().describe('every pair must be among the run\'s'),
+  queuedAfter: timeSchema.optional(),
+  queuedBefore: timeSchema.optional(),
+}).refine((filter) => Object.values(filter).some((one) => one !== undefined), 'give at least one condition');
+export type RunFilter = z.output<typeof runFilterSchema>;
+
+/** Runs that one call looks at, at most; `truncated` says that there are more, and the same call goes on. */
+export const MOST_BULK_RUNS = 10_000;
+
+/** Body of `POST /v1/runs/cancel` and `POST /v1/runs/replay`. */
+export const bulkRequestSchema = z.strictObject({ filter: runFilterSchema, dryRun: z.boolean().default(false) });
+
+export const bulkResultSchema = z.strictObject({
+  matched: z.int(),
+  done: z.int().describe('cancelled or asked to stop; replayed. 0 in a dry run'),
+  skipped: z.int().describe('ended, or could not be, in between'),
+  truncated: z.boolean(),
+  runIds: z.array(z.string()).describe('the first hundred: those that match in a dry run, else those that were done'),
+});
+export type BulkResult = z.output<typeof bulkResultSchema>;
