@@ -5,53 +5,75 @@ import { createRandom, exponentialMs, type Random } from './random.ts';
 import type { Arrivals, Scenario, SimulatedOrganization } from './scenario.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
-/** Sets the timers of all arrivals; each sets the next of its process, so that no more than one each is ahead. */
-export function scheduleArrivals(scenario: Scenario, clock: VirtualClock, arrive: (runs: SimulatedRun[]) => void): void {
-  let runCount = 0;
-  scenario.organizations.forEach((organization, i) => {
-    const random = createRandom(scenario.seed * 1_000_003 + i);
-    const come = (count: number): void => {
-      arrive(Array.from({ length: count }, () => newRun(organization, (runCount += 1), random, clock.nowMs())));
-    };
-    for (const arrivals of organization.arrivals) schedule(arrivals, { clock, random, come, endMs: scenario.untilMs });
-  });
+type Arrive = (runs: SimulatedRun[]) => void;
+
+/** Keeps the numbers that one process draws apart from those of all others. */
+const SEED_STEP = 1_000_003;
+
+/**
+ * Sets the timers of all arrivals; each sets the next of its process, so that no more than one each is ahead. What comes
+ * depends on the seed and on the process alone, not on what the scheduler does.
+ */
+export function scheduleArrivals({ organizations, seed, untilMs }: Scenario, clock: VirtualClock, arrive: Arrive): void {
+  const source = new RunSource(clock, arrive);
+  let processes = 0;
+  for (const organization of organizations) {
+    for (const arrivals of organization.arrivals) {
+      schedule(arrivals, { source, organization, seed: seed * SEED_STEP + processes, endMs: untilMs });
+      processes += 1;
+    }
+  }
 }
 
 interface Process {
-  clock: VirtualClock;
-  random: Random;
-  come: (count: number) => void;
-  endMs: number;
+  readonly source: RunSource;
+  readonly organization: SimulatedOrganization;
+  readonly seed: number;
+  readonly endMs: number;
+}
+
+/** Makes runs and lets them arrive. */
+class RunSource {
+  readonly clock: VirtualClock;
+  readonly #arrive: Arrive;
+  #runCount = 0;
+
+  constructor(clock: VirtualClock, arrive: Arrive) {
+    this.clock = clock;
+    this.#arrive = arrive;
+  }
+
+  come({ id, shape }: SimulatedOrganization, count: number, random: Random): void {
+    const arrivedMs = this.clock.nowMs();
+    this.#arrive(Array.from({ length: count }, () => ({ orgId: id, runId: `run-${(this.#runCount += 1)}`, shape: shape(random), arrivedMs, startedMs: 0 })));
+  }
 }
 
 function schedule(arrivals: Arrivals, process: Process): void {
   switch (arrivals.kind) {
     case 'burst':
-      process.clock.at(arrivals.atMs, () => process.come(arrivals.runs));
+      process.source.clock.at(arrivals.atMs, () => process.source.come(process.organization, arrivals.runs, createRandom(process.seed)));
       return;
     case 'regular':
       repeat(process, arrivals, () => arrivals.everyMs);
       return;
     case 'poisson':
-      repeat(process, arrivals, () => exponentialMs(process.random, arrivals.everyMs));
+      repeat(process, arrivals, (random) => exponentialMs(random, arrivals.everyMs));
       return;
     default:
       assertNever(arrivals);
   }
 }
 
-function repeat({ clock, come, endMs }: Process, { fromMs = 0, untilMs = endMs }: { fromMs?: number; untilMs?: number }, gapMs: () => number): void {
+function repeat({ source, organization, seed, endMs }: Process, { fromMs = 0, untilMs = endMs }: { fromMs?: number; untilMs?: number }, gapMs: (random: Random) => number): void {
+  const random = createRandom(seed);
   const next = (afterMs: number): void => {
-    const atMs = afterMs + gapMs();
+    const atMs = afterMs + gapMs(random);
     if (atMs >= untilMs) return;
-    clock.at(atMs, () => {
-      come(1);
+    source.clock.at(atMs, () => {
+      source.come(organization, 1, random);
       next(atMs);
     });
   };
   next(fromMs);
-}
-
-function newRun({ id, shape }: SimulatedOrganization, number: number, random: Random, nowMs: number): SimulatedRun {
-  return { orgId: id, runId: `run-${number}`, shape: shape(random), arrivedMs: nowMs, startedMs: 0 };
 }
