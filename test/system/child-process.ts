@@ -13,11 +13,15 @@ export interface Child {
   readonly lines: Record<string, unknown>[];
 }
 
-const READY = { api: 'api.listening', worker: 'worker.ready' } as const;
+const PROCESSES = {
+  api: { main: '../../apps/api/src/main.ts', ready: 'api.listening' },
+  worker: { main: '../../apps/worker/src/main.ts', ready: 'worker.ready' },
+  'killed-worker': { main: './killed-worker.ts', ready: 'worker.ready' },
+} as const;
 
-/** Starts `apps/api` or `apps/worker` and resolves when it says that it is ready. */
-export async function startChild(app: 'api' | 'worker', env: Record<string, string>): Promise<Child> {
-  const main = fileURLToPath(new URL(`../../apps/${app}/src/main.ts`, import.meta.url));
+/** Starts `apps/api`, `apps/worker` or the worker that kills itself, and resolves when it says that it is ready. */
+export async function startChild(app: keyof typeof PROCESSES, env: Record<string, string>): Promise<Child> {
+  const main = fileURLToPath(new URL(PROCESSES[app].main, import.meta.url));
   const child = spawn(process.execPath, [main], { env: { PATH: process.env.PATH, ...env }, stdio: ['pipe', 'pipe', 'inherit'] });
   const lines: Record<string, unknown>[] = [];
   const exited = new Promise<number | NodeJS.Signals>((resolve) => {
@@ -27,7 +31,7 @@ export async function startChild(app: 'api' | 'worker', env: Record<string, stri
     createInterface({ input: child.stdout }).on('line', (text) => {
       const line = JSON.parse(text) as Record<string, unknown>;
       lines.push(line);
-      if (line.msg === READY[app]) resolve(line);
+      if (line.msg === PROCESSES[app].ready) resolve(line);
     });
     void exited.then((code) => reject(new Error(`${app} ended with ${code} before it was ready: ${JSON.stringify(lines.at(-1))}`)));
   });

@@ -25,6 +25,8 @@ export interface BullpenWorker extends Service {
 const HEARTBEAT_MS = 1000;
 const CANCEL_POLL_MS = 2000;
 const POOL_REFRESH_MS = 5000;
+/** At most; with short leases more often, so that a lost run is found soon after its lease. */
+const SWEEP_MS = 5000;
 
 export function createWorker(config: WorkerConfig, deps: { log: Logger; clock?: Clock; faults?: Faults }): BullpenWorker {
   const { clock = systemClock, faults = noFaults } = deps;
@@ -36,7 +38,7 @@ export function createWorker(config: WorkerConfig, deps: { log: Logger; clock?: 
   const store = createRunStore({ db, ...bare });
   const metrics = createMetricsCollector({ db, ...bare });
   const queueAt = { url: config.QUEUE_URL, prefix: config.QUEUE_PREFIX, log };
-  const queue = createRunQueue({ ...queueAt, clock, faults, consumer: { name: id, leaseMs: config.BULLPEN_LEASE_MS } });
+  const queue = createRunQueue({ ...queueAt, clock, faults, consumer: { name: id, leaseMs: config.BULLPEN_LEASE_MS, sweepMs: Math.min(SWEEP_MS, config.BULLPEN_LEASE_MS / 2) } });
   const bus = createLiveBus({ ...queueAt, name: id });
   const pools = new OrganizationPools(db, log, POOL_REFRESH_MS);
   const runtime = createAgentRuntimeManager({
