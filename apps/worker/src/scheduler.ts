@@ -3,7 +3,7 @@ import {
   type Clock, type Deadline, type Faults, type FirePlan, type FireState, type Logger, type Run, type Schedule, type Service,
 } from '@bullpen/core';
 import {
-  adminClaimDueSchedules, adminNextScheduleTime,
+  adminAdvanceSchedules, adminClaimDueSchedules, adminNextScheduleTime, adminReleaseSchedule,
   type ClaimedSchedule, type Database, type RunStore, type ScheduleAdvance,
 } from '@bullpen/db';
 import type { RunQueue } from '@bullpen/queue';
@@ -13,10 +13,10 @@ import { ScheduledRunPlanner } from './scheduled-run-planner.ts';
 /**
  * Makes the runs of schedules when they are due. Any number of workers may do so at once. What it guarantees:
  *
- * - A schedule makes at most one run for a time: the row is locked while it fires, and the run's idempotency key is made
- *   of schedule and time, so that a scheduler that repeats what another one did before it died makes nothing anew.
- * - No time is lost: the row moves on only after its runs stand in Postgres. A job that is missing then is added by the
- *   reconciler. Times that passed while no scheduler was alive are treated as the schedule's catch-up policy says.
+ * - A schedule makes at most one run for a time: the run's idempotency key is made of schedule and time, so that a
+ *   scheduler that repeats what another one did makes nothing anew. A claim on the row keeps them from trying at once.
+ * - No time is lost: the row moves on only after its runs stand in Postgres; a claim of a scheduler that died passes, and
+ *   the row is still due. A job that is missing then is added by the reconciler. Times that passed while no scheduler was alive are treated as the schedule's catch-up policy says.
  * - A schedule whose run cannot be planned (agent gone, limit lowered) says so in `lastError` and goes on with its next
  *   time; the others are not held up. While Postgres is away nothing moves.
  */
@@ -31,13 +31,15 @@ export interface SchedulerDeps {
 
 /** Schedules claimed at once; their inputs are in memory meanwhile, up to 1 MiB each. */
 const CLAIM_LIMIT = 50;
+/** More than a turn takes where Postgres is waited for. A schedule whose scheduler died is fired this much later at most. */
+const LEASE_MS = 20_000;
 /** Runs of one schedule inserted at once, where it catches up. */
 const INSERT_AT_ONCE = 10;
 /** The table is read again after this long at the latest: a schedule may have been added or changed. */
 const REREAD_MS = 2000;
 /** A run that waits for another to end is looked after this often. */
 const PENDING_MS = 500;
-/** Due rows that are not free are another scheduler's, for a few milliseconds. */
+/** Due rows that are not free are being claimed by another scheduler at this moment. */
 const LEAST_WAIT_MS = 50;
 const RETRY_MS = 1000;
 
@@ -73,18 +75,16 @@ export class Scheduler implements Service {
   async turn(): Promise<number> {
     const { db, clock, faults } = this.#deps;
     const nowMs = clock.nowMs();
-    let left = 0;
-    const claimed = await adminClaimDueSchedules(db, { nowMs, limit: CLAIM_LIMIT }, async (due) => {
-      const planner = new ScheduledRunPlanner(db);
-      const fired = await Promise.all(due.map((one) => this.#fire(one, planner, nowMs)));
-      await this.#enqueue(fired.flatMap(({ runs }) => runs));
-      await faults.hit('before-schedule-advance');
-      const advances = fired.map(({ advance }) => advance).filter((advance) => advance !== null);
-      left = due.length - advances.length;
-      return advances;
-    });
-    if (left > 0) throw new BullpenError('SERVICE_UNAVAILABLE', `${left} schedules could not make their runs yet`);
-    return claimed;
+    const due = await adminClaimDueSchedules(db, { nowMs, limit: CLAIM_LIMIT, leaseMs: LEASE_MS });
+    const planner = new ScheduledRunPlanner(db);
+    const fired = await Promise.all(due.map((one) => this.#fire(one, planner, nowMs)));
+    await this.#enqueue(fired.flatMap(({ runs }) => runs));
+    await faults.hit('before-schedule-advance');
+    await adminAdvanceSchedules(db, fired.map(({ advance }) => advance).filter((advance) => advance !== null));
+    const left = due.filter((_, index) => fired[index]?.advance === null);
+    for (const { schedule, revision } of left) await adminReleaseSchedule(db, { id: schedule.id, revision });
+    if (left.length > 0) throw new BullpenError('SERVICE_UNAVAILABLE', `${left.length} schedules could not make their runs yet`);
+    return due.length;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -109,9 +109,9 @@ export class Scheduler implements Service {
     }
   }
 
-  async #fire({ schedule, newest }: ClaimedSchedule, planner: ScheduledRunPlanner, nowMs: number): Promise<Fired> {
+  async #fire({ schedule, revision, newest }: ClaimedSchedule, planner: ScheduledRunPlanner, nowMs: number): Promise<Fired> {
     const log = this.#deps.log.child({ orgId: schedule.orgId, schedule: schedule.name });
-    const known = { id: schedule.id, lastAtMs: newest?.firedAtMs ?? msOf(schedule.lastAt), lastRunId: newest?.runId ?? schedule.lastRunId };
+    const known = { id: schedule.id, revision, lastAtMs: newest?.firedAtMs ?? msOf(schedule.lastAt), lastRunId: newest?.runId ?? schedule.lastRunId };
     const runs: MadeRun[] = [];
     let plan: FirePlan = { startMs: [], skippedMs: [], pendingAtMs: null, nextAtMs: null };
     try {

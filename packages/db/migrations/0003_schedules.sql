@@ -19,6 +19,8 @@ CREATE TABLE schedules (
   last_at timestamptz(3),
   last_run_id text COLLATE "C",
   last_error jsonb,
+  revision integer NOT NULL DEFAULT 0,
+  claimed_until timestamptz(3),
   timed_at timestamptz(3) NOT NULL,
   created_at timestamptz(3) NOT NULL,
   CONSTRAINT schedules_name UNIQUE (org_id, name),
@@ -47,5 +49,7 @@ COMMENT ON COLUMN schedules.pending_at IS 'With overlap queue_one: the time whos
 COMMENT ON COLUMN schedules.last_at IS 'The time of its last run.';
 COMMENT ON COLUMN schedules.last_run_id IS 'Its last run, which may be gone.';
 COMMENT ON COLUMN schedules.last_error IS 'Why the newest time made no run: code, message, at.';
+COMMENT ON COLUMN schedules.revision IS 'Grows with every change: a write names the one it read, and changes nothing where another came first.';
+COMMENT ON COLUMN schedules.claimed_until IS 'A scheduler fires it and others leave it alone until then; null: nobody does.';
 COMMENT ON COLUMN schedules.timed_at IS 'When its timing was set: an interval without a start counts from here.';
 COMMENT ON COLUMN schedules.created_at IS 'When it was created.';

@@ -32,7 +32,8 @@ export {
   type ExpiredRun, type RunningRun, type WaitingRun,
 } from './admin/runs.ts';
 export {
-  adminClaimDueSchedules, adminNextScheduleTime, type ClaimedSchedule, type ScheduleAdvance, type ScheduleWakeUp,
+  adminAdvanceSchedules, adminClaimDueSchedules, adminNextScheduleTime, adminReleaseSchedule,
+  type ClaimedSchedule, type ScheduleAdvance, type ScheduleWakeUp,
 } from './admin/schedules.ts';
 
 export * as schema from './schema.ts';

@@ -172,6 +172,8 @@ export const schedules = pgTable('schedules', {
   lastAt: time('last_at'),
   lastRunId: text('last_run_id'),
   lastError: json<ScheduleError>('last_error'),
+  revision: integer('revision').notNull().default(0),
+  claimedUntil: time('claimed_until'),
   timedAt: time('timed_at').notNull(),
   createdAt: time('created_at').notNull(),
 }, (table) => [unique('schedules_name').on(table.orgId, table.name)]);

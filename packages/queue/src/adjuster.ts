@@ -20,8 +20,9 @@ export class Adjuster {
   /** Resolves when all of it was brought, or dropped. */
   add(...adjustments: readonly Adjustment[]): Promise<void> {
     this.#waiting.push(...adjustments);
-    this.#flushing ??= this.#flushAll();
-    return this.#flushing;
+    // A flush of nothing would be over before it is noted as under way, and nothing would be brought ever after.
+    if (this.#waiting.length > 0) this.#flushing ??= this.#flushAll();
+    return this.#flushing ?? Promise.resolve();
   }
 
   /** Resolves when nothing is under way. */

@@ -8,9 +8,19 @@ import { reading } from '../postgres-errors.ts';
 import { schedules } from '../schema.ts';
 import type { PageRequest } from './list-agents.ts';
 
+const { revision, claimedUntil: _, ...shownColumns } = getTableColumns(schedules);
+/** The columns of core's `Schedule`: all but those by which writers keep out of each other's way. */
+export const scheduleColumns = shownColumns;
+
 /** By the unique index schedules_name. @throws BullpenError NOT_FOUND. */
 export async function getSchedule(db: Database, orgId: string, name: string): Promise<Schedule> {
-  const [found] = await reading(() => db.orm.select().from(schedules).where(and(eq(schedules.orgId, orgId), eq(schedules.name, name))));
+  return (await getScheduleAt(db, orgId, name)).schedule;
+}
+
+/** The same with its revision, for a write that follows. @throws BullpenError NOT_FOUND. */
+export async function getScheduleAt(db: Database, orgId: string, name: string): Promise<{ schedule: Schedule; revision: number }> {
+  const [found] = await reading(() => db.orm.select({ revision, schedule: scheduleColumns }).from(schedules)
+    .where(and(eq(schedules.orgId, orgId), eq(schedules.name, name))));
   if (!found) throw noSchedule(name);
   return found;
 }
@@ -19,7 +29,7 @@ export async function getSchedule(db: Database, orgId: string, name: string): Pr
 export async function listSchedules(db: Database, orgId: string, { limit, cursor }: PageRequest): Promise<SchedulePage> {
   const after = cursor === undefined ? undefined : gt(schedules.name, decodeCursor(cursor, 'text')[0]);
   const withoutInput = sql<ScheduleSummary['run']>`${schedules.run} - 'input'`;
-  const rows = await reading(() => db.orm.select({ ...getTableColumns(schedules), run: withoutInput }).from(schedules)
+  const rows = await reading(() => db.orm.select({ ...scheduleColumns, run: withoutInput }).from(schedules)
     .where(and(eq(schedules.orgId, orgId), after))
     .orderBy(asc(schedules.name))
     .limit(limit + 1));

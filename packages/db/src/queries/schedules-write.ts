@@ -5,7 +5,7 @@ import { BullpenError, type Schedule } from '@bullpen/core';
 import type { Database } from '../database.ts';
 import { postgresCodeOf, reaching } from '../postgres-errors.ts';
 import { schedules } from '../schema.ts';
-import { noSchedule } from './schedules-read.ts';
+import { getScheduleAt, noSchedule, scheduleColumns } from './schedules-read.ts';
 
 /** What a caller decides about a schedule, and the times that follow from it. */
 export type ScheduleSettings = Pick<Schedule,
@@ -19,7 +19,7 @@ export async function insertSchedule(
 ): Promise<Schedule> {
   try {
     const [created] = await reaching(() => db.orm.insert(schedules).values({ ...schedule, orgId })
-      .onConflictDoNothing({ target: [schedules.orgId, schedules.name] }).returning());
+      .onConflictDoNothing({ target: [schedules.orgId, schedules.name] }).returning(scheduleColumns));
     if (created) return created;
   } catch (error) {
     if (postgresCodeOf(error) === FOREIGN_KEY_VIOLATION) throw new BullpenError('NOT_FOUND', `no organization ${orgId}`, { orgId });
@@ -28,23 +28,27 @@ export async function insertSchedule(
   throw new BullpenError('ALREADY_EXISTS', `schedule ${schedule.name} exists already`, { name: schedule.name });
 }
 
+/** Each try fails only because another writer succeeded. */
+const TRIES = 20;
+
 /**
- * Changes a schedule by its unique index schedules_name. The row is locked between reading and writing, so that neither
- * another change nor a scheduler that fires it at the moment is undone.
+ * Changes a schedule by its unique index schedules_name. Where another change, or a scheduler that moved the row on, came
+ * between reading and writing, both are done again, so that neither is undone. A scheduler that fires the row at the
+ * moment finds it changed and leaves it; what is due still is found again.
  *
  * @throws BullpenError NOT_FOUND, and what `change` throws: then nothing is changed.
  */
 export async function changeSchedule(
   db: Database, orgId: string, name: string, change: (current: Schedule) => ScheduleSettings,
 ): Promise<Schedule> {
-  const which = and(eq(schedules.orgId, orgId), eq(schedules.name, name));
-  return reaching(() => db.orm.transaction(async (transaction) => {
-    const [current] = await transaction.select().from(schedules).where(which).for('update');
-    if (!current) throw noSchedule(name);
-    const [changed] = await transaction.update(schedules).set(change(current)).where(which).returning();
-    if (!changed) throw noSchedule(name);
-    return changed;
-  }));
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const { schedule, revision } = await getScheduleAt(db, orgId, name);
+    const next = { ...change(schedule), revision: revision + 1, claimedUntil: null };
+    const [changed] = await reaching(() => db.orm.update(schedules).set(next)
+      .where(and(eq(schedules.id, schedule.id), eq(schedules.orgId, orgId), eq(schedules.revision, revision))).returning(scheduleColumns));
+    if (changed) return changed;
+  }
+  throw new BullpenError('SERVICE_UNAVAILABLE', `schedule ${name} is changed by too many at once`, { name });
 }
 
 /** Its runs stay. By the unique index schedules_name. @throws BullpenError NOT_FOUND. */

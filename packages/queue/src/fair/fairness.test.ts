@@ -143,6 +143,17 @@ describe('fairness over resource-seconds, in simulation', () => {
     }), TRIES);
   });
 
+  it('gives who comes beside a flood its turn within the time of one run', async () => {
+    const shape = (lengthMs: number): SimulatedOrganization['shape'] => (random) => ({ lengthMs: lengthMs * (0.5 + random()), memoryMb: 256 });
+    const organizations: SimulatedOrganization[] = [
+      { id: 'flood', arrivals: [{ kind: 'burst', atMs: 0, runs: 10_000 }], shape: shape(50) },
+      { id: 'light', arrivals: [{ kind: 'poisson', everyMs: 50 }], shape: shape(5) },
+    ];
+    const { organizations: [, light] } = await simulate({ workers: 1, slotsPerWorker: 16, seed: 5, untilMs: 20_000, organizations });
+    expect(light!.maxTurnMs).toBeLessThanOrEqual(75);
+    expect(light!.meanWaitMs).toBeLessThanOrEqual(10);
+  });
+
   it('conserves work: no slot idles while an organization waits that is allowed to run', async () => {
     await fc.assert(fc.asyncProperty(sizes, kinds, fc.array(fc.integer({ min: 1, max: 3 })), async (size, some, caps) => {
       const organizations = some.map((kind, i) => {
