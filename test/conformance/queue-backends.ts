@@ -76,11 +76,14 @@ export function newRun(orgId: string, delayMs = 0): EnqueuedRun {
   return { orgId, runId: `run_${String(runCount).padStart(6, '0')}`, memoryMb: 64, delayMs };
 }
 
-/** Takes until a run comes, however many idle takes that needs. */
+/** Takes until a run comes, however many idle takes that needs, and says that it takes no more. */
 export async function takeSome(queue: RunQueue, max = 1): Promise<TakenRun[]> {
+  const taking = new AbortController();
   for (;;) {
-    const runs = await queue.take(max, new AbortController().signal);
-    if (runs.length > 0) return runs;
+    const runs = await queue.take(max, taking.signal);
+    if (runs.length === 0) continue;
+    taking.abort();
+    return runs;
   }
 }
 

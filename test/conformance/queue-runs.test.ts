@@ -188,6 +188,34 @@ describe.each(QUEUE_BACKENDS)('the run queue on %s', (backend) => {
     expect(await stopped).toEqual([]);
   });
 
+  it('hands out the run that a completion took along, and gives it back when nobody comes for it', async () => {
+    const [queue, other] = await Promise.all([bench.consumer(), bench.consumer()]);
+    const taking = new AbortController();
+    const runs = Array.from({ length: 20 }, () => newRun('along'));
+    await queue.enqueue(runs);
+    const order: string[] = [];
+    while (order.length < 19) {
+      const [taken] = await queue.take(1, taking.signal);
+      order.push(taken!.runId);
+      await queue.complete(taken!, { gbSeconds: 0, cpuMs: 0 });
+    }
+    expect(order).toEqual(runs.slice(0, 19).map((run) => run.runId));
+    const left = await takeOne(other);
+    expect(left.runId).toBe(runs[19]!.runId);
+    await other.complete(left);
+  });
+
+  it('takes nothing along once the taker has stopped', async () => {
+    const queue = await bench.consumer();
+    const taking = new AbortController();
+    await queue.enqueue([newRun('stopped'), newRun('stopped')]);
+    const [taken] = await queue.take(1, taking.signal);
+    taking.abort();
+    await queue.complete(taken!, { gbSeconds: 0, cpuMs: 0 });
+    expect((await queue.counts(['stopped'])).get('stopped')).toEqual({ waiting: 1, delayed: 0, active: 0 });
+    await queue.complete(await takeOne(queue));
+  });
+
   it('loses no run between aborted takes', async () => {
     const queue = await bench.consumer();
     for (let i = 0; i < 30; i += 1) {

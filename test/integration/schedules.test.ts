@@ -183,6 +183,17 @@ describe('a schedule by a held clock', () => {
     await acme.call('DELETE', '/jobless');
   });
 
+  it('hands priority and fairness key on to the queue', async () => {
+    await everyMinute('urgent', { run: { agent: 'echo', priority: 1, fairnessKey: 'user-7' } });
+    clock.forward(MINUTE_MS);
+    const added: object[] = [];
+    const queue = { ...apiOf(system).queue, enqueue: async (runs: readonly object[]) => { added.push(...runs); } };
+    await schedulerOn(system, clock, { queue }).turn();
+    const [run] = await runsOf(system, 'acme', 'urgent');
+    expect(added).toEqual([{ orgId: 'acme', runId: run?.id, agent: 'echo', memoryMb: 64, priority: 1, fairnessKey: 'user-7', delayMs: 0 }]);
+    await acme.call('DELETE', '/urgent');
+  });
+
   it('skips times while its run is open, with `skip`', async () => {
     await everyMinute('skipping', { overlap: 'skip', run: { agent: 'sleeper' } });
     const scheduler = schedulerOn(system, clock);

@@ -1,5 +1,5 @@
 import {
-  BullpenError, errorCodeOf, messageOf, planFires, scheduleTimes,
+  BullpenError, errorCodeOf, messageOf, planFires, scheduleTimes, toEnqueuedRun,
   type Clock, type Deadline, type Faults, type FirePlan, type FireState, type Logger, type Run, type Schedule, type Service,
 } from '@bullpen/core';
 import {
@@ -120,8 +120,8 @@ export class Scheduler implements Service {
       for await (const run of this.#insert(schedule, plan.startMs, planner)) runs.push(run);
       const last = runs.at(-1);
       if (last === undefined) return { runs, advance: { ...known, ...plan, lastError: schedule.lastError } };
-      log.info({ runs: runs.length, lastRunId: last.id }, 'schedule.fired');
-      return { runs, advance: { ...known, ...plan, lastAtMs: plan.startMs.at(-1) ?? null, lastRunId: last.id, lastError: null } };
+      log.info({ runs: runs.length, lastRunId: last.runId }, 'schedule.fired');
+      return { runs, advance: { ...known, ...plan, lastAtMs: plan.startMs.at(-1) ?? null, lastRunId: last.runId, lastError: null } };
     } catch (error) {
       if (isPassing(error)) return { runs, advance: null };
       const code = errorCodeOf(error) ?? 'INTERNAL';
@@ -135,7 +135,7 @@ export class Scheduler implements Service {
     for (let done = 0; done < startMs.length; done += INSERT_AT_ONCE) {
       const plans = await Promise.all(startMs.slice(done, done + INSERT_AT_ONCE).map((atMs) => planner.plan(schedule, atMs)));
       const inserted = await Promise.all(plans.map((plan) => this.#deps.store.insert(plan)));
-      yield* inserted.map(({ run: { orgId, id, memoryMb, state } }) => ({ orgId, id, memoryMb, state }));
+      yield* inserted.map(({ run: { id: runId, orgId, agent, memoryMb, priority, fairnessKey, state } }) => ({ runId, orgId, agent, memoryMb, priority, fairnessKey, state }));
     }
   }
 
@@ -144,9 +144,9 @@ export class Scheduler implements Service {
    * before are added as well: their scheduler may have died before it did, and adding twice is adding once.
    */
   async #enqueue(runs: readonly MadeRun[]): Promise<void> {
-    const waiting = runs.filter(({ state }) => state === 'queued');
+    const waiting = runs.filter(({ state }) => state === 'queued').map(({ state: _, ...run }) => run);
     try {
-      if (waiting.length > 0) await this.#deps.queue.enqueue(waiting.map(({ orgId, id, memoryMb }) => ({ orgId, runId: id, memoryMb, delayMs: 0 })));
+      if (waiting.length > 0) await this.#deps.queue.enqueue(waiting.map((run) => toEnqueuedRun({ ...run, delayMs: 0 })));
     } catch (error) {
       this.#deps.log.warn({ runs: waiting.length, reason: messageOf(error) }, 'run.enqueue_left_to_reconciler');
     }
@@ -154,7 +154,7 @@ export class Scheduler implements Service {
 }
 
 /** What a job needs; the input is let go of once its row stands. */
-type MadeRun = Pick<Run, 'orgId' | 'id' | 'memoryMb' | 'state'>;
+type MadeRun = Pick<Run, 'orgId' | 'agent' | 'memoryMb' | 'priority' | 'fairnessKey' | 'state'> & { runId: string };
 
 interface Fired {
   runs: MadeRun[];

@@ -10,7 +10,7 @@ const JOB_NAME = 'run';
 /** Events that BullMQ keeps per queue, roughly. Nothing of Bullpen reads them; bull-board shows none. */
 export const KEPT_EVENTS = 100;
 /** Sibling backends kept at hand; one costs a few KB and is made again in microseconds. */
-const MAX_SIBLINGS = 2000;
+const MAX_SIBLINGS = 12_000;
 /** BullMQ's answers to whoever no longer holds the job: missing, lock missing, not active, locked by someone else. */
 const LOST_CODES = new Set<unknown>([-1, -2, -3, -6]);
 const LIVE_STATES = new Set(['waiting', 'delayed', 'active', 'prioritized']);
@@ -42,7 +42,10 @@ export class BullJobStore implements JobStore {
   }
 
   async add(orgId: string, runs: readonly EnqueuedRun[]): Promise<void> {
+    const isNew = !this.#siblings.has(orgId);
     const queue = this.#queue(orgId);
+    // Best effort: without it BullMQ keeps 10,000 events per queue.
+    if (isNew) queue.setQueueMeta({ 'opts.maxLenEvents': KEPT_EVENTS }).catch(() => undefined);
     const nowMs = this.#clock.nowMs();
     const priorities = await this.#order.prioritiesOf(orgId, runs);
     const entries = runs.map((run, i) => ({ job: jobOf(run, priorities[i]!, nowMs), jobId: run.runId }));
@@ -52,15 +55,19 @@ export class BullJobStore implements JobStore {
   }
 
   async take(orgId: string, leaseToken: string): Promise<TakeResult> {
-    const [job, id, rateLimitMs, delayUntilMs] = (await this.#queue(orgId).moveToActive(leaseToken, this.#workerName)) as ActiveReply;
-    if (job) return readJob(orgId, job, String(id));
-    if (rateLimitMs && rateLimitMs > 0) return { kind: 'later', atMs: this.#clock.nowMs() + rateLimitMs };
-    if (delayUntilMs && delayUntilMs > 0) return { kind: 'later', atMs: delayUntilMs };
-    return { kind: 'empty' };
+    return this.#read(orgId, (await this.#queue(orgId).moveToActive(leaseToken, this.#workerName)) as ActiveReply);
   }
 
   complete(orgId: string, runId: string, leaseToken: string): Promise<boolean> {
     return heldOrLost(this.#queue(orgId).moveToCompleted(finishedJob(runId), null, true, leaseToken, false));
+  }
+
+  async completeAndTake(orgId: string, runId: string, leaseToken: string): Promise<{ held: boolean; next: TakeResult }> {
+    let next: TakeResult = { kind: 'empty' };
+    const held = await heldOrLost(this.#queue(orgId).moveToCompleted(finishedJob(runId), null, true, leaseToken, true).then(({ result }) => {
+      if (Array.isArray(result)) next = this.#read(orgId, result as ActiveReply);
+    }));
+    return { held, next };
   }
 
   async setAside(orgId: string, jobId: string, leaseToken: string, reason: string): Promise<void> {
@@ -134,14 +141,20 @@ export class BullJobStore implements JobStore {
     return Math.max(0, await this.#queue(orgId).getRateLimitTtl());
   }
 
+  #read(orgId: string, [job, id, rateLimitMs, delayUntilMs]: ActiveReply): TakeResult {
+    if (job) return readJob(orgId, job, String(id));
+    if (rateLimitMs && rateLimitMs > 0) return { kind: 'later', atMs: this.#clock.nowMs() + rateLimitMs };
+    if (delayUntilMs && delayUntilMs > 0) return { kind: 'later', atMs: delayUntilMs };
+    return { kind: 'empty' };
+  }
+
   #queue(orgId: string): IQueueBackend {
     const known = this.#siblings.get(orgId);
     if (known) return known;
-    if (this.#siblings.size >= MAX_SIBLINGS) this.#siblings.clear();
+    // The one that was made first, which is soon made again if it is needed.
+    if (this.#siblings.size >= MAX_SIBLINGS) this.#siblings.delete(this.#siblings.keys().next().value!);
     const made = this.newBackend(orgId);
     this.#siblings.set(orgId, made);
-    // Best effort: without it BullMQ keeps 10,000 events per queue.
-    made.setQueueMeta({ 'opts.maxLenEvents': KEPT_EVENTS }).catch(() => undefined);
     return made;
   }
 }

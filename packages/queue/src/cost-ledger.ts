@@ -1,12 +1,13 @@
 import type { Clock } from '@bullpen/core';
 
 import { CostAverages, costSecondsOf, heldCostSeconds, type RunUse } from './run-cost.ts';
-import type { TakenRun } from './taken-run.ts';
+import { leaseIdOf, type TakenRun } from './taken-run.ts';
 
 interface Entry {
   readonly taken: TakenRun;
   readonly takenAtMs: number;
   chargedSeconds: number;
+  readonly leadSeconds: number;
 }
 
 /**
@@ -27,8 +28,15 @@ export class CostLedger {
     return this.#averages.estimateSeconds(orgId, agent);
   }
 
-  open(taken: TakenRun, chargedSeconds: number): void {
-    this.#entries.set(taken.leaseToken, { taken, takenAtMs: this.#clock.monotonicMs(), chargedSeconds });
+  /** @param leadSeconds - what the organization may use after this run before it is somebody else's turn */
+  open(taken: TakenRun, chargedSeconds: number, leadSeconds = 0): void {
+    this.#entries.set(leaseIdOf(taken), { taken, takenAtMs: this.#clock.monotonicMs(), chargedSeconds, leadSeconds });
+  }
+
+  /** What is left of the run's lead after another one like it; negative where there is no room for one. */
+  leadAfterNext(taken: TakenRun): number {
+    const entry = this.#entries.get(leaseIdOf(taken));
+    return entry === undefined ? -1 : entry.leadSeconds - this.estimateSeconds(taken.orgId, taken.agent);
   }
 
   /** What organizations owe for runs that have outlasted what they were charged; charged from here on. */
@@ -60,8 +68,8 @@ export class CostLedger {
   }
 
   #remove(taken: TakenRun): number | undefined {
-    const entry = this.#entries.get(taken.leaseToken);
-    this.#entries.delete(taken.leaseToken);
+    const entry = this.#entries.get(leaseIdOf(taken));
+    this.#entries.delete(leaseIdOf(taken));
     return entry?.chargedSeconds;
   }
 }

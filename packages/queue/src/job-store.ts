@@ -29,6 +29,8 @@ export interface JobStore {
   take(orgId: string, leaseToken: string): Promise<TakeResult>;
   /** Removes an active job. False where the caller no longer held it. */
   complete(orgId: string, runId: string, leaseToken: string): Promise<boolean>;
+  /** The same, and takes the next run of the organization, under the same lease token, in one round trip. */
+  completeAndTake(orgId: string, runId: string, leaseToken: string): Promise<{ held: boolean; next: TakeResult }>;
   /** Sets aside, as failed, a job that is none of ours; bull-board shows it. */
   setAside(orgId: string, jobId: string, leaseToken: string, reason: string): Promise<void>;
   delay(orgId: string, runId: string, leaseToken: string, delayMs: number): Promise<boolean>;

@@ -1,7 +1,7 @@
 import { messageOf, type Logger } from '@bullpen/core';
 
 import type { JobStore } from './job-store.ts';
-import type { TakenRun } from './taken-run.ts';
+import { leaseIdOf, type TakenRun } from './taken-run.ts';
 
 export type LeaseLostListener = (taken: TakenRun) => void;
 
@@ -27,12 +27,12 @@ export class LeaseKeeper {
   }
 
   keep(taken: TakenRun): void {
-    this.#held.set(taken.leaseToken, taken);
+    this.#held.set(leaseIdOf(taken), taken);
   }
 
   /** From here on a lost lease of this run is no news. */
   release(taken: TakenRun): void {
-    this.#held.delete(taken.leaseToken);
+    this.#held.delete(leaseIdOf(taken));
   }
 
   async renew(): Promise<void> {
@@ -52,7 +52,7 @@ export class LeaseKeeper {
 
   #lose(taken: TakenRun): void {
     // Released while the renewal was under way: then it is settled, not lost.
-    if (!this.#held.delete(taken.leaseToken)) return;
+    if (!this.#held.delete(leaseIdOf(taken))) return;
     this.#deps.log.warn({ orgId: taken.orgId, runId: taken.runId }, 'queue.lease_lost');
     for (const listener of this.#deps.listeners) {
       try {

@@ -59,6 +59,8 @@ export interface ReadyOrganization {
   weight: number;
   /** `reserve` must be asked for its runs. */
   hasMemoryLimit: boolean;
+  /** Changes with every mark; not every ready set tells it. */
+  generation?: string;
 }
 
 export interface Claim {

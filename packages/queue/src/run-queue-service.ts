@@ -5,14 +5,16 @@ import { Adjuster } from './adjuster.ts';
 import { BullJobStore, KEPT_EVENTS } from './bull-job-store.ts';
 import { CostLedger } from './cost-ledger.ts';
 import { InnerOrder } from './inner-order.ts';
+import type { TakeResult } from './job-store.ts';
 import { LeaseKeeper, type LeaseLostListener } from './lease-keeper.ts';
+import { NextRuns } from './next-runs.ts';
 import { withDefaults } from './organization-limits.ts';
 import { createPeriodic, type Periodic } from './periodic.ts';
 import type { AdjustmentNext } from './ready-set.ts';
 import { queueNameOf } from './redis/keys.ts';
 import type { RunUse } from './run-cost.ts';
 import type { RunQueue } from './run-queue.ts';
-import { RunTaker } from './run-taker.ts';
+import { RunTaker, takenRun } from './run-taker.ts';
 import { Sweeper } from './sweeper.ts';
 import type { TakenRun } from './taken-run.ts';
 import type { OpenTransport, Transport } from './transport.ts';
@@ -40,6 +42,7 @@ interface Running {
   costs: CostLedger;
   adjuster: Adjuster;
   taker: RunTaker;
+  nextRuns: NextRuns;
   timers: Periodic[];
   bullQueues: Map<string, Queue>;
 }
@@ -57,6 +60,8 @@ export class RunQueueService implements RunQueue {
   #starting: Promise<void> | null = null;
   #stopping = new AbortController();
   #takes: Promise<unknown> = Promise.resolve();
+  /** Of the last take: while it is not aborted, whoever completes a run will take another. */
+  #taking: AbortSignal | null = null;
   #leaseCount = 0;
   readonly #tokenBase = crypto.randomUUID();
 
@@ -79,6 +84,7 @@ export class RunQueueService implements RunQueue {
   async quiesce(): Promise<void> {
     this.#stopping.abort();
     await this.#takes;
+    await this.#running?.nextRuns.clear();
   }
 
   async stop(by: Deadline): Promise<void> {
@@ -87,7 +93,7 @@ export class RunQueueService implements RunQueue {
     const running = this.#running;
     if (!running) return;
     // While Redis is away these would wait for it.
-    const settle = Promise.all([this.#takes, ...running.timers.map((timer) => timer.stop())]).then(() => Promise.all([running.taker.settled(), running.adjuster.settled()]));
+    const settle = Promise.all([this.#takes, running.nextRuns.clear(), ...running.timers.map((timer) => timer.stop())]).then(() => Promise.all([running.taker.settled(), running.adjuster.settled()]));
     await within(by.remainingMs, 'stop', () => settle).catch(() => undefined);
     if (this.#running !== running) return;
     this.#running = null;
@@ -114,24 +120,33 @@ export class RunQueueService implements RunQueue {
 
   /** One take at a time: the second waits for the first, since both would wait on the same connection. */
   take(max: number, signal: AbortSignal): Promise<TakenRun[]> {
-    const { taker, leases } = this.#use();
-    const either = AbortSignal.any([signal, this.#stopping.signal]);
-    const take = this.#takes.then(async () => {
-      const runs = max < 1 ? [] : await taker.take(Math.floor(max), either);
-      for (const taken of runs) leases.keep(taken);
-      return runs;
-    });
+    const { nextRuns } = this.#use();
+    if (signal !== this.#taking) this.#taking = AbortSignal.any([signal, this.#stopping.signal]);
+    const either = this.#taking;
+    const most = Math.floor(max);
+    const collected = either.aborted || most < 1 ? [] : nextRuns.collect(most);
+    if (collected.length > 0) return Promise.resolve(collected);
+    const take = this.#takes.then(() => (most < 1 ? [] : this.#takeNow(most, either)));
     this.#takes = take.catch(() => undefined);
     return take;
   }
 
   async complete(taken: TakenRun, used?: RunUse): Promise<void> {
     const { jobs, costs } = this.#use();
+    const { orgId, runId, leaseToken } = taken;
+    const leadSeconds = this.#taking?.aborted === false ? costs.leadAfterNext(taken) : -1;
+    let next: TakeResult = { kind: 'empty' };
     try {
-      await this.#let(taken, 'complete', () => jobs.complete(taken.orgId, taken.runId, taken.leaseToken));
+      await this.#let(taken, 'complete', async () => {
+        if (leadSeconds < 0) return jobs.complete(orgId, runId, leaseToken);
+        const completed = await jobs.completeAndTake(orgId, runId, leaseToken);
+        next = completed.next;
+        return completed.held;
+      });
     } finally {
       void this.#adjust(taken, costs.close(taken, used), { kind: 'ended' });
     }
+    await this.#follow(taken, next, leadSeconds);
   }
 
   async retryLater(taken: TakenRun, delayMs: number, used?: RunUse): Promise<void> {
@@ -233,8 +248,29 @@ export class RunQueueService implements RunQueue {
           createPeriodic({ everyMs: sweepMs, name: 'sweep', log, act: () => sweeper.sweep() }),
         ]
       : [];
-    this.#running = { transport, jobs, leases, costs, adjuster, taker: this.#createTaker(transport, jobs, costs), timers, bullQueues: new Map() };
+    this.#running = { transport, jobs, leases, costs, adjuster, taker: this.#createTaker(transport, jobs, costs), nextRuns: new NextRuns((taken) => this.#giveBack(taken, { kind: 'returned' })), timers, bullQueues: new Map() };
     for (const timer of timers) timer.start();
+  }
+
+  async #takeNow(max: number, signal: AbortSignal): Promise<TakenRun[]> {
+    const { taker, leases, nextRuns } = this.#use();
+    const enough = nextRuns.whenSome();
+    const runs = await taker.take(max, signal, enough);
+    for (const taken of runs) leases.keep(taken);
+    return signal.aborted || runs.length === max ? runs : [...runs, ...nextRuns.collect(max - runs.length)];
+  }
+
+  /** What was taken together with the completion of a run takes its slot. */
+  async #follow(before: TakenRun, next: TakeResult, leadSeconds: number): Promise<void> {
+    const { jobs, costs, leases, nextRuns, taker } = this.#use();
+    const { orgId, leaseToken } = before;
+    if (next.kind === 'empty' && leadSeconds >= 0) taker.noteEmpty(orgId);
+    if (next.kind === 'foreign') await this.#retry('complete', () => jobs.setAside(orgId, next.jobId, leaseToken, `not a run of Bullpen: ${next.reason}`));
+    if (next.kind !== 'run') return;
+    const taken = takenRun(orgId, next.job, leaseToken);
+    costs.open(taken, 0, leadSeconds);
+    leases.keep(taken);
+    nextRuns.add(taken);
   }
 
   #createTaker({ readySet }: OpenTransport, jobs: BullJobStore, costs: CostLedger): RunTaker {

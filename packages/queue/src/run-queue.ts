@@ -17,7 +17,11 @@ export interface RunQueue extends Service {
    * @throws BullpenError SERVICE_UNAVAILABLE: then some of the runs may be queued all the same
    */
   enqueue(runs: readonly EnqueuedRun[]): Promise<void>;
-  /** 1 to `max` runs as soon as there is one; [] when `signal` aborts, or after a few idle seconds. Tries again, rather than reject, while the server is away. */
+  /**
+   * 1 to `max` runs as soon as there is one; [] when `signal` aborts, or after a few idle seconds. Tries again, rather than
+   * reject, while the server is away. While `signal` is not aborted whoever completes a run is taken to come back for
+   * another: a short run's completion takes the next one of its organization along, for the next take.
+   */
   take(max: number, signal: AbortSignal): Promise<TakenRun[]>;
   /**
    * The run is over. Does nothing where the lease was lost.

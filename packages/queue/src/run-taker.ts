@@ -2,6 +2,7 @@ import { messageOf, type Clock, type Faults, type Logger } from '@bullpen/core';
 
 import { BurstLimits, planClaim } from './claim-plan.ts';
 import type { CostLedger } from './cost-ledger.ts';
+import { EmptyQueues } from './empty-queues.ts';
 import type { JobStore, TakenJob } from './job-store.ts';
 import type { Claim, ClaimNext, ClaimOutcome, ReadyOrganization, ReadySet } from './ready-set.ts';
 import type { TakenRun } from './taken-run.ts';
@@ -10,6 +11,13 @@ import { pause } from './unavailable.ts';
 /** How long a take waits for a run before it says that there is none. */
 const IDLE_TAKE_MS = 5000;
 const MIN_WAIT_MS = 10;
+/**
+ * How much an organization may use in a row before it is somebody else's turn, times its weight. A run that is cheaper
+ * than this is followed by the next one of its organization in one round trip; it bounds what anybody waits for it.
+ */
+const LEAD_SECONDS = 0.02;
+/** The same where nobody else waited. */
+const LEAD_ALONE_SECONDS = 0.1;
 const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 1000;
 
@@ -33,6 +41,7 @@ export interface RunTakerDeps {
 export class RunTaker {
   readonly #deps: RunTakerDeps;
   readonly #bursts = new BurstLimits();
+  readonly #empty = new EmptyQueues();
   /** Settlements under way: they are not waited for before runs are handed out. */
   readonly #settling = new Set<Promise<void>>();
 
@@ -40,13 +49,14 @@ export class RunTaker {
     this.#deps = deps;
   }
 
-  async take(max: number, signal: AbortSignal): Promise<TakenRun[]> {
+  /** @param enough - ends the waiting, not the taking: the caller has something else */
+  async take(max: number, signal: AbortSignal, enough?: AbortSignal): Promise<TakenRun[]> {
     const { clock } = this.#deps;
     const endMs = clock.monotonicMs() + IDLE_TAKE_MS;
     let backoffMs = FIRST_BACKOFF_MS;
-    while (!signal.aborted && clock.monotonicMs() < endMs) {
+    while (!signal.aborted && !enough?.aborted && clock.monotonicMs() < endMs) {
       try {
-        const runs = await this.#tryTake(max, endMs - clock.monotonicMs(), signal);
+        const runs = await this.#tryTake(max, endMs - clock.monotonicMs(), signal, enough);
         if (runs.length > 0) return runs;
       } catch (thrown) {
         if (!(thrown instanceof ClaimFailed)) throw thrown;
@@ -58,19 +68,24 @@ export class RunTaker {
     return [];
   }
 
+  /** A look into the organization's queue, after it was last claimed, found nothing. */
+  noteEmpty(orgId: string): void {
+    this.#empty.note(orgId);
+  }
+
   /** Resolves when every settlement under way is over. */
   async settled(): Promise<void> {
     await Promise.all(this.#settling);
   }
 
-  async #tryTake(max: number, timeoutMs: number, signal: AbortSignal): Promise<TakenRun[]> {
+  async #tryTake(max: number, timeoutMs: number, signal: AbortSignal, enough?: AbortSignal): Promise<TakenRun[]> {
     const { readySet, clock } = this.#deps;
     try {
       const claim = await readySet.claim(max);
       if (claim.organizations.length === 0) {
         const dueInMs = claim.nextDueMs === null ? Infinity : claim.nextDueMs - clock.nowMs();
         // Something overdue that this claim did not get is being promoted by somebody else.
-        await readySet.wait(Math.max(MIN_WAIT_MS, Math.min(timeoutMs, dueInMs)), signal);
+        await readySet.wait(Math.max(MIN_WAIT_MS, Math.min(timeoutMs, dueInMs)), enough ? AbortSignal.any([signal, enough]) : signal);
         return [];
       }
       return this.#takeOf(claim, max, signal);
@@ -96,7 +111,9 @@ export class RunTaker {
   }
 
   /** Takes up to `count` runs of one organization: its oldest, among themselves in no promised order. */
-  async #takeFrom({ orgId, hasMemoryLimit }: ReadyOrganization, count: number, isAlone: boolean): Promise<{ runs: TakenRun[]; outcome: ClaimOutcome }> {
+  async #takeFrom(organization: ReadyOrganization, count: number, isAlone: boolean): Promise<{ runs: TakenRun[]; outcome: ClaimOutcome }> {
+    const { orgId, hasMemoryLimit } = organization;
+    if (this.#empty.isStill(organization)) return { runs: [], outcome: { orgId, chargeSeconds: 0, next: { kind: 'idle' } } };
     const results = await Promise.all(Array.from({ length: count }, () => this.#takeOne(orgId)));
     const taken = results.flatMap((result) => (result.kind === 'run' ? [result.taken] : []));
     // Asked at once and answered in any order: one that found nothing knows that there is no more.
@@ -104,16 +121,17 @@ export class RunTaker {
     if (count > 0) this.#bursts.learn(orgId, count, taken.length);
     const runs = hasMemoryLimit && taken.length > 0 ? await this.#keepWhatFits(orgId, taken) : taken;
     const next: ClaimNext = runs.length === taken.length && short ? short : { kind: 'ready' };
-    return { runs, outcome: { orgId, chargeSeconds: this.#charge(runs, isAlone), next } };
+    return { runs, outcome: { orgId, chargeSeconds: this.#charge(organization, runs, isAlone), next } };
   }
 
   /** What a run is charged to begin with. Alone, nothing: it takes nothing from anybody, and pays what it used when it ends. */
-  #charge(runs: readonly TakenRun[], isAlone: boolean): number {
+  #charge({ weight, hasMemoryLimit }: ReadyOrganization, runs: readonly TakenRun[], isAlone: boolean): number {
     const { costs } = this.#deps;
+    const leadSeconds = hasMemoryLimit ? 0 : weight * (isAlone ? LEAD_ALONE_SECONDS : LEAD_SECONDS);
     let chargeSeconds = 0;
     for (const taken of runs) {
       const estimateSeconds = isAlone ? 0 : costs.estimateSeconds(taken.orgId, taken.agent);
-      costs.open(taken, estimateSeconds);
+      costs.open(taken, estimateSeconds, leadSeconds);
       chargeSeconds += estimateSeconds;
     }
     return chargeSeconds;
@@ -167,6 +185,7 @@ class ClaimFailed extends Error {
   }
 }
 
-function takenRun(orgId: string, job: TakenJob, leaseToken: string): TakenRun {
+/** A job as a run that is held under the token. */
+export function takenRun(orgId: string, job: TakenJob, leaseToken: string): TakenRun {
   return { orgId, ...job, leaseToken };
 }

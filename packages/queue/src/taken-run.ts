@@ -11,3 +11,8 @@ export interface TakenRun {
   /** Proves to the queue that the holder is still the holder. Private to this package. */
   readonly leaseToken: string;
 }
+
+/** Tells apart what one process holds: runs that follow one another share a token, one run taken twice does not. */
+export function leaseIdOf({ leaseToken, runId }: TakenRun): string {
+  return `${leaseToken}:${runId}`;
+}

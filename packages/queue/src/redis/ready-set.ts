@@ -14,7 +14,7 @@ const MAX_BLOCK_MS = 1000;
 /** How often CLIENT UNBLOCK is repeated: the first may reach the server before the BZPOPMIN does. */
 const UNBLOCK_RETRY_MS = 20;
 
-type ClaimReply = [organizations: (string | number)[], isAlone: number, nextDueMs: string | null];
+type ClaimReply = [organizations: (string | number)[], isAlone: number, nextDueMs: string | null, generations: (string | null)[]];
 
 interface RedisReadySetDeps {
   /** Shared with BullMQ; scripts run in the order in which they were issued. */
@@ -54,11 +54,12 @@ export class RedisReadySet implements ReadySet {
   }
 
   async claim(max: number): Promise<Claim> {
-    const [flat, isAlone, nextDue] = (await this.#run('claim', [this.#clock.nowMs(), max])) as ClaimReply;
+    const [flat, isAlone, nextDue, generations] = (await this.#run('claim', [this.#clock.nowMs(), max])) as ClaimReply;
     const organizations: ReadyOrganization[] = [];
     for (let i = 0; i < flat.length; i += 4) {
       const [orgId, virtualTime, weight, hasMemoryLimit] = flat.slice(i, i + 4);
-      organizations.push({ orgId: String(orgId), virtualTime: Number(virtualTime), weight: Number(weight), hasMemoryLimit: hasMemoryLimit === 1 });
+      const generation = generations[i / 4] ?? '';
+      organizations.push({ orgId: String(orgId), virtualTime: Number(virtualTime), weight: Number(weight), hasMemoryLimit: hasMemoryLimit === 1, generation });
     }
     return { organizations, isAlone: isAlone === 1, nextDueMs: nextDue === null ? null : Number(nextDue) };
   }

@@ -10,12 +10,13 @@ WITH change AS (
   FROM unnest($1::text[], $2::float8[], $3::int[], $4::text[], $5::bigint[]) AS t(org_id, charge, freed_mb, next, until_ms)
   GROUP BY org_id
 ), locked AS (
-  SELECT org_id FROM bullpen_queue.organization WHERE org_id = ANY ($1::text[]) ORDER BY org_id FOR UPDATE
+  SELECT * FROM bullpen_queue.organization WHERE org_id = ANY ($1::text[]) ORDER BY org_id FOR UPDATE
 ), line AS (
   SELECT bullpen_queue.start_of_line() AS start
 ), now AS (
   SELECT o.*, CASE WHEN change.freed_mb > 0 AND o.parked_until_ms = 9000000000000000 THEN NULL ELSE o.parked_until_ms END AS still_parked_ms
-  FROM locked JOIN bullpen_queue.organization o USING (org_id) JOIN change USING (org_id)
+  -- Of the locked rows, not of the table: those are as they are now, the table is as it was when the statement began.
+  FROM locked o JOIN change USING (org_id)
 ), decided AS (
   SELECT o.org_id, change.charge / COALESCE((l.limits->>'weight')::float8, 1) AS step, change.freed_mb, change.has_returned OR change.until_ms IS NOT NULL AS is_marked,
     CASE WHEN NOT change.has_ended THEN greatest(o.still_parked_ms, change.until_ms) END AS parked_until_ms,
