@@ -63,7 +63,8 @@ export class MemoryReadySet implements ReadySet {
       const next = this.#ready.pop();
       if (!next) break;
       const { weight = 1, maxMemoryInFlightMb } = this.#limitsOf(next.member);
-      organizations.push({ orgId: next.member, virtualTime: next.score, weight, hasMemoryLimit: (maxMemoryInFlightMb ?? null) !== null });
+      const generation = String(this.#known.get(next.member) ?? '');
+      organizations.push({ orgId: next.member, virtualTime: next.score, weight, hasMemoryLimit: (maxMemoryInFlightMb ?? null) !== null, generation });
     }
     this.#wake.clear();
     if (organizations[0]) this.#reach(organizations[0].virtualTime);
