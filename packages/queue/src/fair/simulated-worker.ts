@@ -63,6 +63,7 @@ export class SimulatedWorker {
         await this.#nextFreeSlot();
         continue;
       }
+      await this.#adjuster.flush();
       for (const taken of await this.#taker.take(this.#free, signal)) this.#start(taken);
     }
   }
@@ -83,7 +84,7 @@ export class SimulatedWorker {
     ledger.finish(run, clock.nowMs());
     const { lengthMs, cpuShare = 0 } = run.shape;
     const use = { gbSeconds: (memoryMb / 1024) * (lengthMs / 1000), cpuMs: cpuShare * lengthMs };
-    const leadSeconds = this.#end.aborted ? -1 : this.#costs.leadAfterNext(taken);
+    const leadSeconds = this.#end.aborted ? -1 : this.#costs.leadAfterNext(taken, use);
     const { next } = leadSeconds < 0 ? await this.#complete(taken) : await jobs.completeAndTake(orgId, runId);
     if (next.kind === 'empty' && leadSeconds >= 0) this.#taker.noteEmpty(orgId);
     void this.#adjuster.add({ orgId, chargeSeconds: this.#costs.close(taken, use), freedMb: memoryMb, next: { kind: 'ended' } });
