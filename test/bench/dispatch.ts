@@ -7,10 +7,15 @@ import type { BenchContext, BenchOutcome, BenchResult } from './bench.ts';
 import { median } from './statistics.ts';
 
 /**
- * How many runs a second does one process take and complete, by the number of organizations that have some waiting? The
- * runs do nothing; there are no containers and no rows. Ours: one queue per organization, 32 slots. Beside it, in the same
- * process and on the same Redis, in turns: stock BullMQ with one Worker per organization (concurrency 1, which is stock),
- * and one stock Worker with concurrency 32 on a single queue, which knows no organizations. All remove completed jobs.
+ * How many runs a second does one process pass on, by the number of organizations that have some? The runs do nothing;
+ * there are no containers and no rows. Ours: one queue per organization, 32 slots. Beside it, in the same process and on
+ * the same Redis, in turns: stock BullMQ with one Worker per organization (concurrency 1, which is stock), and one stock
+ * Worker with concurrency 32 on a single queue, which knows no organizations. All remove completed jobs.
+ *
+ * Arriving: the workers wait, the runs of all organizations are added in turns, as fast as the workers' process can; the
+ * clock runs from the first add to the last completion. This is what an installation of many organizations is like,
+ * and what the ratios are of. Backlog: all runs are there before the workers start, and adding them is not counted. There
+ * a Worker per organization has as many slots as there are organizations, and never waits.
  */
 const SIZES = [1, 100, 1000, 5000, 10_000] as const;
 /** Beyond it, one Worker per organization needs more connections and memory than the machine has. */
@@ -19,34 +24,47 @@ const SLOTS = 32;
 /** What a run that does nothing uses: 1 ms in 64 MB. */
 const USED = { gbSeconds: 0.0001, cpuMs: 1 };
 
+type Load = 'arriving' | 'backlog';
+
 interface Reading {
   readonly runsPerSecond: number;
   readonly rssMb: number;
   readonly connections: number;
 }
 
+interface Round {
+  readonly ours: Reading;
+  readonly single: Reading;
+  readonly perOrg: Reading | null;
+}
+
 export default async function dispatch(context: BenchContext): Promise<BenchOutcome> {
   const results: BenchResult[] = [];
-  const ownRates = new Map<number, number>();
-  for (const organizations of SIZES) {
-    const rounds: { ours: Reading; single: Reading; perOrg: Reading | null }[] = [];
-    for (let round = 0; round < context.rounds; round += 1) {
-      const ours = await measure(context, organizations, drainOurs);
-      const single = await measure(context, organizations, drainSingleQueue);
-      const perOrg = organizations <= MOST_WORKERS ? await measure(context, organizations, drainPerOrganization) : null;
-      rounds.push({ ours, single, perOrg });
-      context.log(`${organizations} organizations, round ${round + 1}: ours ${tell(ours)}; one queue ${tell(single)}; a Worker each ${perOrg ? tell(perOrg) : '-'}`);
+  for (const load of ['arriving', 'backlog'] as const) {
+    const rates = new Map<number, number>();
+    const prefix = load === 'backlog' ? 'backlog.' : '';
+    for (const organizations of SIZES) {
+      const rounds: Round[] = [];
+      for (let round = 1; round <= context.rounds; round += 1) rounds.push(await playRound(context, { load, organizations, round }));
+      rates.set(organizations, median(rounds.map(({ ours }) => ours.runsPerSecond)));
+      results.push(...resultsOf(`${prefix}orgs${organizations}`, rounds));
     }
-    ownRates.set(organizations, median(rounds.map(({ ours }) => ours.runsPerSecond)));
-    results.push(...resultsOf(`orgs${organizations}`, rounds));
+    results.push({ metric: `${prefix}orgs10000.ratio_orgs1000`, value: rates.get(10_000)! / rates.get(1000)!, unit: 'ratio' });
   }
-  results.push({ metric: 'orgs10000.ratio_orgs1000', value: ownRates.get(10_000)! / ownRates.get(1000)!, unit: 'ratio' });
   return { results };
 }
 
-function resultsOf(name: string, rounds: readonly { ours: Reading; single: Reading; perOrg: Reading | null }[]): BenchResult[] {
-  const middle = (read: (round: (typeof rounds)[number]) => number) => median(rounds.map(read));
-  const single = middle(({ ours, single }) => ours.runsPerSecond / single.runsPerSecond);
+async function playRound(context: BenchContext, { load, organizations, round }: { load: Load; organizations: number; round: number }): Promise<Round> {
+  const ours = await measure(context, { load, organizations, drain: drainOurs });
+  const single = await measure(context, { load, organizations, drain: drainSingleQueue });
+  const perOrg = organizations <= MOST_WORKERS ? await measure(context, { load, organizations, drain: drainPerOrganization }) : null;
+  context.log(`${load}, ${organizations} organizations, round ${round}: ours ${tell(ours)}; one queue ${tell(single)}; a Worker each ${perOrg ? tell(perOrg) : '-'}`);
+  return { ours, single, perOrg };
+}
+
+function resultsOf(name: string, rounds: readonly Round[]): BenchResult[] {
+  const middle = (read: (round: Round) => number) => median(rounds.map(read));
+  const single = middle((round) => round.ours.runsPerSecond / round.single.runsPerSecond);
   const results: BenchResult[] = [
     { metric: `${name}.runs_per_s`, value: middle(({ ours }) => ours.runsPerSecond), unit: '1/s', against: middle((round) => round.single.runsPerSecond), ratio: single },
     { metric: `${name}.ratio_single_queue`, value: single, unit: 'ratio' },
@@ -54,7 +72,7 @@ function resultsOf(name: string, rounds: readonly { ours: Reading; single: Readi
     { metric: `${name}.rss_mb`, value: middle(({ ours }) => ours.rssMb), unit: 'MB' },
   ];
   if (rounds.some(({ perOrg }) => perOrg === null)) return results;
-  const perOrg = middle(({ ours, perOrg }) => ours.runsPerSecond / perOrg!.runsPerSecond);
+  const perOrg = middle((round) => round.ours.runsPerSecond / round.perOrg!.runsPerSecond);
   return [
     ...results,
     { metric: `${name}.per_org_workers_runs_per_s`, value: middle((round) => round.perOrg!.runsPerSecond), unit: '1/s' },
@@ -79,13 +97,35 @@ interface Drain {
   connections: number;
 }
 
-async function measure({ services }: BenchContext, organizations: number, drain: (redisUrl: string, organizations: number, runs: number) => Promise<Drain>): Promise<Reading> {
-  const admin = new Redis(services.redisUrl);
+interface DrainOptions {
+  redisUrl: string;
+  load: Load;
+  organizations: number;
+  runs: number;
+}
+
+interface MeasureOptions {
+  load: Load;
+  organizations: number;
+  drain: (options: DrainOptions) => Promise<Drain>;
+}
+
+async function measure({ services }: BenchContext, { load, organizations, drain }: MeasureOptions): Promise<Reading> {
+  const { redisUrl } = services;
+  const admin = new Redis(redisUrl);
   await admin.flushall();
   await admin.quit();
   const runs = runsFor(organizations);
-  const { tookMs, rssMb, connections } = await drain(services.redisUrl, organizations, runs);
+  const { tookMs, rssMb, connections } = await drain({ redisUrl, load, organizations, runs });
   return { runsPerSecond: (runs / tookMs) * 1000, rssMb, connections };
+}
+
+/** From when to when: filling counts where the runs arrive while the workers are up. */
+async function timed(load: Load, fill: () => Promise<void>, work: () => Promise<void>): Promise<number> {
+  if (load === 'backlog') await fill();
+  const startMs = performance.now();
+  await Promise.all([work(), load === 'arriving' ? fill() : undefined]);
+  return performance.now() - startMs;
 }
 
 async function connectionsOf(redisUrl: string): Promise<number> {
@@ -99,18 +139,24 @@ function rssMb(): number {
   return process.memoryUsage().rss / 2 ** 20;
 }
 
-async function drainOurs(redisUrl: string, organizations: number, runs: number): Promise<Drain> {
+async function drainOurs({ redisUrl, load, organizations, runs }: DrainOptions): Promise<Drain> {
   const queue = createRunQueue({ url: redisUrl, prefix: 'bench', log: silentLogger, consumer: { name: 'bench' } });
   const beforeMb = rssMb();
   await queue.start();
+  const fill = async (): Promise<void> => {
+    for (const slice of slices(runs)) await queue.enqueue(slice.map((n) => runOf(n, organizations)));
+  };
   try {
-    for (let from = 0; from < runs; from += 1000) await queue.enqueue(Array.from({ length: Math.min(1000, runs - from) }, (_, i) => runOf(from + i, organizations)));
-    const startMs = performance.now();
-    await consume(queue, runs);
-    return { tookMs: performance.now() - startMs, rssMb: rssMb() - beforeMb, connections: await connectionsOf(redisUrl) };
+    const tookMs = await timed(load, fill, () => consume(queue, runs));
+    return { tookMs, rssMb: rssMb() - beforeMb, connections: await connectionsOf(redisUrl) };
   } finally {
     await queue.stop(Deadline.in(5000));
   }
+}
+
+/** 0, 1, 2, ... in slices of 1,000. */
+function slices(count: number): number[][] {
+  return Array.from({ length: Math.ceil(count / 1000) }, (_, i) => Array.from({ length: Math.min(1000, count - i * 1000) }, (__, j) => i * 1000 + j));
 }
 
 function runOf(n: number, organizations: number): EnqueuedRun {
@@ -139,50 +185,43 @@ async function consume(queue: RunQueue, runs: number): Promise<void> {
   }
 }
 
-async function drainSingleQueue(redisUrl: string, _: number, runs: number): Promise<Drain> {
+async function drainSingleQueue({ redisUrl, load, runs }: DrainOptions): Promise<Drain> {
   const beforeMb = rssMb();
   const connection = { url: redisUrl, maxRetriesPerRequest: null };
   const queue = new Queue('single', { connection });
-  await fill(queue, runs);
   const ended = endOf(runs);
   const worker = new Worker('single', async () => undefined, { connection, concurrency: SLOTS, autorun: false, removeOnComplete: { count: 0 } });
   worker.on('completed', ended.one);
   await worker.waitUntilReady();
-  const startMs = performance.now();
-  void worker.run();
-  await ended.all;
-  const tookMs = performance.now() - startMs;
+  const fill = async (): Promise<void> => {
+    for (const slice of slices(runs)) await queue.addBulk(slice.map((n) => ({ name: 'run', data: { n } })));
+  };
+  const tookMs = await timed(load, fill, () => {
+    void worker.run();
+    return ended.all;
+  });
   const drained = { tookMs, rssMb: rssMb() - beforeMb, connections: await connectionsOf(redisUrl) };
   await worker.close();
   await queue.close();
   return drained;
 }
 
-async function drainPerOrganization(redisUrl: string, organizations: number, runs: number): Promise<Drain> {
+async function drainPerOrganization({ redisUrl, load, organizations, runs }: DrainOptions): Promise<Drain> {
   const beforeMb = rssMb();
   const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
-  const names = Array.from({ length: organizations }, (_, i) => `org-${i}`);
   const root = createRedisBackend('fill', { connection });
-  for (const name of names) {
-    const queue = new Queue(name, { connection }, () => root.forQueue(name) as never) as Queue;
-    await fill(queue, runs / organizations);
-  }
+  const names = Array.from({ length: organizations }, (_, i) => `org-${i}`);
+  const queues = names.map((name) => new Queue(name, { connection, skipMetasUpdate: true }, () => root.forQueue(name) as never) as Queue);
   const ended = endOf(runs);
-  const options = { connection, concurrency: 1, autorun: false, removeOnComplete: { count: 0 } };
-  const workers: Worker[] = [];
-  for (const name of names) {
-    const worker = new Worker(name, async () => undefined, options);
-    worker.on('completed', ended.one);
-    worker.on('error', () => undefined);
-    workers.push(worker);
-    // Not all connections at once: the server's backlog is shorter.
-    if (workers.length % 100 === 0) await Promise.all(workers.slice(-100).map((one) => one.waitUntilReady()));
-  }
-  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
-  const startMs = performance.now();
-  for (const worker of workers) void worker.run();
-  await ended.all;
-  const tookMs = performance.now() - startMs;
+  const workers = await startWorkers(names, connection, ended.one);
+  const fill = async (): Promise<void> => {
+    // A slice goes out at once, as it does in ours.
+    for (const slice of slices(runs)) await Promise.all(slice.map((n) => queues[n % organizations]!.add('run', { n })));
+  };
+  const tookMs = await timed(load, fill, () => {
+    for (const worker of workers) void worker.run();
+    return ended.all;
+  });
   const drained = { tookMs, rssMb: rssMb() - beforeMb, connections: await connectionsOf(redisUrl) };
   for (let from = 0; from < workers.length; from += 500) await Promise.all(workers.slice(from, from + 500).map((worker) => worker.close(true)));
   await root.close();
@@ -190,10 +229,19 @@ async function drainPerOrganization(redisUrl: string, organizations: number, run
   return drained;
 }
 
-async function fill(queue: Queue, runs: number): Promise<void> {
-  for (let from = 0; from < runs; from += 1000) {
-    await queue.addBulk(Array.from({ length: Math.min(1000, runs - from) }, (_, i) => ({ name: 'run', data: { n: from + i } })));
+async function startWorkers(names: readonly string[], connection: Redis, onCompleted: () => void): Promise<Worker[]> {
+  const options = { connection, concurrency: 1, autorun: false, removeOnComplete: { count: 0 } };
+  const workers: Worker[] = [];
+  for (const name of names) {
+    const worker = new Worker(name, async () => undefined, options);
+    worker.on('completed', onCompleted);
+    worker.on('error', () => undefined);
+    workers.push(worker);
+    // Not all connections at once: the server's backlog is shorter.
+    if (workers.length % 100 === 0) await Promise.all(workers.slice(-100).map((one) => one.waitUntilReady()));
   }
+  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+  return workers;
 }
 
 function endOf(runs: number): { one(): void; all: Promise<void> } {

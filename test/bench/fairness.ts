@@ -1,4 +1,4 @@
-import { jainIndex, worstShareError } from '@bullpen/queue';
+import { jainIndex, simulate, worstShareError } from '@bullpen/queue';
 import { Redis } from 'ioredis';
 
 import type { BenchContext, BenchOutcome, BenchResult } from './bench.ts';
@@ -42,7 +42,23 @@ export default async function fairness(context: BenchContext): Promise<BenchOutc
       await emptyRedis(context);
     }
   }
-  return { results: [...figures].flatMap(([metric, by]) => rowsOf(metric, by)) };
+  return { results: [...[...figures].flatMap(([metric, by]) => rowsOf(metric, by)), ...(await simulatedMillion(context))] };
+}
+
+/** The same scheduling code in virtual time: a million organizations with one run each, and one of them with ten thousand. */
+async function simulatedMillion({ log }: BenchContext): Promise<BenchResult[]> {
+  const shape = () => ({ lengthMs: 1000, memoryMb: 64 });
+  const organizations = Array.from({ length: 1_000_000 }, (_, i) => ({ id: `org-${i}`, arrivals: [{ kind: 'burst' as const, atMs: 0, runs: i === 0 ? 10_000 : 1 }], shape }));
+  const startMs = performance.now();
+  const result = await simulate({ organizations, workers: 100, slotsPerWorker: 100, seed: 1, untilMs: 99_500 });
+  const seconds = (performance.now() - startMs) / 1000;
+  log(`a million organizations: ${result.started} runs simulated in ${seconds.toFixed(0)} s`);
+  return [
+    { metric: 'million.simulated_runs_per_s', value: result.started / seconds, unit: '1/s' },
+    { metric: 'million.served_twice_before_all', value: result.organizations.filter((share) => share.started > 1).length, unit: 'ratio' },
+    { metric: 'million.wasted_share', value: result.wastedSlotMs / result.slotMs, unit: 'ratio' },
+    { metric: 'million.rss_mb', value: process.memoryUsage.rss() / 2 ** 20, unit: 'MB' },
+  ];
 }
 
 /** Ours beside first come first served, and a row of its own for the round robin. */

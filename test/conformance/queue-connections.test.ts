@@ -29,13 +29,23 @@ async function allGone(count: () => Promise<number>): Promise<void> {
   while ((await count()) > 0);
 }
 
+/** A worker connects what it waits on when it first waits; the test's timeout is the limit. */
+async function allThere(isThere: () => Promise<boolean>): Promise<void> {
+  while (!(await isThere()));
+}
+
 describe('a worker process', () => {
   it('holds at most 4 Redis connections for 100 organizations, and none after stop', async () => {
     const bench = await openQueueBench('redis', 9);
     const admin = new Redis(bench.url.replace(/9$/, '0'));
     const connections = async () => String(await admin.client('LIST')).split('\n').filter((line) => / db=9 /.test(line));
     try {
-      await useEverything(bench);
+      const queue = await useEverything(bench);
+      const idle = new AbortController();
+      const waiting = queue.take(1, idle.signal);
+      await allThere(async () => (await connections()).some((line) => line.includes(':ready:')));
+      idle.abort();
+      expect(await waiting).toEqual([]);
       const held = await connections();
       expect(held.length).toBeLessThanOrEqual(4);
       expect(held.filter((line) => line.includes(`name=${bench.prefix}:`))).toHaveLength(3);

@@ -34,9 +34,9 @@ export class CostLedger {
   }
 
   /** What is left of the run's lead after another one like it; negative where there is no room for one. */
-  leadAfterNext(taken: TakenRun): number {
+  leadAfterNext(taken: TakenRun, use?: RunUse): number {
     const entry = this.#entries.get(leaseIdOf(taken));
-    return entry === undefined ? -1 : entry.leadSeconds - this.estimateSeconds(taken.orgId, taken.agent);
+    return entry === undefined ? -1 : entry.leadSeconds - (use ? costSecondsOf(use) : this.estimateSeconds(taken.orgId, taken.agent));
   }
 
   /** What organizations owe for runs that have outlasted what they were charged; charged from here on. */

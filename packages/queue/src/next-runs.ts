@@ -2,6 +2,8 @@ import type { TakenRun } from './taken-run.ts';
 
 /** A run that nobody takes within this goes back: whoever took stopped without saying so. */
 const KEPT_MS = 100;
+/** A reason of its own spares making an error, with its stack, each time. */
+const SOME = 'there are runs to collect';
 
 /**
  * Runs that were taken together with the completion of another, until the next take collects them. Each takes the slot of
@@ -20,7 +22,7 @@ export class NextRuns {
   add(taken: TakenRun): void {
     this.#runs.push(taken);
     this.#timer ??= setTimeout(() => void this.clear(), KEPT_MS);
-    this.#enough?.abort();
+    this.#enough?.abort(SOME);
   }
 
   collect(max: number): TakenRun[] {
@@ -32,7 +34,7 @@ export class NextRuns {
   /** Aborts when there is something to collect. */
   whenSome(): AbortSignal {
     this.#enough = new AbortController();
-    if (this.#runs.length > 0) this.#enough.abort();
+    if (this.#runs.length > 0) this.#enough.abort(SOME);
     return this.#enough.signal;
   }
 

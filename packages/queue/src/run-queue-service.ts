@@ -134,7 +134,7 @@ export class RunQueueService implements RunQueue {
   async complete(taken: TakenRun, used?: RunUse): Promise<void> {
     const { jobs, costs } = this.#use();
     const { orgId, runId, leaseToken } = taken;
-    const leadSeconds = this.#taking?.aborted === false ? costs.leadAfterNext(taken) : -1;
+    const leadSeconds = this.#taking?.aborted === false ? costs.leadAfterNext(taken, used) : -1;
     let next: TakeResult = { kind: 'empty' };
     try {
       await this.#let(taken, 'complete', async () => {
@@ -253,7 +253,9 @@ export class RunQueueService implements RunQueue {
   }
 
   async #takeNow(max: number, signal: AbortSignal): Promise<TakenRun[]> {
-    const { taker, leases, nextRuns } = this.#use();
+    const { taker, leases, nextRuns, adjuster } = this.#use();
+    // So that the claim sees what has been used until now.
+    await adjuster.flush();
     const enough = nextRuns.whenSome();
     const runs = await taker.take(max, signal, enough);
     for (const taken of runs) leases.keep(taken);

@@ -60,7 +60,7 @@ class SlotFiller {
   async #fill(): Promise<void> {
     let free = this.#slots.slots;
     while (!this.#end.signal.aborted) {
-      if (free === 0) await new Promise<void>((resolve) => { this.#slotFreed = resolve; });
+      if (free <= 0) await new Promise<void>((resolve) => { this.#slotFreed = resolve; });
       else {
         for (const taken of await this.#queue.take(free, this.#end.signal)) {
           free -= 1;
@@ -72,8 +72,9 @@ class SlotFiller {
 
   async #execute(taken: TakenRun, release: () => void): Promise<void> {
     const { run, startedMs, endedMs } = await this.#slots.execute(this.#known.get(taken.runId)!);
-    release();
     await this.#queue.complete(taken, { gbSeconds: (run.memoryMb / 1024) * ((endedMs - startedMs) / 1000), cpuMs: 0 });
+    // As a worker does: the completion may bring the next run of this slot.
+    release();
   }
 
   #track(executing: Promise<void>): void {

@@ -21,7 +21,7 @@ interface Limited {
 }
 
 /** The part of the job store that taking and completing need. */
-type SimulatedJobs = Pick<JobStore, 'take' | 'complete' | 'giveBack' | 'setAside'>;
+type SimulatedJobs = Pick<JobStore, 'take' | 'complete' | 'completeAndTake' | 'giveBack' | 'setAside'>;
 
 /**
  * The jobs of every organization in memory, in the order in which they came, under the limits that BullMQ's own scripts
@@ -62,6 +62,10 @@ export class MemoryJobs implements SimulatedJobs {
   async complete(orgId: string, runId: string): Promise<boolean> {
     this.#release(orgId, runId);
     return true;
+  }
+
+  async completeAndTake(orgId: string, runId: string): Promise<{ held: boolean; next: TakeResult }> {
+    return { held: await this.complete(orgId, runId), next: await this.take(orgId) };
   }
 
   async giveBack(orgId: string, runId: string): Promise<boolean> {

@@ -63,7 +63,8 @@ export class MemoryReadySet implements ReadySet {
       const next = this.#ready.pop();
       if (!next) break;
       const { weight = 1, maxMemoryInFlightMb } = this.#limitsOf(next.member);
-      organizations.push({ orgId: next.member, virtualTime: next.score, weight, hasMemoryLimit: (maxMemoryInFlightMb ?? null) !== null });
+      const generation = String(this.#known.get(next.member) ?? '');
+      organizations.push({ orgId: next.member, virtualTime: next.score, weight, hasMemoryLimit: (maxMemoryInFlightMb ?? null) !== null, generation });
     }
     this.#wake.clear();
     if (organizations[0]) this.#reach(organizations[0].virtualTime);
@@ -118,7 +119,7 @@ export class MemoryReadySet implements ReadySet {
       this.#charge(orgId, chargeSeconds);
       this.#free(orgId, freedMb, next.kind);
       if (next.kind === 'ended') {
-        if (this.#parked.delete(orgId) || (this.#limitsOf(orgId).maxConcurrency ?? null) !== null) this.#enter(orgId);
+        if (this.#parked.delete(orgId) || (this.#limitsOf(orgId).maxConcurrency ?? null) !== null) this.#enterAnew(orgId);
       } else if (next.kind === 'returned') {
         this.#note(orgId);
         if (this.#parkedUntil(orgId) === 0) this.#enter(orgId);
@@ -214,7 +215,7 @@ export class MemoryReadySet implements ReadySet {
     this.#memoryMb.set(orgId, Math.max(0, (this.#memoryMb.get(orgId) ?? 0) - freedMb));
     if (this.#parked.get(orgId) !== UNTIL_ROOM) return;
     this.#parked.delete(orgId);
-    if (outcome === 'ended') this.#enter(orgId);
+    if (outcome === 'ended') this.#enterAnew(orgId);
   }
 
   #parkedUntil(orgId: string): number {
@@ -234,6 +235,12 @@ export class MemoryReadySet implements ReadySet {
   #enter(orgId: string): void {
     if (this.#ready.has(orgId) || this.#limitsOf(orgId).paused) return;
     this.#offer(orgId, Math.max(this.#startOfLine(), this.#virtualTimes.get(orgId) ?? 0));
+  }
+
+  /** There is room where there was none: news for whoever found nothing before. */
+  #enterAnew(orgId: string): void {
+    this.#note(orgId);
+    this.#enter(orgId);
   }
 
   #withdraw(orgId: string): void {

@@ -41,8 +41,10 @@ function arrive({ clock, jobs, ledger, readySet }: World, runs: readonly Simulat
   void readySet.markReady([...new Set(runs.map((run) => run.orgId))]);
 }
 
-/** When every promise that can settle has settled: nothing here waits for anything but virtual time. */
-function quiet(): Promise<void> {
-  return new Promise((resolve) => { setImmediate(resolve); });
+/**
+ * When every promise that can settle has settled: nothing here waits for anything but virtual time and, in the adjuster,
+ * for the end of a turn of the event loop. The second turn is what follows from that.
+ */
+async function quiet(): Promise<void> {
+  for (let turn = 0; turn < 2; turn += 1) await new Promise<void>((resolve) => { setImmediate(resolve); });
 }
-

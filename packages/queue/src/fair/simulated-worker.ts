@@ -2,7 +2,8 @@ import { noFaults, silentLogger } from '@bullpen/core';
 
 import { Adjuster } from '../adjuster.ts';
 import { CostLedger } from '../cost-ledger.ts';
-import { RunTaker } from '../run-taker.ts';
+import type { TakeResult } from '../job-store.ts';
+import { RunTaker, takenRun } from '../run-taker.ts';
 import type { TakenRun } from '../taken-run.ts';
 import type { Ledger } from './ledger.ts';
 import type { MemoryJobs } from './memory-jobs.ts';
@@ -32,6 +33,7 @@ export class SimulatedWorker {
   #free: number;
   #slotFreed: (() => void) | null = null;
   #leases = 0;
+  #end: AbortSignal = new AbortController().signal;
 
   constructor(world: World, name: string, slots: number) {
     const { clock, jobs, readySet } = world;
@@ -53,11 +55,16 @@ export class SimulatedWorker {
 
   /** Works until `signal` aborts; then takes nothing more. */
   async work(signal: AbortSignal): Promise<void> {
+    this.#end = signal;
     this.#accrueLater();
     signal.addEventListener('abort', () => this.#slotFreed?.());
     while (!signal.aborted) {
-      if (this.#free === 0) await this.#nextFreeSlot();
-      else for (const taken of await this.#taker.take(this.#free, signal)) this.#start(taken);
+      if (this.#free === 0) {
+        await this.#nextFreeSlot();
+        continue;
+      }
+      await this.#adjuster.flush();
+      for (const taken of await this.#taker.take(this.#free, signal)) this.#start(taken);
     }
   }
 
@@ -69,16 +76,31 @@ export class SimulatedWorker {
     clock.at(clock.nowMs() + run.shape.lengthMs, () => void this.#finish(taken));
   }
 
+  /** As production does: where the organization may go on, its next run comes with the completion and keeps the slot. */
   async #finish(taken: TakenRun): Promise<void> {
     const { clock, jobs, ledger } = this.#world;
-    const run = jobs.active(taken.runId);
-    const { lengthMs, memoryMb, cpuShare = 0 } = run.shape;
+    const { orgId, runId, memoryMb, leaseToken } = taken;
+    const run = jobs.active(runId);
     ledger.finish(run, clock.nowMs());
-    this.#free += 1;
-    this.#slotFreed?.();
-    await jobs.complete(taken.orgId, taken.runId);
+    const { lengthMs, cpuShare = 0 } = run.shape;
     const use = { gbSeconds: (memoryMb / 1024) * (lengthMs / 1000), cpuMs: cpuShare * lengthMs };
-    await this.#adjuster.add({ orgId: taken.orgId, chargeSeconds: this.#costs.close(taken, use), freedMb: memoryMb, next: { kind: 'ended' } });
+    const leadSeconds = this.#end.aborted ? -1 : this.#costs.leadAfterNext(taken, use);
+    const { next } = leadSeconds < 0 ? await this.#complete(taken) : await jobs.completeAndTake(orgId, runId);
+    if (next.kind === 'empty' && leadSeconds >= 0) this.#taker.noteEmpty(orgId);
+    void this.#adjuster.add({ orgId, chargeSeconds: this.#costs.close(taken, use), freedMb: memoryMb, next: { kind: 'ended' } });
+    this.#free += 1;
+    if (next.kind === 'run') {
+      const following = takenRun(orgId, next.job, leaseToken);
+      this.#costs.open(following, 0, leadSeconds);
+      this.#start(following);
+    } else {
+      this.#slotFreed?.();
+    }
+  }
+
+  async #complete({ orgId, runId }: TakenRun): Promise<{ next: TakeResult }> {
+    await this.#world.jobs.complete(orgId, runId);
+    return { next: { kind: 'empty' } };
   }
 
   async #giveBack(taken: TakenRun): Promise<void> {
