@@ -40,6 +40,8 @@ export interface AgentRuntimeManagerOptions {
   readonly graceMs?: number;
   /** Tiers to build, where the machine can. Default: all that this version has. */
   readonly tiers?: readonly Tier[];
+  /** Factories that stand in for those of their tiers. */
+  readonly drivers?: TierDrivers;
   /** CPU time an attempt of tier strict may take, as a multiple of its wall-clock limit. Default 2. */
   readonly cpuPerWall?: number;
 }
@@ -205,7 +207,7 @@ class Manager implements AgentRuntimeManager {
 
   /** A tier that is missing here is refused, never weakened. */
   get #tiers(): TierDrivers {
-    return { ...(this.#basic && { basic: this.#basic }), ...(this.#strict?.factory && { strict: this.#strict.factory }) };
+    return { ...(this.#basic && { basic: this.#basic }), ...(this.#strict?.factory && { strict: this.#strict.factory }), ...this.#options.drivers };
   }
 
   async #attempt(execution: Execution, ticket: Ticket): Promise<AttemptOutcome> {

@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, copyFileSync, linkSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
@@ -158,13 +158,14 @@ export class CellProcess {
     ], { ...this.#wall.account, env: {}, cwd: '/' }); // as the cell's own account: another one would need a capability for it
   }
 
+  /** Into the cell's /bundle: a link where the cell may read our files and the disk is the same, else a copy. */
   #place(bundlePath: string): void {
     const place = join(this.#bundleDir, 'bundle.mjs');
+    if (this.#wall.account !== null) return writeReadable(place, readFileSync(bundlePath));
     try {
-      if (this.#wall.account !== null) throw new Error('the file is only ours to read');
       linkSync(bundlePath, place);
     } catch {
-      copyFileSync(bundlePath, place);
+      writeReadable(place, readFileSync(bundlePath));
     }
   }
 
@@ -181,4 +182,9 @@ export class CellProcess {
     rmSync(this.#bundleDir, { recursive: true, force: true });
     return { exitCode, lastWords: this.#lastWords };
   }
+}
+
+function writeReadable(path: string, content: Buffer): void {
+  writeFileSync(path, content);
+  chmodSync(path, 0o644); // whatever the umask
 }

@@ -39,7 +39,7 @@ const KILL_WAIT_MS = 2000;
 /** V8's own: code, compiler, young generation. Beyond limit and this the cell is killed. */
 const slackMb = (limitMb: number) => Math.max(4, limitMb / 8);
 /** Node's words for memory that the kernel refused. */
-const REFUSED_MEMORY = /^RangeError: (Array buffer allocation failed|WebAssembly\.Memory\(\): could not allocate memory)|WebAssembly.*Out of memory/;
+const REFUSED_MEMORY = /^RangeError: (Array buffer allocation failed|Failed to allocate memory|WebAssembly\.Memory\(\): could not allocate memory|WebAssembly\.Memory\.grow\(\): Unable to grow instance memory)/;
 
 interface Running {
   readonly task: ContainerTask;
@@ -246,11 +246,14 @@ class StrictContainer implements RuntimeContainer {
   async kill(death: ContainerDeath): Promise<void> {
     this.#death ??= death;
     if (this.#state !== 'dead') this.#state = 'recycling';
-    this.#cell?.kill();
+    if (this.#cell?.hasEnded === true) this.#onCellGone();
+    else this.#cell?.kill();
     await this.#gone.promise;
   }
 
+  /** An attempt that runs when its cell goes names the reason first, and comes back here. */
   #onCellGone(): void {
+    if (this.#running !== null) return;
     this.#death ??= 'exited';
     this.#state = 'dead';
     this.#gone.resolve();
