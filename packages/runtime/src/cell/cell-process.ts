@@ -50,6 +50,7 @@ export class CellProcess {
   #pid: number | null = null;
   #initInfo = '';
   #lastWords = '';
+  #hasRehearsed = false;
   #hasEnded = false;
 
   constructor(options: { wall: Wall; limitMb: number }) {
@@ -126,7 +127,10 @@ export class CellProcess {
   #listen(): void {
     const [, , stderr, input, output, info] = this.#child.stdio as unknown as [null, null, Readable, Writable, Readable, Readable];
     stderr.on('data', (chunk: Buffer) => { this.#lastWords = (this.#lastWords + chunk.toString('latin1')).slice(-MAX_LAST_WORDS); });
-    info.on('data', (chunk: Buffer) => { this.#initInfo += chunk.toString('latin1'); });
+    info.on('data', (chunk: Buffer) => {
+      this.#initInfo += chunk.toString('latin1');
+      this.#checkReady();
+    });
     output.on('data', (chunk: Buffer) => this.#hear(chunk));
     for (const stream of [stderr, input, output, info]) stream.on('error', () => undefined); // a cell that dies breaks its pipes
   }
@@ -135,7 +139,8 @@ export class CellProcess {
     try {
       for (const text of this.#reader.push(chunk)) {
         const frame = readFrame(text, this.#nonce);
-        if (frame.kind === 'ready') this.#ready.resolve();
+        if (frame.kind === 'ready') this.#hasRehearsed = true;
+        this.#checkReady();
         this.#onFrame(frame);
       }
     } catch (error) {
@@ -144,6 +149,11 @@ export class CellProcess {
       this.#ready.reject(error);
       this.#onViolation(error);
     }
+  }
+
+  /** The cell and bubblewrap tell by pipes of their own: either may come first. */
+  #checkReady(): void {
+    if (this.#hasRehearsed && this.#initInfo.includes('}')) this.#ready.resolve();
   }
 
   #send(frame: FrameToCell): void {
