@@ -28,7 +28,7 @@ export default {
     {
       ...base,
       displayName: 'system',
-      testMatch: ['<rootDir>/test/{integration,conformance,faults}/**/*.test.ts'],
+      testMatch: ['<rootDir>/test/{integration,conformance,faults,security}/**/*.test.ts'],
       globalSetup: '<rootDir>/test/services/global-setup.ts',
       globalTeardown: '<rootDir>/test/services/global-teardown.ts',
     },

@@ -58,7 +58,7 @@ describe('the HTTP API', () => {
     expect(await acme.runs.create({ agent: 'echo' })).toMatchObject({ memoryMb: 32, timeoutMs: 1234, maxAttempts: 1 });
     expect(await acme.runs.create({ agent: 'echo', memoryMb: 64 })).toMatchObject({ memoryMb: 64 });
     await expect(acme.runs.create({ agent: 'echo', memoryMb: 256 })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
-    await expect(acme.runs.create({ agent: 'echo', tier: 'strict' })).rejects.toMatchObject({ code: 'TIER_UNAVAILABLE' });
+    await expect(acme.runs.create({ agent: 'echo', tier: 'enhanced' })).rejects.toMatchObject({ code: 'TIER_UNAVAILABLE' });
     await expect(acme.runs.create({ agent: 'echo', timeoutMs: 1 })).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
   });
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { BullpenClient } from '@bullpen/sdk';
 
+import { requireProgram } from '../services/programs.ts';
 import { deploy, eventually, startSystem, type QueueBackend, type RunningSystem } from '../system/running-system.ts';
 
 describe.each<QueueBackend>(['redis', 'postgres'])('a run, with its queue on %s', (queue) => {
@@ -8,6 +9,7 @@ describe.each<QueueBackend>(['redis', 'postgres'])('a run, with its queue on %s'
   let acme: BullpenClient;
 
   beforeAll(async () => {
+    requireProgram('bubblewrap'); // before a worker looks for it
     system = await startSystem({ queue });
     acme = await system.organization('acme');
     await deploy(acme, 'echo', 'async (input, ctx) => ({ input, attempt: ctx.attempt, org: ctx.run.orgId })');
@@ -26,6 +28,16 @@ describe.each<QueueBackend>(['redis', 'postgres'])('a run, with its queue on %s'
     const times = [run.queuedAt, run.claimedAt, run.startedAt, run.finishedAt].map((at) => Date.parse(at ?? ''));
     expect(times).toEqual([...times].sort((a, b) => a - b));
     expect(await acme.runs.get(run.id)).toEqual(run);
+  });
+
+  it('goes the same way in tier strict, and the operator sees what its worker can build', async () => {
+    const run = await acme.runs.create({ agent: 'echo', tier: 'strict', input: 1 }, { wait: '30s' });
+    expect(run).toMatchObject({ state: 'succeeded', tier: 'strict', result: { input: 1, attempt: 1, org: 'acme' } });
+    const status = await eventually('a heartbeat', async () => {
+      const seen = await system.admin.admin.status();
+      return seen.workers[0]?.isolation === undefined ? undefined : seen;
+    });
+    expect(status.workers[0]?.isolation?.tiers).toContainEqual(expect.objectContaining({ tier: 'strict', isBuilt: true }));
   });
 
   it('is retried with backoff and keeps one row', async () => {

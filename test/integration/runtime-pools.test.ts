@@ -161,7 +161,7 @@ describe('the pools of a worker', () => {
   });
 
   it('say so when no container can be started', async () => {
-    rig = await startRig({ tiers: { basic: () => { throw new Error('no thread left'); } } });
+    rig = await startRig({ drivers: { basic: () => { throw new Error('no thread left'); } } });
     deploy(rig, 'acme', ECHO);
     const admission = rig.manager.admit('acme', 64);
     if (admission === null) throw new Error('not admitted');

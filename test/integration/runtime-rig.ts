@@ -48,6 +48,7 @@ export async function startRig(options: Partial<AgentRuntimeManagerOptions> = {}
     log: silentLogger,
     slots: 16,
     poolMbOf: () => 1024,
+    tiers: ['basic'],
     ...options,
   });
   await manager.start();

@@ -13,6 +13,12 @@ const PROGRAMS = {
     find: () => findRedisServer(process.env.PATH ?? ''),
     otherwise: 'install redis-server or valkey-server so that it is on PATH (Debian: apt-get install redis-server; macOS: brew install redis)',
   },
+  bubblewrap: {
+    title: 'bubblewrap',
+    aptPackage: 'bubblewrap',
+    find: () => ['/usr/bin/bwrap', '/usr/local/bin/bwrap', '/bin/bwrap'].find(isExecutable) ?? null,
+    otherwise: 'install bubblewrap (Debian: apt-get install bubblewrap); tier strict exists on Linux only',
+  },
   chromium: {
     title: 'Chromium',
     aptPackage: 'chromium',

@@ -17,6 +17,7 @@ export function createHeartbeat(deps: {
   let state: WorkerSnapshot['state'] = 'running';
 
   const beat = async () => {
+    const isolation = deps.runtime.isolation();
     const snapshot: WorkerSnapshot = {
       id: deps.workerId,
       host: deps.host,
@@ -29,6 +30,7 @@ export function createHeartbeat(deps: {
       rssMb: Math.round(process.memoryUsage.rss() / 104_857.6) / 10,
       eventLoopDelayMs: Math.round(delay.percentile(99) / 1e4) / 100,
       organizations: deps.runtime.snapshot(),
+      ...(isolation && { isolation }),
     };
     delay.reset();
     await deps.bus.publish(heartbeatTopic(deps.workerId), snapshot);

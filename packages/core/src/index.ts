@@ -43,9 +43,9 @@ export {
   type CreateRun, type CreateRunRequest, type ListRuns, type Run, type RunError, type RunPage, type RunSummary, type RunUsage,
 } from './run-schemas.ts';
 export {
-  CONTAINER_DEATHS, CONTAINER_STATES, containerSnapshotSchema, organizationMetricsSchema, organizationRuntimeSnapshotSchema,
+  CONTAINER_DEATHS, CONTAINER_STATES, containerSnapshotSchema, isolationReportSchema, organizationMetricsSchema, organizationRuntimeSnapshotSchema,
   queueCountsSchema, runtimeMetricsQuerySchema, runtimeMetricsSchema, runtimeStatusSchema, workerSnapshotSchema,
-  type ContainerDeath, type ContainerSnapshot, type ContainerState, type OrganizationMetrics,
+  type ContainerDeath, type ContainerSnapshot, type ContainerState, type IsolationReport, type OrganizationMetrics,
   type OrganizationRuntimeSnapshot, type QueueCounts, type RuntimeMetrics, type RuntimeStatus, type WorkerSnapshot,
 } from './runtime-schemas.ts';
 export {

@@ -30,8 +30,9 @@ describe('the plan of a run', () => {
 
   it.each<[Tier | undefined, Tier, string]>([
     ['basic', 'enhanced', 'TIER_BELOW_MINIMUM'],
-    ['strict', 'basic', 'TIER_UNAVAILABLE'],
-    [undefined, 'strict', 'TIER_UNAVAILABLE'],
+    ['enhanced', 'basic', 'TIER_UNAVAILABLE'],
+    [undefined, 'enhanced', 'TIER_UNAVAILABLE'],
+    ['basic', 'strict', 'TIER_BELOW_MINIMUM'],
   ])('never weakens a wall: asked %s, minimum %s', (tier, minimumTier, code) => {
     expect(() => plan({ tier }, {}, { minimumTier })).toThrow(expect.objectContaining({ code }));
   });

@@ -28,7 +28,10 @@ export const createRunSchema = z.strictObject({
 export type CreateRunRequest = z.input<typeof createRunSchema>;
 export type CreateRun = z.output<typeof createRunSchema>;
 
-/** What one attempt used, measured from outside the agent. GB-s is memory held (its limit) times wall time. */
+/**
+ * What one attempt used, measured from outside the agent. GB-s is memory held (its limit) times wall time. In tier strict
+ * `peakHeapMb` is what the whole process grew by, heap and external memory together: from outside they are one.
+ */
 export const usageSchema = z.strictObject({
   wallMs: z.number().min(0),
   cpuMs: z.number().min(0),

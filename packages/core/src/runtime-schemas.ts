@@ -39,6 +39,22 @@ export const organizationRuntimeSnapshotSchema = z.strictObject({
 });
 export type OrganizationRuntimeSnapshot = z.output<typeof organizationRuntimeSnapshotSchema>;
 
+/** What a worker found out, by trying, about the walls it can build. */
+export const isolationReportSchema = z.strictObject({
+  at: timeSchema.describe('when it was tried'),
+  probes: z.array(z.strictObject({ name: z.string(), works: z.boolean(), detail: z.string() })),
+  tiers: z.array(
+    z.strictObject({
+      tier: tierSchema,
+      isBuilt: z.boolean().describe('false: runs of this tier end with TIER_UNAVAILABLE on this worker'),
+      target: z.string(),
+      achieved: z.string(),
+      cases: z.array(z.strictObject({ name: z.string(), passed: z.boolean() })).describe('of the self-test at the start'),
+    }),
+  ),
+});
+export type IsolationReport = z.output<typeof isolationReportSchema>;
+
 /** A worker's heartbeat: sent every second over the live bus. */
 export const workerSnapshotSchema = z.strictObject({
   id: z.string(),
@@ -52,6 +68,7 @@ export const workerSnapshotSchema = z.strictObject({
   rssMb: z.number(),
   eventLoopDelayMs: z.number().describe('p99 over the last heartbeat'),
   organizations: z.array(organizationRuntimeSnapshotSchema),
+  isolation: isolationReportSchema.optional(),
 });
 export type WorkerSnapshot = z.output<typeof workerSnapshotSchema>;
 

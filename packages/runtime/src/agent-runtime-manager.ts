@@ -1,10 +1,12 @@
 import {
-  BullpenError, ERROR_REGISTRY, errorCodeOf, messageOf, systemClock,
-  type AttemptOutcome, type Clock, type Deadline, type InterruptReason, type Logger, type OrganizationRuntimeSnapshot, type Service,
+  AVAILABLE_TIERS, BullpenError, ERROR_REGISTRY, errorCodeOf, messageOf, systemClock,
+  type AttemptOutcome, type Clock, type Deadline, type InterruptReason, type IsolationReport, type Logger,
+  type OrganizationRuntimeSnapshot, type Service, type Tier,
 } from '@bullpen/core';
 
 import { within } from './bounded-wait.ts';
 import { BundleCache, type BundleSource } from './bundle-cache.ts';
+import { StrictTier } from './cell/strict-tier.ts';
 import type { AttemptRequest, AttemptSink, ContainerFactory, RuntimeContainer, TierDrivers } from './container.ts';
 import { IdleContainers } from './idle-containers.ts';
 import { OrganizationRuntime } from './organization-runtime.ts';
@@ -36,8 +38,12 @@ export interface AgentRuntimeManagerOptions {
   readonly bundleCacheBytes?: number;
   /** From an interruption to the kill. Default 250. */
   readonly graceMs?: number;
-  /** Tiers that can be built. Default: basic, in threads of this process. */
-  readonly tiers?: TierDrivers;
+  /** Tiers to build, where the machine can. Default: all that this version has. */
+  readonly tiers?: readonly Tier[];
+  /** Factories that stand in for those of their tiers. */
+  readonly drivers?: TierDrivers;
+  /** CPU time an attempt of tier strict may take, as a multiple of its wall-clock limit. Default 2. */
+  readonly cpuPerWall?: number;
 }
 
 /** Memory and a slot, held for one attempt. */
@@ -59,6 +65,8 @@ export interface AgentRuntimeManager extends Service {
   execute(admission: Admission, attempt: AttemptRequest, sink: AttemptSink, signal: AbortSignal): Promise<AttemptOutcome>;
   /** Organizations that hold something, or did within the last minute. */
   snapshot(): OrganizationRuntimeSnapshot[];
+  /** What this machine can enforce, found out at the first start; null before it, and where strict is not asked for. */
+  isolation(): IsolationReport | null;
 }
 
 const MIB = 1024 * 1024;
@@ -102,7 +110,8 @@ class Manager implements AgentRuntimeManager {
   readonly #clock: Clock;
   readonly #idleMs: number;
   readonly #idle: IdleContainers;
-  readonly #tiers: TierDrivers;
+  readonly #basic: ContainerFactory | undefined;
+  readonly #strict: StrictTier | null;
   readonly #bundles: BundleCache;
   readonly #organizations = new Map<string, OrganizationRuntime>();
   readonly #executions = new Set<Execution>();
@@ -119,20 +128,17 @@ class Manager implements AgentRuntimeManager {
     this.#idleMs = options.idleMs ?? 60_000;
     this.#idle = new IdleContainers(options.maxIdleContainers ?? 2 * options.slots);
     this.#bundles = new BundleCache({ source: bundles, dir: bundleCacheDir, maxBytes: options.bundleCacheBytes ?? 512 * MIB, log });
-    this.#tiers = options.tiers ?? {
-      basic: createThreadContainers({
-        clock: this.#clock,
-        log,
-        maxRuns: options.maxRunsPerContainer ?? 1000,
-        ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
-      }),
-    };
+    const wanted = options.tiers ?? AVAILABLE_TIERS;
+    const bounds = { clock: this.#clock, log, ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }) };
+    this.#basic = wanted.includes('basic') ? createThreadContainers({ ...bounds, maxRuns: options.maxRunsPerContainer ?? 1000 }) : undefined;
+    this.#strict = wanted.includes('strict') ? new StrictTier({ ...bounds, ...(options.cpuPerWall === undefined ? {} : { cpuPerWall: options.cpuPerWall }) }) : null;
   }
 
   start(): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#state === 'running') return;
       await this.#bundles.open();
+      await this.#strict?.open();
       this.#sweep ??= setInterval(() => this.#idle.sweep(this.#clock.monotonicMs(), this.#idleMs), Math.max(50, this.#idleMs / 4)).unref();
       this.#state = 'running';
     });
@@ -151,6 +157,7 @@ class Manager implements AgentRuntimeManager {
       const finished = Promise.all([...this.#executions].map(({ done }) => done));
       await within(finished, by.remainingMs, 'attempts outlive the deadline').catch(() => undefined);
       await this.#endAll(by);
+      await this.#strict?.close();
     });
   }
 
@@ -192,6 +199,15 @@ class Manager implements AgentRuntimeManager {
     const shownSinceMs = this.#clock.monotonicMs() - SHOWN_MS;
     const shown = [...this.#organizations.values()].filter(({ holdsNothing, lastUsedMs }) => !holdsNothing || lastUsedMs >= shownSinceMs);
     return shown.map((organization) => organization.snapshot());
+  }
+
+  isolation(): IsolationReport | null {
+    return this.#strict?.report ?? null;
+  }
+
+  /** A tier that is missing here is refused, never weakened. */
+  get #tiers(): TierDrivers {
+    return { ...(this.#basic && { basic: this.#basic }), ...(this.#strict?.factory && { strict: this.#strict.factory }), ...this.#options.drivers };
   }
 
   async #attempt(execution: Execution, ticket: Ticket): Promise<AttemptOutcome> {

@@ -3,7 +3,7 @@ import { SIZE_CAPS, checkStorableText, runEventSchema, type ErrorCode, type RunE
 import type { AttemptSink } from './container.ts';
 
 /**
- * Events of one attempt on their way from the thread to the sink. Guarantees: nothing reaches the sink that is not a
+ * Events of one attempt on their way from the container to the sink. Guarantees: nothing reaches the sink that is not a
  * valid, storable event of at most `SIZE_CAPS.eventBytes`; at most `eventsPerAttempt` of them and about
  * `eventBytesPerAttempt` in all, the rest counted; the first event that cannot be kept is the attempt's fault.
  */
@@ -45,16 +45,16 @@ export class AttemptEvents {
     this.#sink.event(event);
   }
 
-  /** The thread refused an event itself: `CODE detail`. */
+  /** The container refused an event itself: `CODE detail`. */
   refuse(told: string): void {
     const [code = '', ...detail] = told.split(' ');
     const known = FAULT_CODES.includes(code) ? (code as ErrorCode) : 'EVENT_NOT_STORABLE';
     this.#fault ??= { code: known, message: `an event cannot be kept: ${detail.join(' ')}` };
   }
 
-  /** The last word, once the thread says nothing more. */
-  finish(droppedInThread: number): void {
-    const count = this.#dropped + (Number.isSafeInteger(droppedInThread) && droppedInThread > 0 ? droppedInThread : 0);
+  /** The last word, once the container says nothing more. */
+  finish(droppedInside: number): void {
+    const count = this.#dropped + (Number.isSafeInteger(droppedInside) && droppedInside > 0 ? droppedInside : 0);
     if (count > 0) this.#sink.event({ type: 'dropped', count });
   }
 

@@ -1,4 +1,4 @@
-import type { InterruptReason } from '@bullpen/core';
+import type { ErrorCode, FailedState, InterruptReason } from '@bullpen/core';
 
 import { interruptReasonOf } from './outcomes.ts';
 import type { Reading } from './usage-meter.ts';
@@ -13,6 +13,7 @@ export type StopCause =
   | { readonly kind: 'timed_out' }
   | { readonly kind: 'interrupted'; readonly reason: InterruptReason }
   | { readonly kind: 'out_of_memory'; readonly externalMb: number }
+  | { readonly kind: 'limit'; readonly state: FailedState; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'event_fault' };
 
 /** Wait before external memory beyond the limit is looked at again: much of it is garbage that V8 is about to free. */
@@ -63,6 +64,11 @@ export class AttemptWatch {
     }
     this.#wasBeyondLimit = isBeyondLimit;
     return isBeyondLimit ? CONFIRM_MS : undefined;
+  }
+
+  /** A limit that was found passed from outside: killed at once. */
+  limit(state: FailedState, code: ErrorCode, message: string): void {
+    this.#killFor({ kind: 'limit', state, code, message });
   }
 
   close(): void {

@@ -3,6 +3,8 @@ import { MessageChannel, receiveMessageOnPort, type MessagePort, type Worker } f
 import { BullpenError, SIZE_CAPS, messageOf } from '@bullpen/core';
 import { Piscina } from 'piscina';
 
+import type { OwnDeath } from './verdict.ts';
+
 /**
  * One Piscina pool that holds exactly one thread, once. Guarantees: the thread is never replaced (a killed or crashed
  * one leaves the pool empty for good); `gone` settles when the thread has exited; what the thread said before its
@@ -139,13 +141,9 @@ function deliver(message: unknown, onSaid: (said: Said) => void): void {
   }
 }
 
-/** The code that Node puts on the error of a thread that ran into its heap limit. */
-export function isHeapLimit(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
-}
-
-/** Piscina's words for a thread that ended by itself: the exit code, or null for any other error. */
-export function exitCodeOf(error: unknown): number | null {
-  const match = /^worker exited with code: (-?\d+)$/.exec(messageOf(error));
-  return match?.[1] === undefined ? null : Number(match[1]);
+/** How the thread died, by Piscina's words for it: `worker exited with code: 3`, or Node's code for a full heap. */
+export function deathOfThread(error: unknown): OwnDeath {
+  if ((error as { code?: unknown } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY') return { kind: 'heap_limit' };
+  const exitCode = /^worker exited with code: (-?\d+)$/.exec(messageOf(error))?.[1];
+  return exitCode === undefined ? { kind: 'failed', message: `the thread failed: ${messageOf(error)}` } : { kind: 'exited', exitCode: Number(exitCode) };
 }

@@ -2,7 +2,7 @@ import { SIZE_CAPS, assertNever, toStorableJson, type AttemptOutcome, type Error
 
 import { failure } from './outcomes.ts';
 
-/** How an attempt ended, as the thread writes it. The other side is container/entry.mjs. */
+/** How an attempt ended, as the container writes it. The other side is container/attempt.mjs. */
 export type Reply =
   | { kind: 'returned'; result: unknown }
   | { kind: 'threw' | 'load_failed'; message: string; stack?: string }
@@ -27,7 +27,8 @@ export function parseReply(text: unknown): Reply | null {
   }
 }
 
-function asReply(value: unknown): Reply | null {
+/** The same of a value that was parsed already. */
+export function asReply(value: unknown): Reply | null {
   if (typeof value !== 'object' || value === null) return null;
   const { kind, message, stack, problem, detail, result } = value as Record<string, unknown>;
   if (kind === 'returned') return { kind, result };

@@ -8,10 +8,10 @@ import { AttemptWatch } from './attempt-watch.ts';
 import { within } from './bounded-wait.ts';
 import type { ContainerFactory, ContainerPlan, ContainerTask, RuntimeContainer } from './container.ts';
 import { NO_USAGE, failure } from './outcomes.ts';
-import { PiscinaThread, type RunTask, type Said } from './piscina-thread.ts';
+import { PiscinaThread, deathOfThread, type RunTask, type Said } from './piscina-thread.ts';
 import { parseReply } from './reply.ts';
 import { UsageMeter } from './usage-meter.ts';
-import { deathAfter, judge, type ThreadEnding } from './verdict.ts';
+import { deathAfter, judge, type AttemptEnding } from './verdict.ts';
 
 /**
  * The container of tier basic: one Piscina thread in the worker process, with limits on its heap, no environment, and
@@ -179,11 +179,11 @@ class ThreadContainer implements RuntimeContainer {
     return this.#running;
   }
 
-  async #handOver(running: Running, { thread }: Engine): Promise<ThreadEnding> {
+  async #handOver(running: Running, { thread }: Engine): Promise<AttemptEnding> {
     try {
       return { kind: 'replied', reply: parseReply(await thread.run(this.#threadTask(running), running.watch.kill)) };
     } catch (error) {
-      return { kind: 'died', error };
+      return { kind: 'died', how: deathOfThread(error) };
     }
   }
 
@@ -201,7 +201,7 @@ class ThreadContainer implements RuntimeContainer {
   }
 
   /** What was said before a reply lies in the port already; a killed thread may speak until it is gone. */
-  async #hearLastWords(ending: ThreadEnding, { thread, meter }: Engine): Promise<void> {
+  async #hearLastWords(ending: AttemptEnding, { thread, meter }: Engine): Promise<void> {
     if (ending.kind === 'replied') await meter.readFinally();
     else await within(thread.gone, KILL_WAIT_MS, 'it is still there').catch(() => this.#note('container.outlives-kill', {}));
     thread.drain();

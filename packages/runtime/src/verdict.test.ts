@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { NO_USAGE } from './outcomes.ts';
-import { deathAfter, judge, type Evidence, type ThreadEnding } from './verdict.ts';
+import { deathOfThread } from './piscina-thread.ts';
+import { deathAfter, judge, type Evidence, type AttemptEnding } from './verdict.ts';
 
-const returned: ThreadEnding = { kind: 'replied', reply: { kind: 'returned', result: 1 } };
-const died = (error: unknown): ThreadEnding => ({ kind: 'died', error });
+const returned: AttemptEnding = { kind: 'replied', reply: { kind: 'returned', result: 1 } };
+const died = (error: unknown): AttemptEnding => ({ kind: 'died', how: deathOfThread(error) });
 const heapLimit = Object.assign(new Error('memory'), { code: 'ERR_WORKER_OUT_OF_MEMORY' });
 const evidence = (parts: Partial<Evidence>): Evidence => ({
   cause: null, fault: null, ending: returned, usage: NO_USAGE, limitMb: 64, timeoutMs: 100, ...parts,
@@ -26,6 +27,7 @@ describe('the verdict over an attempt', () => {
     ['the deadline', { cause: { kind: 'timed_out' }, ending: died(new Error('aborted')) }, 'timed_out', 'TIMED_OUT', true, 'timed_out'],
     ['external memory', { cause: { kind: 'out_of_memory', externalMb: 99.4 }, ending: died(new Error('aborted')) }, 'out_of_memory', 'OUT_OF_MEMORY', false, 'out_of_memory'],
     ['the heap limit', { ending: died(heapLimit) }, 'out_of_memory', 'OUT_OF_MEMORY', false, 'out_of_memory'],
+    ['CPU time', { cause: { kind: 'limit', state: 'cpu_exceeded', code: 'CPU_EXCEEDED', message: 'x' }, ending: died(null) }, 'cpu_exceeded', 'CPU_EXCEEDED', false, 'crashed'],
     ['an exit', { ending: died(new Error('worker exited with code: 7')) }, 'crashed', 'AGENT_EXITED', true, 'exited'],
     ['anything else', { ending: died(null) }, 'crashed', 'CONTAINER_CRASHED', true, 'crashed'],
     ['a forged reply', { ending: { kind: 'replied', reply: null } }, 'crashed', 'CONTAINER_CRASHED', true, 'recycled'],

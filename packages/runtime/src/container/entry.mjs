@@ -1,39 +1,18 @@
-// The thread's side of a basic container: what Piscina calls for each task. Plain JavaScript, because stripping types
-// costs each thread 20 ms and 8 MB. Guarantees: every attempt ends in exactly one reply, a JSON string of the union
-// `Reply`, whatever the agent returns or throws; an error that comes up later is charged to the attempt that caused it
-// (by its async context), never to the one that runs now; once the event loop has turned after the reply, the host is
-// told what the attempt left behind, and nothing runs here before it has heard so.
-import { AsyncLocalStorage } from 'node:async_hooks';
+// The thread's side of a basic container: what Piscina calls for each task. Guarantees: once the event loop has turned
+// after a reply, the host is told what the attempt left behind, and nothing runs here before it has heard so.
+import { captureConsole } from './agent-context.mjs';
+import { chargeUncaught, currentVoice, interruptAttempt, runAttempt } from './attempt.mjs';
+import { activeResources, areBuiltinsReplaced, join, later, postMessage } from './primordials.mjs';
 
-import { captureConsole, createContext } from './agent-context.mjs';
-import {
-  SafePromise, activeResources, areBuiltinsReplaced, indexOf, join, jsonParse, jsonStringify, later, postMessage, slice, startsWith,
-} from './primordials.mjs';
-import { writeJson } from './storable-json.mjs';
-import { describeThrown } from './thrown.mjs';
-import { Voice } from './voice.mjs';
-
+/** @typedef {import('./attempt.mjs').Attempt} Attempt */
 /** @typedef {import('./voice.mjs').Caps} Caps */
+/** @typedef {import('./voice.mjs').Line} Line */
 /** @typedef {import('node:worker_threads').MessagePort} MessagePort */
 /** @typedef {{ kind: 'open', port: MessagePort, dropped: Float64Array, caps: Caps }} OpenTask */
-/**
- * @typedef {{ kind: 'run', attemptNo: number, bundleUrl: string, inputJson: string, deadline: number, attempt: number,
- *   run: import('./agent-context.mjs').RunFacts }} RunTask
- */
-/** @typedef {{ ok: true, value: unknown } | { ok: false, during: 'load' | 'call', thrown: unknown }} Ending */
-/** @typedef {{ no: number, bundleUrl: string, voice: Voice, interrupt: (reason: string) => void, fail: (ending: Ending) => void, isOver: boolean, isTainted: boolean }} Attempt */
-
-/** @type {AsyncLocalStorage<Attempt>} */
-const attempts = new AsyncLocalStorage();
-const enter = attempts.run.bind(attempts);
-const storeOf = attempts.getStore.bind(attempts);
+/** @typedef {{ kind: 'run' } & import('./attempt.mjs').AttemptTask} RunTask */
 
 /** @type {OpenTask | undefined} */
 let opened;
-/** @type {Attempt | undefined} */
-let current;
-/** An interruption that came before its attempt. */
-let early = '';
 /** @type {string[]} */
 let resourcesAtRest = [];
 
@@ -45,10 +24,10 @@ export default async function handle(task) {
 /** @param {OpenTask} task */
 function open(task) {
   opened = task;
-  task.port.on('message', onInterrupt);
+  task.port.on('message', interruptAttempt);
   process.on('uncaughtException', onUncaught);
   process.on('unhandledRejection', onUncaught);
-  captureConsole(() => (storeOf() ?? current)?.voice);
+  captureConsole(currentVoice);
   later(() => {
     resourcesAtRest = activeResources();
     postMessage(task.port, 'settled 0');
@@ -56,94 +35,30 @@ function open(task) {
   return 'opened';
 }
 
-/** `ATTEMPT REASON`. It may come before the attempt does: the two travel on different ports. @param {string} message */
-function onInterrupt(message) {
-  const attempt = current;
-  if (attempt === undefined || !startsWith(message, `${attempt.no} `)) early = message;
-  else enter(attempt, () => attempt.interrupt(slice(message, indexOf(message, ' ') + 1)));
-}
-
 /** @param {RunTask} task */
 async function run(task) {
   const { port, caps, dropped } = /** @type {OpenTask} */ (opened);
-  const voice = new Voice(port, task.attemptNo, caps, dropped);
-  const { ctx, interrupt } = createContext(voice, task);
-  /** @type {Attempt} */
-  const attempt = { no: task.attemptNo, bundleUrl: task.bundleUrl, voice, interrupt, fail: () => undefined, isOver: false, isTainted: false };
-  current = attempt;
-  if (early !== '') onInterrupt(early);
-  const ending = await enter(attempt, () => drive(attempt, task, ctx));
-  const reply = enter(attempt, () => replyOf(ending, attempt, caps));
-  attempt.isOver = true;
-  voice.end();
-  current = undefined;
-  early = '';
+  const { attempt, reply } = await runAttempt(task, lineOf(port, task.attemptNo, dropped), caps);
   later(() => settle(attempt, port));
   return reply;
 }
 
 /**
- * Settles with what happens first: the agent returns, it throws, or something it started throws with nobody to catch.
- * @param {Attempt} attempt @param {RunTask} task @param {unknown} ctx @returns {Promise<Ending>}
+ * Drops are counted in memory that the host reads, so that the count is known even when the thread is killed.
+ * @param {MessagePort} port @param {number} no @param {Float64Array} dropped one shared cell @returns {Line}
  */
-function drive(attempt, task, ctx) {
-  return new SafePromise((resolve) => {
-    // Without a prototype, so that a `then` put on Object.prototype does not make a thenable of it.
-    attempt.fail = (ending) => resolve(/** @type {any} */ ({ __proto__: null, ...ending }));
-    void callAgent(attempt, task, ctx);
-  });
-}
-
-/** @param {Attempt} attempt @param {RunTask} task @param {unknown} ctx */
-async function callAgent(attempt, task, ctx) {
-  /** @type {'load' | 'call'} */
-  let during = 'load';
-  try {
-    const call = agents[task.bundleUrl] ?? await loadAgent(task.bundleUrl);
-    const input = jsonParse(task.inputJson);
-    during = 'call';
-    attempt.voice.started();
-    attempt.fail({ ok: true, value: { __proto__: null, of: await call(input, ctx) } });
-  } catch (thrown) {
-    attempt.fail({ ok: false, during, thrown });
-  }
-}
-
-/**
- * Agents by their bundle. `import()` would find a loaded module as well, but takes a good part of a short run to do so.
- * @type {Record<string, (input: unknown, ctx: unknown) => unknown>}
- */
-const agents = /** @type {any} */ ({ __proto__: null });
-
-/** @param {string} url */
-async function loadAgent(url) {
-  const agent = (await import(url)).default;
-  if (typeof agent === 'function') return agents[url] = (/** @type {unknown} */ input, /** @type {unknown} */ ctx) => agent(input, ctx);
-  if (typeof agent?.run === 'function') return agents[url] = (/** @type {unknown} */ input, /** @type {unknown} */ ctx) => agent.run(input, ctx);
-  throw new TypeError('the default export of the bundle is neither a function nor an object with run()');
-}
-
-/**
- * @param {Ending} ending @param {Attempt} attempt @param {Caps} caps
- * @returns {string} a `Reply` of the host's reply.ts
- */
-function replyOf(ending, attempt, caps) {
-  if (!ending.ok) {
-    const said = describeThrown(ending.thrown, attempt.bundleUrl);
-    return jsonStringify({ __proto__: null, kind: ending.during === 'load' ? 'load_failed' : 'threw', message: said.message, stack: said.stack });
-  }
-  const written = writeJson(/** @type {{ of: unknown }} */ (ending.value).of, caps.resultBytes, caps.jsonDepth);
-  if (written.ok) return `{"kind":"returned","result":${written.json}}`;
-  return jsonStringify({ __proto__: null, kind: 'refused', problem: written.problem, detail: written.detail });
+function lineOf(port, no, dropped) {
+  return {
+    started: () => postMessage(port, `started ${no}`),
+    event: (json) => postMessage(port, `event ${no} ${json}`),
+    fault: (code, detail) => postMessage(port, `fault ${no} ${code} ${detail}`),
+    dropped: (count) => { dropped[0] = count; },
+  };
 }
 
 /** @param {unknown} thrown */
 function onUncaught(thrown) {
-  const attempt = storeOf() ?? current;
-  if (attempt === undefined) return;
-  attempt.isTainted = true;
-  if (attempt.isOver) postMessage(/** @type {OpenTask} */ (opened).port, `late ${attempt.no} ${describeThrown(thrown, attempt.bundleUrl).message}`);
-  else attempt.fail({ ok: false, during: 'call', thrown });
+  chargeUncaught(thrown, ({ no }, message) => postMessage(/** @type {OpenTask} */ (opened).port, `late ${no} ${message}`));
 }
 
 /**

@@ -1,12 +1,16 @@
-// What an agent says on its way to the host: events as JSON text, each with the number of its attempt. Guarantees: an
-// event that cannot be kept throws in the agent and is told to the host as a fault of the attempt, caught or not;
-// beyond the caps of an attempt events are dropped and counted in memory that the host reads, so that the count is
-// known even when the thread is killed; an attempt that is over says nothing more.
-import { SafeError, postMessage } from './primordials.mjs';
+// What an agent says on its way to the host: events as JSON text. Guarantees: an event that cannot be kept throws in
+// the agent and is told to the host as a fault of the attempt, caught or not; beyond the caps of an attempt events are
+// dropped, and every drop is counted where the host can learn of it even when the container is killed; an attempt that
+// is over says nothing more.
+import { SafeError } from './primordials.mjs';
 import { writeJson } from './storable-json.mjs';
 
 /** @typedef {{ eventBytes: number, eventsPerAttempt: number, eventBytesPerAttempt: number, resultBytes: number, jsonDepth: number }} Caps */
 /** @typedef {{ too_large: string, not_serializable: string, not_storable: string }} ProblemCodes */
+/**
+ * The way to the host: a port out of a thread, a pipe out of a cell.
+ * @typedef {{ started: () => void, event: (json: string) => void, fault: (code: string, detail: string) => void, dropped: (count: number) => void }} Line
+ */
 
 const EVENT_CODES = /** @type {const} */ ({
   too_large: 'EVENT_TOO_LARGE',
@@ -15,36 +19,37 @@ const EVENT_CODES = /** @type {const} */ ({
 });
 
 export class Voice {
-  #port;
-  #attemptNo;
+  #line;
   #caps;
-  #dropped;
   #events = 0;
   #bytes = 0;
+  #dropped = 0;
   #over = false;
 
   /**
-   * @param {import('node:worker_threads').MessagePort} port
-   * @param {number} attemptNo
+   * @param {Line} line
    * @param {Caps} caps
-   * @param {Float64Array} dropped one shared cell: events dropped in this attempt
    */
-  constructor(port, attemptNo, caps, dropped) {
-    this.#port = port;
-    this.#attemptNo = attemptNo;
+  constructor(line, caps) {
+    this.#line = line;
     this.#caps = caps;
-    this.#dropped = dropped;
+  }
+
+  /** Events that were not kept so far. */
+  get droppedCount() {
+    return this.#dropped;
   }
 
   started() {
-    postMessage(this.#port, `started ${this.#attemptNo}`);
+    this.#line.started();
   }
 
   /** @param {object} event */
   say(event) {
     if (this.#over) return;
     if (this.#events >= this.#caps.eventsPerAttempt || this.#bytes >= this.#caps.eventBytesPerAttempt) {
-      this.#dropped[0] = (this.#dropped[0] ?? 0) + 1;
+      this.#dropped += 1;
+      this.#line.dropped(this.#dropped);
       return;
     }
     const written = writeJson(event, this.#caps.eventBytes, this.#caps.jsonDepth);
@@ -52,7 +57,7 @@ export class Voice {
     else {
       this.#events += 1;
       this.#bytes += written.json.length;
-      postMessage(this.#port, `event ${this.#attemptNo} ${written.json}`);
+      this.#line.event(written.json);
     }
   }
 
@@ -63,7 +68,7 @@ export class Voice {
   refuse(problem, detail) {
     if (this.#over) return;
     const code = EVENT_CODES[problem];
-    postMessage(this.#port, `fault ${this.#attemptNo} ${code} ${detail}`);
+    this.#line.fault(code, detail);
     const error = new SafeError(`this cannot be kept as an event: ${detail}`);
     /** @type {any} */ (error).code = code;
     throw error;

@@ -1,0 +1,35 @@
+import { SIZE_CAPS } from '@bullpen/core';
+import { z } from 'zod';
+
+import type { RunTask } from '../piscina-thread.ts';
+
+/** What the supervisor and a cell say to each other. The other side is container/cell-entry.mjs. */
+
+/** A result is capped in characters inside the cell, and one of them may take three bytes. */
+export const MAX_FRAME_BYTES = 3 * SIZE_CAPS.resultBytes + 64 * 1024;
+/** The events of an attempt, their frames, and its reply. */
+export const MAX_CELL_BYTES = 3 * SIZE_CAPS.eventBytesPerAttempt + 256 * SIZE_CAPS.eventsPerAttempt + MAX_FRAME_BYTES;
+
+export type CellTask = Omit<RunTask, 'kind'>;
+export type FrameToCell =
+  | { kind: 'run'; nonce: string; caps: typeof SIZE_CAPS; task: CellTask }
+  | { kind: 'interrupt'; message: string };
+
+const said = { nonce: z.string().max(64) };
+const frameSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ ...said, kind: z.literal('ready') }),
+  z.strictObject({ ...said, kind: z.literal('started') }),
+  z.strictObject({ ...said, kind: z.literal('event'), event: z.unknown() }),
+  z.strictObject({ ...said, kind: z.literal('fault'), code: z.string().max(64), detail: z.string() }),
+  z.strictObject({ ...said, kind: z.literal('dropped'), count: z.int().min(0) }),
+  z.strictObject({ ...said, kind: z.literal('reply'), dropped: z.int().min(0), reply: z.unknown() }),
+]);
+export type FrameFromCell = z.output<typeof frameSchema>;
+
+/** @throws where it is not JSON, not a frame, or not of this attempt: an agent wrote to the pipe by itself. */
+export function readFrame(json: string, nonce: string): FrameFromCell {
+  const frame = frameSchema.safeParse(JSON.parse(json));
+  if (!frame.success) throw new Error('the cell said something that is not a frame');
+  if (frame.data.nonce !== nonce) throw new Error('the cell spoke for another attempt');
+  return frame.data;
+}

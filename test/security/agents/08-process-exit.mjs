@@ -1,0 +1,4 @@
+// Ends its own process.
+export default async () => {
+  process.exit(3);
+};

@@ -1,0 +1,4 @@
+// Aborts its own process.
+export default async () => {
+  process.abort();
+};

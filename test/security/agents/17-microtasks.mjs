@@ -1,0 +1,4 @@
+// Endless microtasks.
+export default async () => {
+  await new Promise(() => { (function on() { Promise.resolve().then(on); })(); });
+};

@@ -1,0 +1,4 @@
+// A flood of promises.
+export default async () => {
+  for (;;) Promise.resolve().then(() => {});
+};

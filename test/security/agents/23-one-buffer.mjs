@@ -1,0 +1,4 @@
+// One buffer far beyond the limit.
+export default async () => {
+  return Buffer.alloc(1e9, 1).length;
+};

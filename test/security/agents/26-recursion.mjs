@@ -1,0 +1,4 @@
+// Recursion without an end.
+export default async () => {
+  return (function on() { return on() + 1; })();
+};

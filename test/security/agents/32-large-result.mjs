@@ -1,0 +1,4 @@
+// A result of 500 MB.
+export default async () => {
+  return 'x'.repeat(5e8);
+};

@@ -1,0 +1,6 @@
+// A cyclic result.
+export default async () => {
+  const all = {};
+  all.all = all;
+  return all;
+};

@@ -1,0 +1,4 @@
+// A function as its result.
+export default async () => {
+  return () => 1;
+};

@@ -1,0 +1,4 @@
+// A result that never settles.
+export default async () => {
+  return { then() {} };
+};
