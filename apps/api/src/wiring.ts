@@ -26,7 +26,7 @@ const REMEMBER_MS = 5000;
 
 export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock }): BullpenApi {
   const { log, clock = systemClock } = deps;
-  const name = newId('worker').replace('wkr', 'api');
+  const name = newId('api');
   const queueAt = { url: config.QUEUE_URL, prefix: config.QUEUE_PREFIX, log };
 
   const db = createDatabase({ url: config.DATABASE_URL, applicationName: name, log });

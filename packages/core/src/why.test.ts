@@ -19,7 +19,7 @@ const facts = (change: Partial<WaitFacts> = {}, limits: Partial<WaitFacts['stand
     limits: { ...DEFAULT_ORGANIZATION_LIMITS, ...limits }, counts: { waiting: 1, delayed: 0, active: 0 }, organizationsAhead: 0, inFlightMb: null,
     rateWindowMs: 0,
   },
-  runsAhead: 0, poolMb: 256, workers: [worker(0)], recentStartsMs: [], tiersOf: () => ['basic'], ...change,
+  runsAhead: 0, poolMb: 256, workers: [worker(0)], recentStartsMs: [], ...change,
 });
 const causesOf = (given: WaitFacts) => explainWait(given).causes.map(({ cause }) => cause);
 
@@ -38,7 +38,14 @@ describe('why a run waits', () => {
 
   it('tells a missing worker from one that cannot build the tier', () => {
     expect(causesOf(facts({ workers: [] }))).toEqual(['no_worker']);
-    expect(causesOf(facts({ tiersOf: () => [] }))).toEqual(['no_worker_with_tier']);
+    const run = { ...facts().run, tier: 'strict' as const };
+    const report = (isBuilt: boolean): WorkerSnapshot => ({
+      ...worker(0),
+      isolation: { at: '2026-01-01T00:00:00.000Z', probes: [], tiers: [{ tier: 'strict', isBuilt, target: '', achieved: '', cases: [] }] },
+    });
+    expect(causesOf(facts({ run }))).toEqual(['no_worker_with_tier']);
+    expect(causesOf(facts({ run, workers: [report(false)] }))).toEqual(['no_worker_with_tier']);
+    expect(causesOf(facts({ run, workers: [report(false), report(true)] }))).toEqual([]);
   });
 
   it('names the full pool, and the line before it', () => {

@@ -4,7 +4,7 @@ import type { OrganizationLimits } from './org-schemas.ts';
 import type { QueueCounts, WorkerSnapshot } from './runtime-schemas.ts';
 import type { RunSummary } from './run-schemas.ts';
 import { runStateSchema, timeSchema } from './fields.ts';
-import type { Tier } from './tier.ts';
+import { DEFAULT_TIER, type Tier } from './tier.ts';
 
 /** Why a run has not started yet: what it waits for, nearest obstacle first, and when it may start. */
 
@@ -56,8 +56,6 @@ export interface WaitFacts {
   workers: readonly WorkerSnapshot[];
   /** When the organization's latest runs started, newest first, epoch ms. */
   recentStartsMs: readonly number[];
-  /** Tiers that a worker can build. */
-  tiersOf: (worker: WorkerSnapshot) => readonly Tier[];
 }
 
 const WAITING = new Set(['scheduled', 'queued', 'retrying']);
@@ -73,7 +71,7 @@ export function explainWait(facts: WaitFacts): Why {
 }
 
 /** What keeps the run from starting even if it were the only one. */
-function gates({ nowMs, run, standing, poolMb, workers, tiersOf }: WaitFacts): WaitCause[] {
+function gates({ nowMs, run, standing, poolMb, workers }: WaitFacts): WaitCause[] {
   const { limits, counts, inFlightMb, rateWindowMs } = standing;
   const causes: WaitCause[] = [];
   const say = (cause: WaitCause['cause'], detail: string, untilMs?: number) => {
@@ -83,7 +81,7 @@ function gates({ nowMs, run, standing, poolMb, workers, tiersOf }: WaitFacts): W
   if (notBeforeMs > nowMs) say('not_before', run.state === 'retrying' ? 'its next attempt waits for its backoff' : 'it was posted with a delay', notBeforeMs);
   if (limits.paused) say('organization_paused', `organization ${run.orgId} is paused`);
   if (workers.length === 0) say('no_worker', 'no worker is alive');
-  else if (!workers.some((worker) => tiersOf(worker).includes(run.tier))) say('no_worker_with_tier', `no worker can build the tier ${run.tier}`);
+  else if (!workers.some((worker) => canBuild(worker, run.tier))) say('no_worker_with_tier', `no worker can build the tier ${run.tier}`);
   if (limits.maxConcurrency !== null && counts.active >= limits.maxConcurrency) {
     say('at_concurrency', `${counts.active} runs of the organization are active, ${limits.maxConcurrency} may be`);
   }
@@ -110,6 +108,11 @@ function line({ standing, runsAhead, workers }: WaitFacts): WaitCause[] {
     causes.push({ cause: 'no_free_slot', detail: `all ${workers.reduce((sum, worker) => sum + worker.slots, 0)} slots are in use` });
   }
   return causes;
+}
+
+/** By what the worker found out at its start; one that reports nothing builds what every machine can. */
+function canBuild(worker: WorkerSnapshot, tier: Tier): boolean {
+  return worker.isolation?.tiers.some((one) => one.tier === tier && one.isBuilt) ?? tier === DEFAULT_TIER;
 }
 
 function busyMbOf(worker: WorkerSnapshot, orgId: string): number {

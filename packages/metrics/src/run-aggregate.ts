@@ -7,16 +7,7 @@ import { addValue, type Histogram } from './histogram.ts';
 export const BUCKET_MS = 10_000;
 
 /** Finished runs of one organization, agent, outcome and bucket, while they are being added up. */
-export interface RunAggregate {
-  bucketAtMs: number;
-  orgId: string;
-  agent: string;
-  outcome: string;
-  runs: number;
-  wallMs: number;
-  cpuMs: number;
-  gbSeconds: number;
-  queueWaitMs: number;
+export interface RunAggregate extends Omit<RunMetricsCell, 'wallHistogram' | 'cpuHistogram' | 'queueWaitHistogram'> {
   wall: Histogram;
   cpu: Histogram;
   queueWait: Histogram;

@@ -1,4 +1,5 @@
 import { BullpenError, messageOf, SIZE_CAPS, type Logger } from '@bullpen/core';
+import type { LiveBus } from '@bullpen/queue';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 
@@ -15,7 +16,6 @@ import { runRoutes } from '../runs/run-routes.ts';
 import type { RunService } from '../runs/run-service.ts';
 import { scheduleRoutes } from '../schedules/schedule-routes.ts';
 import { notFound, problemHandler, requestIds, requestLog } from './respond.ts';
-import type { LiveBus } from '@bullpen/queue';
 
 export interface AppDeps extends RuntimeStatusDeps {
   bus: LiveBus;

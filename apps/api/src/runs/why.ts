@@ -1,4 +1,4 @@
-import { AVAILABLE_TIERS, explainWait, type Clock, type Why } from '@bullpen/core';
+import { explainWait, type Clock, type Why } from '@bullpen/core';
 import { countRunsAhead, getOrganization, getRun, listRecentStarts, type Database } from '@bullpen/db';
 import type { RunQueue } from '@bullpen/queue';
 
@@ -30,6 +30,5 @@ export async function whyWaiting({ db, queue, workers, clock }: WhyDeps, orgId: 
     poolMb: organization.poolMb,
     workers: workers.workers(),
     recentStartsMs,
-    tiersOf: () => AVAILABLE_TIERS,
   });
 }
