@@ -83,6 +83,8 @@ export function requestFor(bundle: string, asked: Asked = {}): AttemptRequest {
     timeoutMs: asked.timeoutMs ?? 20_000,
     memoryMb: asked.memoryMb ?? 64,
     metadata: asked.metadata ?? {},
+    secrets: asked.secrets ?? [],
+    ...(asked.egress === undefined ? {} : { egress: asked.egress }),
   };
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { createApi, loadConfig as loadApiConfig, type BullpenApi } from '@bullpen/api';
-import { Deadline, silentLogger, type AgentManifest, type Faults, type Service } from '@bullpen/core';
+import { Deadline, silentLogger, type AgentManifestInput, type Faults, type Service } from '@bullpen/core';
 import { createClient, type BullpenClient } from '@bullpen/sdk';
 import { createWorker, loadConfig as loadWorkerConfig, type BullpenWorker } from '@bullpen/worker';
 
@@ -94,7 +94,7 @@ async function stopAll(services: Service[]): Promise<void> {
 }
 
 /** Deploys an agent from the source of its `run` function, written as in a bundle. */
-export async function deploy(client: BullpenClient, name: string, run: string, manifest: AgentManifest = {}): Promise<void> {
+export async function deploy(client: BullpenClient, name: string, run: string, manifest: AgentManifestInput = {}): Promise<void> {
   await client.agents.deploy(name, { bundle: `export default { name: ${JSON.stringify(name)}, run: ${run} };\n`, manifest });
 }
 

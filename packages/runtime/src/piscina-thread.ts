@@ -3,6 +3,7 @@ import { MessageChannel, receiveMessageOnPort, type MessagePort, type Worker } f
 import { BullpenError, SIZE_CAPS, messageOf } from '@bullpen/core';
 import { Piscina } from 'piscina';
 
+import type { EgressAccess } from './container.ts';
 import type { OwnDeath } from './verdict.ts';
 
 /**
@@ -23,6 +24,8 @@ export interface RunTask {
   readonly deadline: number;
   readonly attempt: number;
   readonly run: { id: string; orgId: string; agent: string; version: number; metadata: Readonly<Record<string, string>> };
+  /** Where the agent finds the egress proxy, as it sees it. */
+  readonly egressProxy?: EgressAccess;
 }
 
 /** Something the thread said: its tag, the attempt it belongs to, and the rest of the line. */
@@ -111,9 +114,9 @@ export class PiscinaThread {
     return this.#dropped[0] ?? 0;
   }
 
-  /** Asks the agent to stop: aborts its `ctx.signal`. */
-  interrupt(attemptNo: number, reason: string): void {
-    if (!this.#hasExited) this.#port.postMessage(`${attemptNo} ${reason}`);
+  /** Says something to the attempt: `ATTEMPT REASON` aborts its `ctx.signal`, `answer ATTEMPT JSON` answers a call. */
+  say(message: string): void {
+    if (!this.#hasExited) this.#port.postMessage(message);
   }
 
   /** Delivers at once what the thread has said so far. */

@@ -7,6 +7,7 @@ import { AttemptEvents } from './attempt-events.ts';
 import { AttemptWatch } from './attempt-watch.ts';
 import { within } from './bounded-wait.ts';
 import type { ContainerFactory, ContainerPlan, ContainerTask, RuntimeContainer } from './container.ts';
+import { AttemptCalls } from './host/attempt-calls.ts';
 import { NO_USAGE, failure } from './outcomes.ts';
 import { PiscinaThread, deathOfThread, type RunTask, type Said } from './piscina-thread.ts';
 import { parseReply } from './reply.ts';
@@ -57,6 +58,7 @@ interface Running {
   readonly task: ContainerTask;
   readonly events: AttemptEvents;
   readonly watch: AttemptWatch;
+  readonly calls: AttemptCalls;
   readonly beganMs: number;
 }
 
@@ -148,6 +150,7 @@ class ThreadContainer implements RuntimeContainer {
     const wallMs = this.#options.clock.monotonicMs() - running.beganMs;
     engine.meter.end();
     running.watch.close();
+    running.calls.close();
     await this.#hearLastWords(ending, engine);
     running.events.finish(engine.thread.droppedEvents);
     const evidence = {
@@ -172,9 +175,11 @@ class ThreadContainer implements RuntimeContainer {
       limitMb: this.limitMb,
       graceMs: this.#options.graceMs,
       interrupt: task.interrupt,
-      askToStop: (reason) => thread.interrupt(no, reason),
+      askToStop: (reason) => thread.say(`${no} ${reason}`),
     });
-    this.#running = { no, task, events: new AttemptEvents(task.sink), watch, beganMs: this.#options.clock.monotonicMs() };
+    task.host.onLimit((error) => watch.limit('failed', error.code, error.message));
+    const calls = new AttemptCalls(task.host, (json) => thread.say(`answer ${no} ${json}`));
+    this.#running = { no, task, events: new AttemptEvents(task.sink), watch, calls, beganMs: this.#options.clock.monotonicMs() };
     meter.begin((reading) => watch.memory(reading));
     return this.#running;
   }
@@ -187,7 +192,7 @@ class ThreadContainer implements RuntimeContainer {
     }
   }
 
-  #threadTask({ no, task: { attempt, bundleUrl } }: Running): RunTask {
+  #threadTask({ no, task: { attempt, bundleUrl, egressProxy } }: Running): RunTask {
     const { runId, orgId, agent, version, metadata } = attempt;
     return {
       kind: 'run',
@@ -197,6 +202,7 @@ class ThreadContainer implements RuntimeContainer {
       deadline: this.#options.clock.nowMs() + attempt.timeoutMs,
       attempt: attempt.attempt,
       run: { id: runId, orgId, agent, version, metadata },
+      ...(egressProxy === undefined ? {} : { egressProxy }),
     };
   }
 
@@ -231,9 +237,10 @@ class ThreadContainer implements RuntimeContainer {
     else if (running?.no === said.attemptNo) this.#hearRunning(running, said);
   }
 
-  #hearRunning({ task, events, watch }: Running, said: Said): void {
+  #hearRunning({ task, events, watch, calls }: Running, said: Said): void {
     if (said.tag === 'started') task.sink.started();
     else if (said.tag === 'event') events.take(said.rest);
+    else if (said.tag === 'call') calls.takeText(said.rest);
     else if (said.tag === 'fault') events.refuse(said.rest);
     if (events.fault !== null) watch.eventFault();
   }

@@ -1,5 +1,5 @@
 import type {
-  Agent as StoredAgent, AgentManifest, AgentVersion, CreateOrganizationRequest, CreateRunRequest, CreatedKey, KeyRole, Organization,
+  Agent as StoredAgent, AgentManifestInput, AgentVersion, CreateOrganizationRequest, CreateRunRequest, CreatedKey, KeyRole, Organization,
   Run, RunPage, RunState, RuntimeMetrics, RuntimeStatus,
 } from '@bullpen/core';
 
@@ -66,7 +66,7 @@ export interface RunsClient {
 export interface DeployRequest {
   /** One ES module as text whose default export is the agent. */
   bundle: string;
-  manifest?: AgentManifest;
+  manifest?: AgentManifestInput;
   /** Of the bundle's UTF-8 bytes; checked by the API where given. */
   sha256?: string;
 }

@@ -93,11 +93,12 @@ export class CellProcess {
     this.#nonce = randomBytes(12).toString('base64url');
     this.#onFrame = listeners.onFrame;
     this.#onViolation = listeners.onViolation;
-    this.#send({ kind: 'run', nonce: this.#nonce, caps: SIZE_CAPS, task });
+    void this.#send({ kind: 'run', nonce: this.#nonce, caps: SIZE_CAPS, task });
   }
 
-  interrupt(message: string): void {
-    this.#send({ kind: 'interrupt', message });
+  /** Says something to the attempt: `1 REASON` aborts its `ctx.signal`, `answer 1 JSON` answers a call. Resolves when the pipe took it. */
+  say(message: string): Promise<void> {
+    return this.#send({ kind: 'say', message });
   }
 
   /** Memory and CPU time so far; null when it is gone. */
@@ -156,8 +157,12 @@ export class CellProcess {
     if (this.#hasRehearsed && this.#initInfo.includes('}')) this.#ready.resolve();
   }
 
-  #send(frame: FrameToCell): void {
-    if (!this.#hasEnded) (this.#child.stdio[3] as Writable).write(frameOf(frame));
+  /** A pipe that breaks resolves as well: the cell is gone then. */
+  async #send(frame: FrameToCell): Promise<void> {
+    if (this.#hasEnded) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    (this.#child.stdio[3] as Writable).write(frameOf(frame), () => resolve());
+    await promise;
   }
 
   /** The kernel's limits, set once the cell is blank: what a blank Node holds is not the agent's. */

@@ -9,6 +9,8 @@ import { AttemptEvents } from '../attempt-events.ts';
 import { AttemptWatch } from '../attempt-watch.ts';
 import { within } from '../bounded-wait.ts';
 import type { ContainerFactory, ContainerPlan, ContainerTask, RuntimeContainer } from '../container.ts';
+import { SOCKET_NAME } from '../egress/egress-proxy.ts';
+import { AttemptCalls } from '../host/attempt-calls.ts';
 import { NO_USAGE, failure } from '../outcomes.ts';
 import { asReply, type Reply } from '../reply.ts';
 import { deathAfter, judge, type AttemptEnding, type OwnDeath } from '../verdict.ts';
@@ -16,6 +18,7 @@ import type { CellPool } from './cell-pool.ts';
 import type { CellEnd, CellProcess } from './cell-process.ts';
 import type { CellTask, FrameFromCell } from './cell-protocol.ts';
 import type { CellReading } from './process-readings.ts';
+import { CELL_EGRESS_DIR } from './wall.ts';
 
 /**
  * The container of tier strict: a blank cell out of the pool, used for one attempt and destroyed. Guarantees: an attempt
@@ -46,6 +49,7 @@ interface Running {
   readonly cell: CellProcess;
   readonly events: AttemptEvents;
   readonly watch: AttemptWatch;
+  readonly calls: AttemptCalls;
   readonly beganMs: number;
   readonly before: CellReading;
   readonly replied: PromiseWithResolvers<AttemptEnding>;
@@ -129,6 +133,7 @@ class StrictContainer implements RuntimeContainer {
     clearInterval(sampling);
     this.#sample(running);
     running.watch.close();
+    running.calls.close();
     const wallMs = this.#options.clock.monotonicMs() - running.beganMs;
     const { cause } = running.watch;
     const isOver = cause !== null || ending.kind === 'died';
@@ -148,11 +153,13 @@ class StrictContainer implements RuntimeContainer {
       limitMb: this.limitMb,
       graceMs: this.#options.graceMs,
       interrupt: task.interrupt,
-      askToStop: (reason) => cell.interrupt(`1 ${reason}`),
+      askToStop: (reason) => void cell.say(`1 ${reason}`),
     });
+    task.host.onLimit((error) => watch.limit('failed', error.code, error.message));
+    const calls = new AttemptCalls(task.host, (json) => cell.say(`answer 1 ${json}`));
     const replied = Promise.withResolvers<AttemptEnding>();
     const beganMs = this.#options.clock.monotonicMs();
-    this.#running = { task, cell, events: new AttemptEvents(task.sink), watch, beganMs, before: this.#last, replied, hasStarted: false, dropped: 0 };
+    this.#running = { task, cell, events: new AttemptEvents(task.sink), watch, calls, beganMs, before: this.#last, replied, hasStarted: false, dropped: 0 };
     return this.#running;
   }
 
@@ -172,10 +179,11 @@ class StrictContainer implements RuntimeContainer {
     return await replied.promise;
   }
 
-  #cellTask({ attempt }: ContainerTask): CellTask {
+  #cellTask({ attempt, egressProxy }: ContainerTask): CellTask {
     const { runId, orgId, agent, version, metadata, inputJson } = attempt;
     const deadline = this.#options.clock.nowMs() + attempt.timeoutMs;
-    return { attemptNo: 1, bundleUrl: BUNDLE_URL, inputJson, deadline, attempt: attempt.attempt, run: { id: runId, orgId, agent, version, metadata } };
+    const egress = egressProxy === undefined ? {} : { egressProxy: { socketPath: `${CELL_EGRESS_DIR}/${SOCKET_NAME}`, token: egressProxy.token } };
+    return { attemptNo: 1, bundleUrl: BUNDLE_URL, inputJson, deadline, attempt: attempt.attempt, run: { id: runId, orgId, agent, version, metadata }, ...egress };
   }
 
   #hear(running: Running, frame: FrameFromCell): void {
@@ -189,6 +197,9 @@ class StrictContainer implements RuntimeContainer {
         break;
       case 'event':
         events.take(JSON.stringify(frame.event ?? null));
+        break;
+      case 'call':
+        running.calls.take(frame.call);
         break;
       case 'fault':
         events.refuse(`${frame.code} ${frame.detail}`);

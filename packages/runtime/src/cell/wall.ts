@@ -15,6 +15,9 @@ import { assembleSeccompFilter, type Architecture } from './seccomp-filter.ts';
 export const CELL_ACCOUNT = Object.freeze({ uid: 64_731, gid: 64_731 });
 export type CellAccount = { readonly uid: number; readonly gid: number } | null;
 
+/** Where a cell finds the socket of the egress proxy: the one place outside that it can talk to. */
+export const CELL_EGRESS_DIR = '/egress';
+
 const TMP_BYTES = 16 * 1024 * 1024;
 const CONTAINER_DIR = join(import.meta.dirname, '..', 'container');
 /** The shared libraries of a Node binary; addons that this process loaded stay outside. */
@@ -27,13 +30,13 @@ export class Wall {
   readonly dir: string;
   readonly #mounts: readonly string[];
 
-  constructor(options: { programs: WallPrograms; account: CellAccount }) {
+  constructor(options: { programs: WallPrograms; account: CellAccount; egressDir: string | null }) {
     this.programs = options.programs;
     this.account = options.account;
     this.dir = mkdtempSync(join(tmpdir(), 'bullpen-cells-'));
     chmodSync(this.dir, 0o711);
     writeFileSync(this.#filterPath, assembleSeccompFilter(process.arch as Architecture), { mode: 0o644 });
-    this.#mounts = mounts();
+    this.#mounts = [...mounts(), ...(options.egressDir === null ? [] : ['--ro-bind', options.egressDir, CELL_EGRESS_DIR])];
   }
 
   get #filterPath(): string {

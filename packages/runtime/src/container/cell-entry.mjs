@@ -7,12 +7,12 @@ import { registerHooks } from 'node:module';
 import { Socket } from 'node:net';
 
 import { captureConsole } from './agent-context.mjs';
-import { chargeUncaught, currentVoice, interruptAttempt, runAttempt } from './attempt.mjs';
+import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
 import { jsonParse, jsonStringify } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').AttemptTask} AttemptTask */
 /** @typedef {import('./voice.mjs').Caps} Caps */
-/** @typedef {{ kind: 'run', nonce: string, caps: Caps, task: AttemptTask } | { kind: 'interrupt', message: string }} FrameIn */
+/** @typedef {{ kind: 'run', nonce: string, caps: Caps, task: AttemptTask } | { kind: 'say', message: string }} FrameIn */
 
 const IN = 3;
 const OUT = 4;
@@ -48,6 +48,7 @@ function lineOf(nonce) {
     fault: (code, detail) => send(`${opening}"fault","code":${jsonStringify(code)},"detail":${jsonStringify(detail)}}`),
     // Told at each power of two: a kill in the flood leaves at least half of the count.
     dropped: (count) => { if ((count & (count - 1)) === 0) send(`${opening}"dropped","count":${count}}`); },
+    call: (json) => send(`${opening}"call","call":${json}}`),
   };
 }
 
@@ -59,9 +60,9 @@ async function run({ nonce, caps, task }) {
 
 /** Takes the way of an attempt with an agent that does nothing, and is heard by nobody. */
 async function rehearse() {
-  const caps = { eventBytes: 1024, eventsPerAttempt: 10, eventBytesPerAttempt: 1024, resultBytes: 1024, jsonDepth: 8 };
+  const caps = { eventBytes: 1024, eventsPerAttempt: 10, eventBytesPerAttempt: 1024, resultBytes: 1024, jsonDepth: 8, callBytes: 1024, callsInFlight: 1 };
   const run = { id: '', orgId: '', agent: '', version: 1, metadata: {} };
-  const silence = { started: () => undefined, event: () => undefined, fault: () => undefined, dropped: () => undefined };
+  const silence = { started: () => undefined, event: () => undefined, fault: () => undefined, dropped: () => undefined, call: () => undefined };
   const task = jsonParse(jsonStringify({ attemptNo: 0, bundleUrl: BLANK, inputJson: '[1]', deadline: 0, attempt: 1, run }));
   await runAttempt(task, silence, caps);
   // Starts the threads of Node's pool, whose stacks would otherwise count as the agent's memory.
@@ -81,7 +82,7 @@ function onData(chunk) {
     const frame = jsonParse(pending.toString('utf8', 4, end));
     pending = pending.subarray(end);
     if (frame.kind === 'run') void run(frame);
-    else interruptAttempt(frame.message);
+    else hearHost(frame.message);
   }
 }
 
