@@ -65,3 +65,8 @@ export { nextTimes, scheduleTimes, type ScheduleTiming } from './schedules/sched
 export { planScheduledRun, scheduleKeyPrefix, type FiringSchedule } from './schedules/scheduled-run.ts';
 export { WAIT_CAUSES, explainWait, waitCauseSchema, whySchema, type QueueStanding, type WaitCause, type WaitFacts, type Why } from './why.ts';
 export { MOST_BULK_RUNS, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkResult, type RunFilter } from './bulk-schemas.ts';
+export { ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH } from './health/criteria.ts';
+export {
+  HEALTH_LEVELS, healthComponentSchema, healthLevel, healthReportSchema, scoreHealth,
+  type HealthComponent, type HealthCriterion, type HealthLevel, type HealthReport, type HealthValues,
+} from './health/score.ts';
