@@ -5,6 +5,7 @@ import {
   agentNameSchema, backoffSchema, maxAttemptsSchema, memoryMbSchema, orgIdSchema, pageSchema, sha256Schema, textSchema, tierSchema, timeSchema,
   timeoutMsSchema,
 } from './fields.ts';
+import { limitCapsSchema, runLimitsSchema } from './limit-schemas.ts';
 import { SECRET_BOUNDS, secretNameSchema } from './secret-schemas.ts';
 
 /** What an agent version asks for; a run may override it within the organization's caps. */
@@ -13,6 +14,8 @@ export const agentManifestSchema = z.strictObject({
   tier: tierSchema.optional(),
   timeoutMs: timeoutMsSchema.optional(),
   memoryMb: memoryMbSchema.optional(),
+  limits: runLimitsSchema.optional().describe('of an attempt, where the run does not say otherwise'),
+  caps: limitCapsSchema.optional().describe('the most that a run of this version may ask for'),
   maxAttempts: maxAttemptsSchema.optional(),
   backoff: backoffSchema.optional(),
   secrets: z.array(secretNameSchema).max(SECRET_BOUNDS.perVersion).optional().describe('what ctx.secrets may give its runs; none where left out'),

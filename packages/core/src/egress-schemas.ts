@@ -6,10 +6,10 @@ import { secretNameSchema } from './secret-schemas.ts';
 
 export const EGRESS_BOUNDS = Object.freeze({
   rules: 64,
-  /** Of one run's attempt. */
-  maxRequests: { default: 1000, max: 100_000 },
-  /** In and out together. */
-  maxBytes: { default: 64 * 1024 * 1024, max: 4 * 1024 * 1024 * 1024 },
+  /** Of an attempt whose run has no limit `egressRequests` of its own. */
+  defaultRequests: 1000,
+  /** Of an attempt whose run has no limit `egressBytes` of its own; in and out together. */
+  defaultBytes: 64 * 1024 * 1024,
 });
 
 const LABEL = '(?:\\*|[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?)';
@@ -57,7 +57,5 @@ export type EgressRule = z.output<typeof egressRuleSchema>;
 
 export const egressManifestSchema = z.strictObject({
   allow: z.array(egressRuleSchema).min(1).max(EGRESS_BOUNDS.rules),
-  maxRequests: z.int().min(1).max(EGRESS_BOUNDS.maxRequests.max).optional().describe(`default ${EGRESS_BOUNDS.maxRequests.default}`),
-  maxBytes: z.int().min(1).max(EGRESS_BOUNDS.maxBytes.max).optional().describe(`in and out together; default ${EGRESS_BOUNDS.maxBytes.default}`),
 });
 export type EgressManifest = z.output<typeof egressManifestSchema>;

@@ -37,11 +37,17 @@ export const ERROR_REGISTRY = {
   AGENT_THREW: spec(500, true, 'The agent threw, or its promise rejected.'),
   TIMED_OUT: spec(504, true, 'The attempt ran into its wall-clock limit and was killed.'),
   OUT_OF_MEMORY: spec(500, false, 'The attempt ran into its memory limit and was killed.'),
+  EXTERNAL_MEMORY_EXCEEDED: spec(500, false, 'The attempt held more memory outside the heap (buffers, WebAssembly) than its limit and was killed.'),
   CPU_EXCEEDED: spec(500, false, 'The attempt ran into its CPU limit and was killed.'),
+  LOG_VOLUME_EXCEEDED: spec(500, false, 'The attempt said more than the `logBytes` of its run and was killed.'),
+  EVENT_RATE_EXCEEDED: spec(500, false, 'The attempt said more within a second than the `eventsPerSecond` of its run and was killed.'),
+  EGRESS_BYTES_EXCEEDED: spec(500, false, 'The attempt moved more bytes through `ctx.fetch` than the `egressBytes` of its run and was killed.'),
+  EGRESS_REQUESTS_EXCEEDED: spec(500, false, 'The attempt made more requests of `ctx.fetch` than the `egressRequests` of its run and was killed.'),
   AGENT_EXITED: spec(500, true, 'The agent ended its own process or thread.'),
   CONTAINER_CRASHED: spec(500, true, 'The container died for a reason of its own.'),
   WORKER_LOST: spec(500, true, 'The workers that took the run died or lost it too often.'),
   CANCELLED: spec(409, false, 'The run was cancelled by a caller.'),
+  KILLED_BY_OPERATOR: spec(409, false, 'An operator killed the container that executed the run.'),
   EXPIRED: spec(410, false, 'The time-to-live in the queue passed before a worker took the run.'),
   RESULT_TOO_LARGE: spec(500, false, 'The result is larger than its cap.'),
   RESULT_NOT_SERIALIZABLE: spec(500, false, 'The result cannot be written as JSON (cyclic, a BigInt, a function, a throwing getter).'),
@@ -52,7 +58,7 @@ export const ERROR_REGISTRY = {
   BUNDLE_LOAD_FAILED: spec(500, false, 'The bundle could not be loaded in the container, or its top-level code threw.'),
   RECORD_FAILED: spec(500, false, 'The result reached the worker but its record was refused by Postgres.'),
 
-  // What an agent asks of its supervisor through `ctx`. Thrown in the agent; EGRESS_LIMIT ends the run besides.
+  // What an agent is told when it asks its supervisor for something through `ctx`.
   CALL_REFUSED: spec(422, false, 'A call through `ctx` does not have the documented shape, is too large, or is one more than an attempt may make.'),
   SECRET_NOT_DECLARED: spec(403, false, 'The manifest of the version does not declare the secret.'),
   SECRET_NOT_FOUND: spec(404, false, 'The organization has no secret of this name.'),
@@ -61,7 +67,6 @@ export const ERROR_REGISTRY = {
   KV_LIMIT: spec(422, false, 'The key, the value or all entries of the agent together are larger than `ctx.kv` keeps.'),
   EGRESS_DENIED: spec(403, false, 'The allowlist of the version does not name this destination, or it resolves to an address that is refused.'),
   EGRESS_FAILED: spec(502, true, 'The destination was allowed but could not be reached, did not answer in time, or broke off.'),
-  EGRESS_LIMIT: spec(429, false, 'The run made more requests, or moved more bytes, than its version may; the run ends.'),
 
   // Bullpen itself.
   MEMORY_POOL_EXHAUSTED: spec(503, true, 'The memory pool of the organization on this worker has no room; the run stays queued.'),

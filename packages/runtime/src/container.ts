@@ -1,4 +1,4 @@
-import type { AttemptOutcome, BullpenError, ContainerDeath, ContainerSnapshot, ContainerState, EgressManifest, RunEvent, Tier } from '@bullpen/core';
+import type { AttemptLimits, AttemptOutcome, BullpenError, ContainerDeath, ContainerSnapshot, ContainerState, EgressManifest, RunEvent, Tier } from '@bullpen/core';
 
 /** One attempt, as the worker hands it to the runtime. */
 export interface AttemptRequest {
@@ -17,6 +17,8 @@ export interface AttemptRequest {
   /** Hard wall-clock limit: of loading the bundle and of the call, not of starting a container. */
   readonly timeoutMs: number;
   readonly memoryMb: number;
+  /** Beside time and memory; what is left out is not limited for this run. */
+  readonly limits: AttemptLimits;
   readonly metadata: Readonly<Record<string, string>>;
   /** Names of the secrets that the version declares: `ctx.secrets` gives these and no others. */
   readonly secrets?: readonly string[];

@@ -77,7 +77,7 @@ export interface AgentContext {
   /**
    * The global `fetch`, through the egress proxy: only where the manifest's `egress` allows, with the headers that it adds.
    * A request body may have up to 1 MiB. Throws errors with the codes EGRESS_DENIED and EGRESS_FAILED; more requests or
-   * bytes than the manifest allows end the run with EGRESS_LIMIT.
+   * bytes than the run's limits allow end it, with EGRESS_REQUESTS_EXCEEDED or EGRESS_BYTES_EXCEEDED.
    */
   readonly fetch: typeof globalThis.fetch;
   /** Undefined where the manifest allows no egress. */

@@ -51,7 +51,7 @@ export class EgressClient {
     this.#secretOf = options.secretOf;
   }
 
-  /** Resolves with the head of the answer. @throws EGRESS_DENIED, EGRESS_FAILED, EGRESS_LIMIT, CALL_REFUSED, and why a secret cannot be had. */
+  /** Resolves with the head of the answer. @throws EGRESS_DENIED, EGRESS_FAILED, EGRESS_REQUESTS_EXCEEDED, EGRESS_BYTES_EXCEEDED, CALL_REFUSED, and why a secret cannot be had. */
   async send(request: EgressRequest, signal: AbortSignal): Promise<EgressResponse> {
     const { url, method } = request;
     const rule = this.#session.authorize(url, method);

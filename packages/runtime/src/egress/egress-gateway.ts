@@ -1,11 +1,9 @@
-import type { EgressManifest } from '@bullpen/core';
-
 import type { EgressAccess } from '../container.ts';
 import { AddressGuard } from './address-ranges.ts';
 import { EgressClient, type EgressNetwork } from './egress-client.ts';
 import { EgressFetch } from './egress-fetch.ts';
 import { EgressProxy } from './egress-proxy.ts';
-import { EgressSession } from './egress-session.ts';
+import { EgressSession, type EgressSessionOptions } from './egress-session.ts';
 import { createNameResolver, type ResolveName } from './name-resolver.ts';
 
 export interface EgressOptions {
@@ -57,7 +55,7 @@ export class EgressGateway {
   }
 
   /** Opens an attempt's egress; closing its session ends it. */
-  admit(options: { manifest: EgressManifest; secretOf: (name: string) => Promise<string>; warn: (message: string) => void }): AttemptEgress {
+  admit(options: EgressSessionOptions & { secretOf: (name: string) => Promise<string> }): AttemptEgress {
     const session = new EgressSession(options);
     const client = new EgressClient({ session, network: this.#network, secretOf: options.secretOf });
     this.#proxy.admit({ session, client });

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
-import { BullpenError, EGRESS_BOUNDS, type EgressManifest, type EgressRule, type RunUsage } from '@bullpen/core';
+import { BullpenError, EGRESS_BOUNDS, type AttemptLimits, type EgressManifest, type EgressRule, type RunEvent, type RunUsage } from '@bullpen/core';
 
+import { LimitGuard } from '../limit-guard.ts';
 import { destinationOf, findRule } from './egress-policy.ts';
 
 /**
@@ -11,28 +12,38 @@ import { destinationOf, findRule } from './egress-policy.ts';
  */
 export type EgressUsage = Required<Pick<RunUsage, 'egressRequests' | 'egressBytesIn' | 'egressBytesOut'>>;
 
+export interface EgressSessionOptions {
+  readonly manifest: EgressManifest;
+  /** Those of egress; where the run has none, the defaults of `EGRESS_BOUNDS`. */
+  readonly limits: Pick<AttemptLimits, 'egressBytes' | 'egressRequests'>;
+  /** Puts a line into the run's log. */
+  readonly say: (event: RunEvent) => void;
+}
+
 /** Requests and tunnels of one attempt at once. */
 const MAX_OPEN = 32;
-const WARN_AT = 0.8;
 
 export class EgressSession {
   /** For the proxy's socket. */
   readonly token = randomBytes(24).toString('base64url');
   readonly #manifest: EgressManifest;
-  readonly #warn: (message: string) => void;
+  readonly #guard: LimitGuard;
   readonly #closing = new AbortController();
-  readonly #warned = new Set<string>();
   #onLimit: (error: BullpenError) => void = () => undefined;
-  #limit: BullpenError | null = null;
+  #breach: BullpenError | null = null;
   #open = 0;
   #requests = 0;
   #bytesIn = 0;
   #bytesOut = 0;
 
-  /** @param options.warn - told in the run's log when four fifths of a limit are used */
-  constructor(options: { manifest: EgressManifest; warn: (message: string) => void }) {
-    this.#manifest = options.manifest;
-    this.#warn = options.warn;
+  constructor({ manifest, limits, say }: EgressSessionOptions) {
+    this.#manifest = manifest;
+    const { egressRequests = EGRESS_BOUNDS.defaultRequests, egressBytes = EGRESS_BOUNDS.defaultBytes } = limits;
+    this.#guard = new LimitGuard({
+      limits: { egressRequests, egressBytes, timeoutMs: Infinity, memoryMb: Infinity },
+      say,
+      onBreach: ({ code, message }) => this.#end(new BullpenError(code, message)),
+    });
   }
 
   get usage(): EgressUsage {
@@ -46,7 +57,7 @@ export class EgressSession {
 
   onLimit(listener: (error: BullpenError) => void): void {
     this.#onLimit = listener;
-    if (this.#limit !== null) listener(this.#limit);
+    if (this.#breach !== null) listener(this.#breach);
   }
 
   /** The rule that allows it. @param method - null for a tunnel. @throws EGRESS_DENIED */
@@ -58,14 +69,13 @@ export class EgressSession {
     throw new BullpenError('EGRESS_DENIED', `the allowlist of this version does not allow ${method ?? 'a tunnel'} to ${host}:${port}`, { host, port });
   }
 
-  /** Counts a request or a tunnel; the caller gives it back when it is over. @throws EGRESS_LIMIT, CALL_REFUSED */
+  /** Counts a request or a tunnel; the caller gives it back when it is over. @throws EGRESS_REQUESTS_EXCEEDED, CALL_REFUSED */
   begin(): () => void {
     this.#closing.signal.throwIfAborted();
     if (this.#open >= MAX_OPEN) throw new BullpenError('CALL_REFUSED', `${MAX_OPEN} requests of this run are open already`);
-    const most = this.#manifest.maxRequests ?? EGRESS_BOUNDS.maxRequests.default;
-    if (this.#requests >= most) throw this.#exceed(`the run may make ${most} requests`);
     this.#requests += 1;
-    this.#warnAt('requests', this.#requests, most);
+    this.#guard.used('egressRequests', this.#requests);
+    this.#closing.signal.throwIfAborted();
     this.#open += 1;
     let isOpen = true;
     return () => {
@@ -74,13 +84,13 @@ export class EgressSession {
     };
   }
 
-  /** @throws EGRESS_LIMIT */
+  /** @throws EGRESS_BYTES_EXCEEDED */
   countIn(bytes: number): void {
     this.#bytesIn += bytes;
     this.#checkBytes();
   }
 
-  /** @throws EGRESS_LIMIT */
+  /** @throws EGRESS_BYTES_EXCEEDED */
   countOut(bytes: number): void {
     this.#bytesOut += bytes;
     this.#checkBytes();
@@ -91,24 +101,13 @@ export class EgressSession {
   }
 
   #checkBytes(): void {
-    const most = this.#manifest.maxBytes ?? EGRESS_BOUNDS.maxBytes.default;
-    const total = this.#bytesIn + this.#bytesOut;
-    if (total > most) throw this.#exceed(`the run may move ${most} bytes`);
-    this.#warnAt('bytes', total, most);
+    this.#guard.used('egressBytes', this.#bytesIn + this.#bytesOut);
+    this.#closing.signal.throwIfAborted();
   }
 
-  #warnAt(what: string, used: number, most: number): void {
-    if (used < WARN_AT * most || this.#warned.has(what)) return;
-    this.#warned.add(what);
-    this.#warn(`egress: ${used} of ${most} ${what} are used`);
-  }
-
-  #exceed(message: string): BullpenError {
-    if (this.#limit === null) {
-      this.#limit = new BullpenError('EGRESS_LIMIT', message, { ...this.usage });
-      this.#onLimit(this.#limit);
-      this.#closing.abort(this.#limit);
-    }
-    return this.#limit;
+  #end(breach: BullpenError): void {
+    this.#breach = breach;
+    this.#onLimit(breach);
+    this.#closing.abort(breach);
   }
 }

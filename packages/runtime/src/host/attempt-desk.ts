@@ -32,8 +32,7 @@ export class AttemptDesk {
       read.set(name, value);
       return value;
     };
-    const warn = (message: string) => sink.event({ type: 'log', level: 'warn', message });
-    return this.egress.admit({ manifest: attempt.egress, secretOf, warn });
+    return this.egress.admit({ manifest: attempt.egress, limits: attempt.limits, secretOf, say: (event) => sink.event(event) });
   }
 
   /** For a header's template: naming it there declares it, for the proxy and not for the agent. */
