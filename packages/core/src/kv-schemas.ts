@@ -7,7 +7,7 @@ export const KV_BOUNDS = Object.freeze({
   keyChars: 256,
   /** As JSON. */
   valueBytes: 64 * 1024,
-  entriesPerAgent: 10_000,
+  entriesPerAgent: 1000,
   /** Keys and values of one agent together. */
   bytesPerAgent: 8 * 1024 * 1024,
   pageEntries: 200,
