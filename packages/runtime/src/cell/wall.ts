@@ -2,6 +2,8 @@ import { chmodSync, mkdtempSync, openSync, realpathSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { SOCKET_NAME } from '../egress/egress-proxy.ts';
+import type { EngineTask } from '../engine.ts';
 import type { WallPrograms } from './programs.ts';
 import { assembleSeccompFilter, type Architecture } from './seccomp-filter.ts';
 
@@ -16,7 +18,7 @@ export const CELL_ACCOUNT = Object.freeze({ uid: 64_731, gid: 64_731 });
 export type CellAccount = { readonly uid: number; readonly gid: number } | null;
 
 /** Where a cell finds the socket of the egress proxy: the one place outside that it can talk to. */
-export const CELL_EGRESS_DIR = '/egress';
+const CELL_EGRESS_DIR = '/egress';
 
 const TMP_BYTES = 16 * 1024 * 1024;
 const CONTAINER_DIR = join(import.meta.dirname, '..', 'container');
@@ -71,6 +73,12 @@ export class Wall {
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+/** The task as a cell sees it: the socket of the egress proxy is mounted elsewhere there. */
+export function egressInCell(task: EngineTask): EngineTask {
+  if (task.egressProxy === undefined) return task;
+  return { ...task, egressProxy: { ...task.egressProxy, socketPath: `${CELL_EGRESS_DIR}/${SOCKET_NAME}` } };
 }
 
 function nodeFlags(limitMb: number): string[] {
