@@ -10,7 +10,7 @@ interface Asked {
   readonly answer: PromiseWithResolvers<unknown>;
 }
 
-function callsOf(answerAtOnce?: (method: string, params: unknown) => unknown) {
+function callsOf(answerAtOnce?: (method: string, params: unknown) => unknown, caps: Record<'callBytes' | 'callsInFlight' | 'callsPerAttempt' | 'callBytesPerAttempt', number> = SIZE_CAPS) {
   const asked: Asked[] = [];
   const said: unknown[] = [];
   const calls = new AttemptCalls({
@@ -21,7 +21,7 @@ function callsOf(answerAtOnce?: (method: string, params: unknown) => unknown) {
       return answer.promise;
     },
     onLimit: () => undefined,
-  }, (json) => { said.push(JSON.parse(json)); });
+  }, (json) => { said.push(JSON.parse(json)); }, caps);
   return { calls, asked, said };
 }
 
@@ -86,20 +86,15 @@ describe('the calls of an attempt', () => {
   });
 
   it('are refused beyond what an attempt may ask in all, by count and by bytes', async () => {
-    const many = callsOf(() => null);
-    for (let id = 1; id <= SIZE_CAPS.callsPerAttempt + 1; id += 1) {
-      many.calls.take({ id, method: 'a', params: {} });
-      if (id % SIZE_CAPS.callsInFlight === 0) await settled();
-    }
+    const { calls, said } = callsOf(() => null, { ...SIZE_CAPS, callsPerAttempt: 5, callBytesPerAttempt: 10_000 });
+    for (let id = 1; id <= 6; id += 1) calls.takeText(JSON.stringify({ id, method: 'a', params: {} }));
     await settled();
-    expect(many.said.filter((answer) => !(answer as { ok: boolean }).ok)).toMatchObject([{ id: SIZE_CAPS.callsPerAttempt + 1, code: 'CALL_REFUSED' }]);
-    const large = callsOf(() => null);
-    const padding = 'x'.repeat(SIZE_CAPS.callBytes - 100);
-    const fitting = Math.floor(SIZE_CAPS.callBytesPerAttempt / SIZE_CAPS.callBytes);
-    for (let id = 1; id <= fitting + 2; id += 1) {
-      large.calls.takeText(JSON.stringify({ id, method: 'a', params: { padding } }));
-      await settled();
-    }
-    expect(large.said.at(-1)).toMatchObject({ ok: false, code: 'CALL_REFUSED' });
+    expect(said).toHaveLength(6);
+    expect(said.filter((answer) => !(answer as { ok: boolean }).ok)).toMatchObject([{ id: 6, code: 'CALL_REFUSED' }]);
+    const large = callsOf(() => null, { ...SIZE_CAPS, callBytesPerAttempt: 10_000 });
+    for (let id = 1; id <= 3; id += 1) large.calls.takeText(JSON.stringify({ id, method: 'a', params: { padding: 'x'.repeat(4000) } }));
+    await settled();
+    expect(large.said).toHaveLength(3);
+    expect(large.said.filter((answer) => !(answer as { ok: boolean }).ok)).toMatchObject([{ id: 3, code: 'CALL_REFUSED' }]);
   });
 });

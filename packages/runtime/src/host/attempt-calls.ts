@@ -14,10 +14,13 @@ import type { AttemptHost } from '../container.ts';
 /** Resolves once the answer has left this process: an agent that reads no answers must not fill our memory with them. */
 export type SendAnswer = (json: string) => void | Promise<void>;
 
+type CallCaps = Readonly<Record<'callBytes' | 'callsInFlight' | 'callsPerAttempt' | 'callBytesPerAttempt', number>>;
+
 const callSchema = z.strictObject({ id: z.int().positive(), method: z.string().min(1).max(64), params: z.unknown() });
 type Call = z.output<typeof callSchema>;
 
 export class AttemptCalls {
+  readonly #caps: CallCaps;
   readonly #host: AttemptHost;
   readonly #send: SendAnswer;
   readonly #underWay = new Set<number>();
@@ -25,14 +28,15 @@ export class AttemptCalls {
   #count = 0;
   #bytes = 0;
 
-  constructor(host: AttemptHost, send: SendAnswer) {
+  constructor(host: AttemptHost, send: SendAnswer, caps: CallCaps = SIZE_CAPS) {
+    this.#caps = caps;
     this.#host = host;
     this.#send = send;
   }
 
   /** The JSON text of a call. */
   takeText(json: string): void {
-    if (json.length > SIZE_CAPS.callBytes + 1024) return;
+    if (json.length > this.#caps.callBytes + 1024) return;
     this.#bytes += json.length;
     try {
       this.take(JSON.parse(json));
@@ -70,7 +74,7 @@ export class AttemptCalls {
   }
 
   #checkAllowance(): void {
-    const { callsInFlight, callsPerAttempt, callBytesPerAttempt } = SIZE_CAPS;
+    const { callsInFlight, callsPerAttempt, callBytesPerAttempt } = this.#caps;
     if (this.#underWay.size >= callsInFlight) throw new BullpenError('CALL_REFUSED', `${callsInFlight} calls are under way already`);
     if (this.#count > callsPerAttempt) throw new BullpenError('CALL_REFUSED', `an attempt may make ${callsPerAttempt} calls`);
     if (this.#bytes > callBytesPerAttempt) throw new BullpenError('CALL_REFUSED', `the calls of an attempt may take ${callBytesPerAttempt} bytes`);
