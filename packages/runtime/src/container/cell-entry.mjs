@@ -68,8 +68,8 @@ function waitForFrame() {
 /** @param {Buffer} into */
 function readExactly(into) {
   for (let at = 0; at < into.length;) {
-    const length = readSync(IN, into, at, into.length - at);
-    if (length === 0) process.reallyExit(0); // the supervisor is gone
+    const length = readSync(IN, into, at, into.length - at, null);
+    if (length === 0) process.exit(); // the supervisor is gone
     at += length;
   }
   return into;
