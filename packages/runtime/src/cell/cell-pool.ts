@@ -17,8 +17,10 @@ const REFILL_DELAY_MS = 10;
 
 interface Shelf {
   /** In the order of their starts. */
-  readonly spares: Promise<CellProcess>[];
+  spares: Promise<CellProcess>[];
   wanted: number;
+  isStarting: boolean;
+  refill: NodeJS.Timeout | undefined;
   /** The fewest spares that a take left since the last look at it. */
   unused: number;
 }
@@ -39,10 +41,10 @@ export class CellPool {
   /** A spare of this size, or a new cell; what replaces it is started once the run has gone on. */
   async take(limitMb: number): Promise<CellProcess> {
     const shelf = this.#shelf(limitMb);
-    const spare = shelf.spares.shift();
+    const [spare] = shelf.spares.splice(0, 1);
     shelf.unused = Math.min(shelf.unused, shelf.spares.length);
     if (spare === undefined) shelf.wanted = Math.min(MAX_SPARES, shelf.wanted + 1);
-    setTimeout(() => this.prepare(limitMb), REFILL_DELAY_MS).unref();
+    this.#refillSoon(shelf, limitMb);
     const cell = await spare?.catch(() => null) ?? null;
     const taken = cell === null || cell.hasEnded ? await this.#start(limitMb) : cell;
     this.#alive.delete(taken);
@@ -53,19 +55,34 @@ export class CellPool {
    * none would be ready sooner. */
   prepare(limitMb: number): void {
     const shelf = this.#shelf(limitMb);
-    if (this.#isClosed || shelf.spares.length >= shelf.wanted) return;
+    if (this.#isClosed || shelf.isStarting || shelf.spares.length >= shelf.wanted) return;
+    shelf.isStarting = true;
     const starting = this.#start(limitMb);
-    shelf.spares.push(starting);
-    starting.then(() => this.prepare(limitMb), (error: unknown) => {
-      const at = shelf.spares.indexOf(starting);
-      if (at >= 0) shelf.spares.splice(at, 1);
+    void shelf.spares.push(starting);
+    starting.then(() => {
+      shelf.isStarting = false;
+      this.prepare(limitMb);
+    }, (error: unknown) => {
+      shelf.isStarting = false;
+      shelf.spares = shelf.spares.filter((spare) => spare !== starting);
       if (!this.#isClosed) this.#log.warn({ limitMb, error: messageOf(error) }, 'cell.spare-failed');
     });
+  }
+
+  /** In a burst not before its end, unless the spares run out. */
+  #refillSoon(shelf: Shelf, limitMb: number): void {
+    if (shelf.refill !== undefined && shelf.spares.length * 2 < shelf.wanted) return;
+    clearTimeout(shelf.refill);
+    shelf.refill = setTimeout(() => {
+      shelf.refill = undefined;
+      this.prepare(limitMb);
+    }, REFILL_DELAY_MS).unref();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#shrinking);
+    for (const { refill } of this.#shelves.values()) clearTimeout(refill);
     this.#shelves.clear();
     for (const cell of this.#alive) cell.kill();
     await Promise.all([...this.#alive].map(({ gone }) => gone));
@@ -83,7 +100,7 @@ export class CellPool {
   #shelf(limitMb: number): Shelf {
     const known = this.#shelves.get(limitMb);
     if (known !== undefined) return known;
-    const shelf = { spares: [], wanted: 1, unused: 1 };
+    const shelf: Shelf = { spares: [], wanted: 1, isStarting: false, refill: undefined, unused: 1 };
     this.#shelves.set(limitMb, shelf);
     return shelf;
   }
