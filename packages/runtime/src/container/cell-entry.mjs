@@ -12,7 +12,7 @@ import { jsonParse, jsonStringify } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').AttemptTask} AttemptTask */
 /** @typedef {import('./voice.mjs').Caps} Caps */
-/** @typedef {{ kind: 'run', nonce: string, caps: Caps, task: AttemptTask } | { kind: 'interrupt', message: string }} FrameIn */
+/** @typedef {{ kind: 'run', nonce: string, caps: Caps, task: AttemptTask, source: string | null } | { kind: 'interrupt', message: string }} FrameIn */
 
 const IN = 3;
 const OUT = 4;
@@ -31,13 +31,17 @@ function send(json) {
   for (let sent = 0; sent < frame.length;) sent += writeSync(OUT, frame, sent);
 }
 
+/** The bundle that is asked for, and its source where that came in the frame. */
+let asked = '';
+/** @type {string | null} */
+let told = null;
+
 /** A bundle is found and read by its one path: Node's own way looks for packages around it, and reads in other threads. */
 registerHooks({
   resolve: (specifier, context, next) => specifier.startsWith(BUNDLES) ? { url: specifier, format: 'module', shortCircuit: true } : next(specifier, context),
   load(url, context, next) {
     if (!url.startsWith(BUNDLES)) return next(url, context);
-    const path = url.startsWith(REHEARSALS) ? REHEARSED : url.slice('file://'.length);
-    return { format: 'module', shortCircuit: true, source: readFileSync(path, 'utf8') };
+    return { format: 'module', shortCircuit: true, source: (url === asked ? told : null) ?? readFileSync(url.startsWith(REHEARSALS) ? REHEARSED : url.slice('file://'.length), 'utf8') };
   },
 });
 
@@ -54,7 +58,9 @@ function lineOf(nonce) {
 }
 
 /** @param {Extract<FrameIn, { kind: 'run' }>} frame */
-async function run({ nonce, caps, task }) {
+async function run({ nonce, caps, task, source }) {
+  asked = task.bundleUrl;
+  told = source;
   const { attempt, reply } = await runAttempt(task, lineOf(nonce), caps);
   send(`{"nonce":${jsonStringify(nonce)},"kind":"reply","dropped":${attempt.voice.droppedCount},"reply":${reply}}`);
 }
