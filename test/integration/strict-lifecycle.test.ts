@@ -120,9 +120,25 @@ describe('an attempt in a strict cell', () => {
     expect(endingOf(await run(agent('return 1'), { memoryMb: 1 }))).toBe('failed/LIMIT_EXCEEDED');
   });
 
+  it('takes a bundle that is too large for a frame, again and again, and another one after it', async () => {
+    const large = (word: string) => `${agent(`return ${JSON.stringify(word)} + import.meta.url`)}\n/*${'x'.repeat(200_000)}*/`;
+    for (const word of ['one', 'one', 'two', 'one']) expect(valueOf(await run(large(word)))).toBe(`${word}file:///bundle/bundle.mjs`);
+  });
+
   it('runs beside others of its organization', async () => {
     const answers = await Promise.all([1, 2, 3, 4, 5, 6].map((input) => run(agent('return input'), { input, orgId: 'crowd' })));
     expect(answers.map(valueOf)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('finds more blank cells ready after a burst that found too few', async () => {
+    const bursting = await startRig({ tiers: ['strict'] });
+    const blank = () => cellsAlive().filter((pid) => !before.has(pid)).length;
+    const before = new Set(cellsAlive());
+    valueOf(await bursting.run(agent('return 1'), { tier: 'strict' }));
+    await Promise.all([1, 2, 3, 4, 5].map((input) => bursting.run(agent('return input'), { tier: 'strict', input })));
+    while (blank() < 3) await new Promise((done) => { setImmediate(done); });
+    await bursting.stop();
+    expect(blank()).toBe(0);
   });
 
   it('is interrupted by a stop, after which no cell and no file of one is left', async () => {
