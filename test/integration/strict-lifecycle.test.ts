@@ -130,17 +130,6 @@ describe('an attempt in a strict cell', () => {
     expect(answers.map(valueOf)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it('finds more blank cells ready after a burst that found too few', async () => {
-    const bursting = await startRig({ tiers: ['strict'] });
-    const blank = () => cellsAlive().filter((pid) => !before.has(pid)).length;
-    const before = new Set(cellsAlive());
-    valueOf(await bursting.run(agent('return 1'), { tier: 'strict' }));
-    await Promise.all([1, 2, 3, 4, 5].map((input) => bursting.run(agent('return input'), { tier: 'strict', input })));
-    while (blank() < 3) await new Promise((done) => { setImmediate(done); });
-    await bursting.stop();
-    expect(blank()).toBe(0);
-  });
-
   it('is interrupted by a stop, after which no cell and no file of one is left', async () => {
     const before = { cells: cellsAlive().length, dirs: cellDirs() };
     const stopping = await startRig({ tiers: ['strict'], graceMs: 20 });

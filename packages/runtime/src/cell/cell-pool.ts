@@ -26,15 +26,17 @@ interface Shelf {
 }
 
 export class CellPool {
-  readonly #wall: Wall;
+  readonly #make: (limitMb: number) => CellProcess;
   readonly #log: Logger;
   readonly #shelves = new Map<number, Shelf>();
   readonly #alive = new Set<CellProcess>();
   readonly #shrinking = setInterval(() => this.#shrink(), SHRINK_MS).unref();
   #isClosed = false;
 
-  constructor(options: { wall: Wall; log: Logger }) {
-    this.#wall = options.wall;
+  /** @param options - `make` stands in for cells behind the wall */
+  constructor(options: { wall: Wall; log: Logger; make?: (limitMb: number) => CellProcess }) {
+    const { wall } = options;
+    this.#make = options.make ?? ((limitMb) => new CellProcess({ wall, limitMb }));
     this.#log = options.log;
   }
 
@@ -106,7 +108,7 @@ export class CellPool {
   }
 
   async #start(limitMb: number): Promise<CellProcess> {
-    const cell = new CellProcess({ wall: this.#wall, limitMb });
+    const cell = this.#make(limitMb);
     this.#alive.add(cell);
     void cell.gone.then(() => this.#alive.delete(cell));
     await cell.start();
