@@ -1,5 +1,5 @@
 import type {
-  ContainerSnapshot, OrganizationMetrics, RunError, RunState, RunSummary, RuntimeMetrics, RuntimeStatus, WorkerSnapshot,
+  ContainerSnapshot, OrganizationMetrics, RunFigures, RunError, RunState, RunSummary, RuntimeMetrics, RuntimeStatus, WorkerSnapshot,
 } from '@bullpen/core';
 
 /** How much there is to see. */
@@ -107,15 +107,31 @@ function metricsOf(orgs: readonly Org[], random: Random, nowMs: number): Runtime
   })).filter(({ runs }) => runs > 0);
   const organizations = orgs.map(({ id }, index): OrganizationMetrics => {
     const own = series.filter(({ orgId }) => orgId === id);
-    const runs = own.reduce((sum, point) => sum + point.runs, 0);
-    const failures = own.reduce((sum, point) => sum + point.failures, 0);
-    const p50Ms = 12 + random() ** 3 * 2400;
-    return {
-      orgId: id, runs, failures, errorRatio: runs === 0 ? 0 : failures / runs, p50Ms: runs === 0 ? null : p50Ms, p95Ms: runs === 0 ? null : p50Ms * (2 + random() * 5),
-      queueWaitP95Ms: runs === 0 ? null : 3 + random() * 80 + index, cpuMs: runs * p50Ms * 0.4, gbSeconds: (runs * p50Ms * 0.0625) / 1000,
-    };
+    return { orgId: id, ...figuresOf(own, 12 + random() ** 3 * 2400, 3 + random() * 80 + index) };
   });
-  return { from: iso(toMs - 60 * MINUTE_MS), to: iso(toMs), stepMs: MINUTE_MS, organizations, series };
+  return {
+    from: iso(toMs - 60 * MINUTE_MS), to: iso(toMs), stepMs: MINUTE_MS, completeUntil: iso(nowMs), groupBy: 'organization',
+    total: figuresOf(series, 180, 40), fairness: { jain: 0.97, organizations: organizations.length }, utilisation: { slots: 0.4, memory: 0.3 },
+    timeline: [...Map.groupBy(series, ({ at }) => at)].map(([at, points]) => ({ at, ...countOf(points), p50Ms: 180, p95Ms: 900, queueWaitP95Ms: 40 })),
+    groups: organizations.map(({ orgId, ...figures }) => ({ key: orgId, ...figures })), groupCount: organizations.length, organizations, series, workers: [],
+  };
+}
+
+type Point = RuntimeMetrics['series'][number];
+
+function countOf(points: readonly Point[]): { runs: number; failures: number } {
+  return { runs: points.reduce((sum, point) => sum + point.runs, 0), failures: points.reduce((sum, point) => sum + point.failures, 0) };
+}
+
+function figuresOf(points: readonly Point[], typicalMs: number, waitMs: number): RunFigures {
+  const { runs, failures } = countOf(points);
+  const ofRuns = (ms: number) => (runs === 0 ? null : ms);
+  return {
+    runs, failures, errorRatio: runs === 0 ? 0 : failures / runs, runsPerS: runs / 3600,
+    p50Ms: ofRuns(typicalMs), p90Ms: ofRuns(typicalMs * 3), p95Ms: ofRuns(typicalMs * 4), p99Ms: ofRuns(typicalMs * 7), cpuP50Ms: ofRuns(typicalMs * 0.4), cpuP95Ms: ofRuns(typicalMs * 1.6),
+    queueWaitP50Ms: ofRuns(waitMs / 3), queueWaitP95Ms: ofRuns(waitMs), queueWaitP99Ms: ofRuns(waitMs * 2), worstQueueWaitMs: runs === 0 ? 0 : waitMs * 4,
+    wallMs: runs * typicalMs, cpuMs: runs * typicalMs * 0.4, gbSeconds: (runs * typicalMs * 0.0625) / 1000, resourceSeconds: (runs * typicalMs * 0.4625) / 1000, egressBytes: 0, tokens: 0,
+  };
 }
 
 function iso(ms: number): string {

@@ -178,6 +178,7 @@ function finishedRun(run: ClaimedRun, decision: AttemptDecision & { kind: 'finis
     runId: run.runId,
     agent: run.agent,
     version: run.version,
+    tier: run.tier,
     state: decision.state,
     errorCode: decision.error?.code ?? null,
     finishedAtMs,

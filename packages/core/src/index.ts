@@ -13,7 +13,7 @@ export {
 } from './limits.ts';
 export { silentLogger, type Logger } from './logger.ts';
 export type { Idempotency, NewRun } from './new-run.ts';
-export type { AttemptOutcome, FailedState, FinishedRun, InterruptReason } from './outcome.ts';
+export { FAILED_STATES, isFailure, type AttemptOutcome, type FailedState, type FinishedRun, type InterruptReason } from './outcome.ts';
 export { planRun } from './plan-run.ts';
 export { parseOrThrow, problemSchema, toProblem, type Problem } from './problem.ts';
 export {
@@ -43,10 +43,12 @@ export {
   type CreateRun, type CreateRunRequest, type ListRuns, type Run, type RunError, type RunPage, type RunSummary, type RunUsage,
 } from './run-schemas.ts';
 export {
-  CONTAINER_DEATHS, CONTAINER_STATES, containerSnapshotSchema, isolationReportSchema, organizationMetricsSchema, organizationRuntimeSnapshotSchema,
-  queueCountsSchema, runtimeMetricsQuerySchema, runtimeMetricsSchema, runtimeStatusSchema, workerSnapshotSchema,
-  type ContainerDeath, type ContainerSnapshot, type ContainerState, type IsolationReport, type OrganizationMetrics,
-  type OrganizationRuntimeSnapshot, type QueueCounts, type RuntimeMetrics, type RuntimeStatus, type WorkerSnapshot,
+  CONTAINER_DEATHS, CONTAINER_STATES, METRIC_GROUPINGS, containerSnapshotSchema, isolationReportSchema, organizationMetricsSchema,
+  organizationRuntimeSnapshotSchema, queueCountsSchema, runFiguresSchema, runtimeMetricsQuerySchema, runtimeMetricsSchema, runtimeStatusSchema,
+  usageQuerySchema, usageReportSchema, workerMetricsSchema, workerSnapshotSchema,
+  type ContainerDeath, type ContainerSnapshot, type ContainerState, type IsolationReport, type MetricGrouping, type OrganizationMetrics,
+  type OrganizationRuntimeSnapshot, type QueueCounts, type RunFigures, type RuntimeMetrics, type RuntimeMetricsQuery, type RuntimeStatus,
+  type UsageQuery, type UsageReport, type WorkerMetrics, type WorkerSnapshot,
 } from './runtime-schemas.ts';
 export {
   MAX_SCHEDULES_PER_ORGANIZATION, changeScheduleSchema, createScheduleSchema, previewCountSchema, previewScheduleSchema, scheduleNameSchema, schedulePageSchema,

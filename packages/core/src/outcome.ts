@@ -1,6 +1,7 @@
 import type { ErrorCode } from './error-registry.ts';
 import type { RunError, RunUsage } from './run-schemas.ts';
 import type { TerminalRunState } from './run-state.ts';
+import type { Tier } from './tier.ts';
 
 /**
  * How one attempt ended, as the runtime tells it. A tagged union: failures are values, nothing is thrown across the
@@ -12,7 +13,13 @@ export type AttemptOutcome =
   | { kind: 'interrupted'; reason: InterruptReason; usage: RunUsage };
 
 /** Terminal states of an attempt that ended by itself or by a limit. */
-export type FailedState = Extract<TerminalRunState, 'failed' | 'timed_out' | 'out_of_memory' | 'cpu_exceeded' | 'crashed'>;
+export const FAILED_STATES = ['failed', 'timed_out', 'out_of_memory', 'cpu_exceeded', 'crashed'] as const;
+export type FailedState = (typeof FAILED_STATES)[number];
+
+/** A run that its caller cancelled or let expire is a run, but no failure of the agent. */
+export function isFailure(state: TerminalRunState): state is FailedState {
+  return (FAILED_STATES as readonly TerminalRunState[]).includes(state);
+}
 
 /** Who ended the attempt from outside: `cancelled` is final, the others give the attempt back to the queue. */
 export type InterruptReason = 'cancelled' | 'shutdown' | 'lease_lost' | 'cell_lost';
@@ -23,6 +30,7 @@ export interface FinishedRun {
   runId: string;
   agent: string;
   version: number;
+  tier: Tier;
   state: TerminalRunState;
   errorCode: string | null;
   /** Wall clock, ms since the epoch. */
@@ -30,4 +38,8 @@ export interface FinishedRun {
   /** From queued (or its not-before time) to claimed. */
   queueWaitMs: number;
   usage: RunUsage | null;
+  /** Sent through the egress proxy. */
+  egressBytes?: number;
+  /** Of language models, as the agent reported them. */
+  tokens?: number;
 }

@@ -1,35 +1,41 @@
 import { errorCodeOf, messageOf, newId, type Clock, type Deadline, type FinishedRun, type Logger, type Service } from '@bullpen/core';
-import { addRunMetrics, forgetMetricWriters, type Database, type RunMetricsCell } from '@bullpen/db';
+import { addRunMetrics, forgetMetricWriters, type Database, type RunMetricsCell, type RuntimeSample } from '@bullpen/db';
 
 import { addRun, bucketOf, emptyAggregate, keyOfAggregate, toCell, type RunAggregate } from './run-aggregate.ts';
+import { SampleBuffer } from './sample-buffer.ts';
 
 /**
  * Takes finished runs and adds them to the time series. What it guarantees:
  *
- * - `record` never waits and never throws. Runs are added up in memory at once, per organization, agent, outcome and
- *   10 s; a sum takes the same room however many runs it holds.
+ * - `record` never waits and never throws. Runs are added up in memory at once, per organization, agent, version, tier,
+ *   outcome and 10 s; a sum takes the same room however many runs it holds.
  * - Sums are written `flushMs` after the first of them, sooner when there are many; one transaction a batch. A batch
  *   is numbered when it is first sent and sent again as it is until Postgres has answered, so that it counts once
  *   even where the answer was lost.
  * - While Postgres is away at most `maxBuffered` sums are kept; runs that would need one more are dropped, counted in
  *   `droppedCount` and logged. A sum that Postgres refuses is dropped alone.
+ * - `sample` takes gauges in the same way; they are named by their time, so that sending them again changes nothing.
  * - `stop` writes what there is within its deadline, and says what it could not.
  */
 export interface MetricsCollector extends Service {
   record(run: FinishedRun): void;
+  /** Gauges of this moment. */
+  sample(samples: readonly RuntimeSample[]): void;
   /** Writes everything that was recorded before. @throws BullpenError SERVICE_UNAVAILABLE; what was not written is kept. */
   flush(): Promise<void>;
   /** Runs that were recorded and are in no time series. */
   readonly droppedCount: number;
+  /** Sums and gauges that wait to be written. */
+  readonly bufferedCount: number;
 }
 
 export interface MetricsCollectorDeps {
   db: Database;
   clock: Clock;
   log: Logger;
-  /** Default 250. */
+  /** Default 1000. */
   flushMs?: number;
-  /** Sums (organization, agent, outcome, 10 s) kept at most; default 50,000. */
+  /** Sums (organization, agent, version, tier, outcome, 10 s) kept at most; default 50,000. */
   maxBuffered?: number;
 }
 
@@ -39,9 +45,9 @@ interface Batch {
   cells: readonly RunMetricsCell[];
 }
 
-const DEFAULT_FLUSH_MS = 250;
+const DEFAULT_FLUSH_MS = 1000;
 const DEFAULT_MAX_BUFFERED = 50_000;
-const MAX_CELLS_PER_BATCH = 500;
+const MAX_CELLS_PER_BATCH = 2000;
 const LONGEST_RETRY_MS = 5000;
 const STOP_RETRY_MS = 100;
 
@@ -52,6 +58,7 @@ export function createMetricsCollector(deps: MetricsCollectorDeps): MetricsColle
 class BatchingCollector implements MetricsCollector {
   readonly #deps: Required<MetricsCollectorDeps>;
   readonly #writerId = newId('worker');
+  readonly #samples: SampleBuffer;
   #pending = new Map<string, RunAggregate>();
   #outgoing: Batch[] = [];
   #outgoingCells = 0;
@@ -65,10 +72,21 @@ class BatchingCollector implements MetricsCollector {
 
   constructor(deps: MetricsCollectorDeps) {
     this.#deps = { flushMs: DEFAULT_FLUSH_MS, maxBuffered: DEFAULT_MAX_BUFFERED, ...deps };
+    this.#samples = new SampleBuffer(deps);
   }
 
   get droppedCount(): number {
     return this.#dropped;
+  }
+
+  get bufferedCount(): number {
+    return this.#pending.size + this.#outgoingCells + this.#samples.size;
+  }
+
+  sample(samples: readonly RuntimeSample[]): void {
+    if (this.#stopped) return;
+    this.#samples.add(samples);
+    this.#flushIn(this.#deps.flushMs);
   }
 
   record(run: FinishedRun): void {
@@ -136,6 +154,7 @@ class BatchingCollector implements MetricsCollector {
     await Promise.resolve();
     try {
       for (let batch = this.#nextBatch(); batch !== undefined; batch = this.#nextBatch()) await this.#write(batch);
+      await this.#samples.write();
       this.#failures = 0;
       this.#clearTimer();
     } catch (error) {

@@ -1,11 +1,12 @@
 import { BullpenError, isId, orgIdSchema, parseOrThrow, runtimeMetricsQuerySchema } from '@bullpen/core';
+import { readRuntimeMetrics } from '@bullpen/metrics';
 import { Router, type Response } from 'express';
 import { z } from 'zod';
 
 import { ADMIN_COOKIE, authenticateAdmin, principalOf } from '../auth/authenticate.ts';
 import type { ApiKeys } from '../auth/api-keys.ts';
 import type { RunService } from '../runs/run-service.ts';
-import { readRuntimeMetrics, readRuntimeStatus, type RuntimeStatusDeps } from './runtime-status.ts';
+import { readRuntimeStatus, type RuntimeStatusDeps } from './runtime-status.ts';
 
 const sessionSchema = z.strictObject({ key: z.string().min(1).max(500) });
 
@@ -33,8 +34,7 @@ export function adminRoutes(deps: RuntimeStatusDeps & { keys: ApiKeys; runs: Run
   });
 
   router.get('/runtime/metrics', async (req, res) => {
-    const { windowMs } = parseOrThrow(runtimeMetricsQuerySchema, req.query, 'query');
-    res.json(await readRuntimeMetrics(deps, windowMs));
+    res.json(await readRuntimeMetrics(deps, parseOrThrow(runtimeMetricsQuerySchema, req.query, 'query')));
   });
 
   router.post('/runs/:orgId/:runId/cancel', async (req, res) => {

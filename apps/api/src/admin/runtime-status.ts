@@ -1,16 +1,11 @@
-import type { Clock, Organization, RuntimeMetrics, RuntimeStatus, WorkerSnapshot } from '@bullpen/core';
+import type { Clock, Organization, RuntimeStatus, WorkerSnapshot } from '@bullpen/core';
 import { adminListOrganizations, adminListRecentRuns, type Database } from '@bullpen/db';
-import { organizationMetrics, runSeries } from '@bullpen/metrics';
 import type { RunQueue } from '@bullpen/queue';
 
 import type { WorkerRegistry } from './worker-registry.ts';
 
 const RECENT_RUNS = 50;
 const MOST_ORGANIZATIONS = 1000;
-/** Points of a series, about. */
-const POINTS = 120;
-/** The metrics' own bucket: no step is finer. */
-const BUCKET_MS = 10_000;
 
 export interface RuntimeStatusDeps {
   db: Database;
@@ -48,16 +43,4 @@ function held({ id, name, poolMb }: Organization, workers: readonly WorkerSnapsh
     reservedMb: runtimes.reduce((sum, runtime) => sum + runtime.reservedMb, 0),
     containers: runtimes.reduce((sum, runtime) => sum + runtime.containers.filter((container) => container.state !== 'dead').length, 0),
   };
-}
-
-/** The last `windowMs` of every organization, and its runs over time. */
-export async function readRuntimeMetrics({ db, clock }: { db: Database; clock: Clock }, windowMs: number): Promise<RuntimeMetrics> {
-  const stepMs = Math.max(BUCKET_MS, Math.ceil(windowMs / POINTS / BUCKET_MS) * BUCKET_MS);
-  const toMs = Math.ceil(clock.nowMs() / stepMs) * stepMs;
-  const fromMs = toMs - Math.ceil(windowMs / stepMs) * stepMs;
-  const [organizations, series] = await Promise.all([
-    organizationMetrics(db, { fromMs, toMs }),
-    runSeries(db, { fromMs, toMs, stepMs }),
-  ]);
-  return { from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString(), stepMs, organizations, series };
 }

@@ -12,7 +12,7 @@ export async function fetchStatus(signal: AbortSignal): Promise<RuntimeStatus> {
 }
 
 export async function fetchMetrics(signal: AbortSignal): Promise<RuntimeMetrics> {
-  return (await requestJson(`/api/admin/runtime/metrics?windowMs=${METRICS_WINDOW_MS}`, { signal })) as RuntimeMetrics;
+  return (await requestJson(`/api/admin/runtime/metrics?windowMs=${METRICS_WINDOW_MS}&limit=1000`, { signal })) as RuntimeMetrics;
 }
 
 /** Trades the admin key for an HttpOnly cookie: the page never keeps the key. */

@@ -9,7 +9,7 @@ const worker: WorkerSnapshot = {
   id: 'wkr_1', host: 'node-a', pid: 71, startedAt: AT, at: AT, state: 'running', slots: 4, running: 1, rssMb: 90, eventLoopDelayMs: 1, organizations: [],
 };
 const hour = (runs: number, failures: number): HourTotals => ({
-  runs, failures, errorRatio: runs === 0 ? null : failures / runs, runsPerMinute: 0, p50Ms: null, slowest: null,
+  runs, failures, errorRatio: runs === 0 ? null : failures / runs, runsPerMinute: 0, p50Ms: null, p95Ms: null, slowest: null,
 });
 
 function status(workers: WorkerSnapshot[], waiting = 0, reservedMb = 0): RuntimeStatus {
