@@ -12,6 +12,8 @@ export {
   type RetryBackoff, type RunLimits,
 } from './limits.ts';
 export { silentLogger, type Logger } from './logger.ts';
+export { KILL_CAUSES, killReceiptSchema, type KillCause, type KillReceipt } from './kill-receipt.ts';
+export { limitCapsSchema, runLimitsSchema, type AttemptLimitName, type AttemptLimits, type LimitCaps } from './limit-schemas.ts';
 export type { Idempotency, NewRun } from './new-run.ts';
 export { FAILED_STATES, isFailure, type AttemptOutcome, type FailedState, type FinishedRun, type InterruptReason } from './outcome.ts';
 export { planRun } from './plan-run.ts';
