@@ -88,16 +88,44 @@ export async function seedMonth(db: Database, { organizations, days, nowMs }: { 
       JOIN molds ON molds.id = extract(epoch FROM at)::bigint / 3600 % ${MOLDS}
       ON CONFLICT DO NOTHING`;
   }
+  await seedTotals(db, { organizations, untilMs: [Date.parse(from), Date.parse(today), Date.parse(hour)] });
   await sql`INSERT INTO rollup_progress SELECT step_s, bucket_of(${new Date(nowMs).toISOString()}::timestamptz - interval '15 s', step_s) FROM (VALUES (60), (3600), (86400)) AS level (step_s)
     ON CONFLICT (step_s) DO UPDATE SET rolled_until = excluded.rolled_until`;
-  for (const table of ['run_metrics_1d', 'run_metrics_1h', 'system_metrics']) await sql`VACUUM (ANALYZE) ${sql(table)}`;
+  for (const table of ['run_metrics_1d', 'run_metrics_1h', 'organization_totals', 'system_metrics']) await sql`VACUUM (ANALYZE) ${sql(table)}`;
+}
+
+/** Running totals, as they stand at a few times: before the month, last midnight and now; each has what the one before has. */
+async function seedTotals({ sql }: Database, { organizations, untilMs }: { organizations: number; untilMs: readonly number[] }): Promise<void> {
+  const random = sequence(11);
+  for (let n = 0; n < organizations; n += 1) {
+    const histograms = [20 + (n % 37) * 30, 8 + n % 37, 4].map((medianMs) => ({ medianMs, counts: new Map<number, number>() }));
+    const rows = untilMs.map((ms, index) => {
+      const [wall = '', cpu = '', wait = ''] = histograms.map(({ medianMs, counts }) => {
+        countRuns(random, medianMs, 600, counts);
+        return storedText(counts);
+      });
+      const times = (index + 1) * 20;
+      return {
+        org_id: `org-${n}`, until_at: new Date(ms).toISOString(), runs: RUNS_PER_ROW * times, failures: 12 * times, wall_ms: 90_000 * times, cpu_ms: 36_000 * times,
+        gb_seconds: (5.6 + n % 40) * times, queue_wait_ms: 1800 * times, egress_bytes: 0, tokens: 0, wall_histogram: wall, cpu_histogram: cpu, queue_wait_histogram: wait,
+      };
+    });
+    await sql`INSERT INTO organization_totals ${sql(rows)}`;
+  }
 }
 
 function histogramText(random: () => number, medianMs: number): string {
-  const counts = new Map<number, number>();
-  for (let n = 0; n < RUNS_PER_ROW; n += 1) {
+  return storedText(countRuns(random, medianMs, RUNS_PER_ROW, new Map()));
+}
+
+function countRuns(random: () => number, medianMs: number, runs: number, counts: Map<number, number>): Map<number, number> {
+  for (let n = 0; n < runs; n += 1) {
     const bin = Math.ceil(Math.log(logNormal(random, medianMs)) / Math.log(1.01 / 0.99));
     counts.set(bin, (counts.get(bin) ?? 0) + 1);
   }
+  return counts;
+}
+
+function storedText(counts: ReadonlyMap<number, number>): string {
   return `{${[...counts].sort(([a], [b]) => a - b).map(([bin, count]) => (bin + 1000) * 2 ** 32 + count).join(',')}}`;
 }

@@ -1,5 +1,7 @@
-import type {
-  ContainerSnapshot, OrganizationMetrics, RunFigures, RunError, RunState, RunSummary, RuntimeMetrics, RuntimeStatus, WorkerSnapshot,
+import {
+  ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH, scoreHealth,
+  type Alert, type ContainerSnapshot, type HealthReport, type OrganizationMetrics, type RunError, type RunFigures, type RunState, type RunSummary,
+  type RuntimeMetrics, type RuntimeStatus, type WorkerSnapshot,
 } from '@bullpen/core';
 
 /** How much there is to see. */
@@ -52,9 +54,29 @@ export function sceneOf(name: SceneName, nowMs: number): Scene {
         delayed: recentRuns.filter(({ orgId, state }) => orgId === id && (state === 'retrying' || state === 'scheduled')).length,
         active: running.filter(({ orgId }) => orgId === id).length,
       },
+      health: organizationHealthOf(id, random),
     };
   });
-  return { status: { at: iso(nowMs), queueBackend: 'redis', workers, organizations, recentRuns }, metrics };
+  const workerHealth = Object.fromEntries(workers.map(({ id, eventLoopDelayMs }) => [id, scoreHealth(WORKER_HEALTH, { heartbeatAgeMs: 400, eventLoopDelayMs, crashesPerMinute: 0 })]));
+  const health = scoreHealth(SYSTEM_HEALTH, { heartbeatsRatio: workers.length === 0 ? 0 : 1, successRatio: 0.98, queueWaitP95Ms: 40, postgresMs: 3 });
+  return { status: { at: iso(nowMs), queueBackend: 'redis', workers, organizations, recentRuns, workerHealth, health, alerts: alertsOf(organizations.map(({ id }) => id), nowMs) }, metrics };
+}
+
+function organizationHealthOf(id: string, random: Random): HealthReport {
+  return scoreHealth(ORGANIZATION_HEALTH, { successRatio: id.endsWith('e') ? 0.62 : 0.985, queueWaitP95Ms: 10 + random() * 90, killedRatio: 0, poolSaturationRatio: random() * 0.8 });
+}
+
+/** With more than two organizations something is wrong somewhere: one starved, one failing. */
+function alertsOf(orgIds: readonly string[], nowMs: number): Alert[] {
+  const [first, second, third] = orgIds;
+  if (first === undefined || second === undefined || third === undefined) return [];
+  const base = { silenced: false, resolvedAt: null, acknowledgedAt: null, acknowledgedBy: null, culpritOrgId: null };
+  return [
+    { ...base, id: 'alt_01jd3v00000000000000000001', ruleId: 'alr_default_starved', rule: 'Organization starved', orgId: third, subject: third, measure: 'starved_ms', severity: 'critical', state: 'firing',
+      value: 94_000, threshold: 60_000, reason: `the oldest of 14 waiting runs has waited 94 s while nothing of ${third} runs`, culpritOrgId: first, startedAt: iso(nowMs - 94_000), firingAt: iso(nowMs - 34_000) },
+    { ...base, id: 'alt_01jd3v00000000000000000002', ruleId: 'alr_default_errors', rule: 'Half of the runs fail', orgId: second, subject: second, measure: 'error_ratio', severity: 'warning', state: 'pending',
+      value: 0.61, threshold: 0.5, reason: '61 % of the runs of 5 minutes failed', startedAt: iso(nowMs - 40_000), firingAt: null },
+  ];
 }
 
 type Org = { id: string; title: string; weight: number };

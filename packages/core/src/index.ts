@@ -1,4 +1,10 @@
 /** The vocabulary of Bullpen: states, tiers, limits, errors, ids, schemas, contracts. No I/O. */
+export {
+  ALERT_MEASURES, ALERT_SEVERITIES, ALERT_STATES, acknowledgeSchema, alertRuleSchema, alertSchema, alertSilenceSchema, createAlertRuleSchema,
+  createSilenceSchema, createdAlertRuleSchema, listAlertsSchema,
+  type Alert, type AlertMeasure, type AlertRule, type AlertSeverity, type AlertSilence, type AlertState, type CreateAlertRule, type CreateSilence,
+} from './alerts/alert-schemas.ts';
+export { RESOLVE_AFTER_MS, stepAlert, type AlertCondition, type AlertStep, type OpenAlert } from './alerts/alert-state.ts';
 export { assertNever } from './assert-never.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { parseConfig } from './config.ts';
@@ -24,6 +30,7 @@ export {
 } from './run-state.ts';
 export { Deadline, composeServices, type Service } from './service.ts';
 export { checkStorableText, toStorableJson, type StorableJson, type StorableProblem } from './stored-json.ts';
+export { GEN_AI, TRACE_ATTRIBUTES, formatTraceparent, idsOfTraceparent, parseTraceparent, type SpanIds } from './tracing.ts';
 export { AVAILABLE_TIERS, DEFAULT_TIER, TIERS, isAtLeast, type Tier } from './tier.ts';
 
 export {

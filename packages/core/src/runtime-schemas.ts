@@ -1,7 +1,9 @@
 import { z } from 'zod';
 
 import { runSummarySchema } from './run-schemas.ts';
+import { alertSchema } from './alerts/alert-schemas.ts';
 import { orgIdSchema, tierSchema, timeSchema } from './fields.ts';
+import { healthReportSchema } from './health/score.ts';
 
 /** What the operator sees: the manager's view, worker by worker. */
 
@@ -88,9 +90,13 @@ export const runtimeStatusSchema = z.strictObject({
       reservedMb: z.int().describe('over all workers'),
       containers: z.int(),
       queue: queueCountsSchema,
+      health: healthReportSchema,
     }),
   ),
   recentRuns: z.array(runSummarySchema),
+  workerHealth: z.record(z.string(), healthReportSchema).describe('by worker id'),
+  health: healthReportSchema.describe('of the system'),
+  alerts: z.array(alertSchema).describe('pending and firing, most severe first'),
 });
 export type RuntimeStatus = z.output<typeof runtimeStatusSchema>;
 

@@ -41,6 +41,19 @@ export {
   type ClaimedSchedule, type ScheduleAdvance, type ScheduleWakeUp,
 } from './admin/schedules.ts';
 
+export {
+  adminReadContainerFaults, adminReadHeartbeatAges, adminReadKills, adminReadLargestHolder, adminReadPoolSaturation, adminReadStarved,
+  type Holder, type MeasuredSubject, type StarvedOrganization,
+} from './admin/alert-facts.ts';
+export {
+  acknowledgeAlert, deleteAlertRule, deleteAlertSilence, enableAlertRule, insertAlertRule, insertAlertSilence, listAlertRules, listAlertSilences, listAlerts,
+  type AlertOwner,
+} from './queries/alerts.ts';
+export {
+  adminEvaluateAlerts, adminForgetAlerts, adminSettleDelivery, adminTakeDueDeliveries,
+  type ActiveSilence, type AlertWrite, type DeliveryWrite, type DueDelivery, type EvaluationResult, type EvaluationState, type StoredOpenAlert, type WatchedRule,
+} from './admin/alert-evaluation.ts';
+export { adminReadTotalHistograms, adminReadTotals } from './admin/organization-totals.ts';
 export * as schema from './schema.ts';
 export { countRunsAhead, listRecentStarts } from './queries/read-wait.ts';
 export { listFilteredRunIds, readRunsToReplay } from './queries/filter-runs.ts';

@@ -1,7 +1,7 @@
 import { bigint, boolean, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, smallint, text, timestamp, unique } from 'drizzle-orm/pg-core';
 
 import type {
-  AgentManifest, AttemptLimits, CatchUpPolicy, KeyRole, KillReceipt, LimitCaps, OrganizationLimits, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage, ScheduleError,
+  AgentManifest, AlertMeasure, AlertSeverity, AlertState, AttemptLimits, CatchUpPolicy, KeyRole, KillReceipt, LimitCaps, OrganizationLimits, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage, ScheduleError,
   ScheduledRun, Tier,
 } from '@bullpen/core';
 
@@ -115,6 +115,7 @@ export const runs = pgTable('runs', {
   cancelRequestedAt: time('cancel_requested_at'),
   limits: json<AttemptLimits>('limits').notNull().default({}),
   kill: json<KillReceipt>('kill'),
+  traceparent: text('traceparent'),
 }, (table) => [
   primaryKey({ columns: [table.orgId, table.id] }),
   foreignKey({ name: 'runs_version', columns: [table.orgId, table.versionId], foreignColumns: [agentVersions.orgId, agentVersions.id] }),
@@ -173,6 +174,22 @@ const rolledUp = <Name extends string>(name: Name) => pgTable(name, runBucket(),
 export const runMetrics1m = rolledUp('run_metrics_1m');
 export const runMetrics1h = rolledUp('run_metrics_1h');
 export const runMetrics1d = rolledUp('run_metrics_1d');
+
+export const organizationTotals = pgTable('organization_totals', {
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  untilAt: time('until_at').notNull(),
+  runs: bigint('runs', { mode: 'number' }).notNull(),
+  failures: bigint('failures', { mode: 'number' }).notNull(),
+  wallMs: doublePrecision('wall_ms').notNull(),
+  cpuMs: doublePrecision('cpu_ms').notNull(),
+  gbSeconds: doublePrecision('gb_seconds').notNull(),
+  queueWaitMs: doublePrecision('queue_wait_ms').notNull(),
+  egressBytes: doublePrecision('egress_bytes').notNull(),
+  tokens: doublePrecision('tokens').notNull(),
+  wallHistogram: histogram('wall_histogram'),
+  cpuHistogram: histogram('cpu_histogram'),
+  queueWaitHistogram: histogram('queue_wait_histogram'),
+}, (table) => [primaryKey({ columns: [table.orgId, table.untilAt] })]);
 
 export const systemMetrics = pgTable('system_metrics', {
   stepS: integer('step_s').notNull(),
@@ -238,3 +255,60 @@ export const schedules = pgTable('schedules', {
   timedAt: time('timed_at').notNull(),
   createdAt: time('created_at').notNull(),
 }, (table) => [unique('schedules_name').on(table.orgId, table.name)]);
+
+export const alertRules = pgTable('alert_rules', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  name: text('name').notNull(),
+  measure: text('measure').$type<AlertMeasure>().notNull(),
+  threshold: doublePrecision('threshold').notNull(),
+  windowMs: bigint('window_ms', { mode: 'number' }).notNull(),
+  forMs: bigint('for_ms', { mode: 'number' }).notNull(),
+  severity: text('severity').$type<AlertSeverity>().notNull(),
+  enabled: boolean('enabled').notNull(),
+  webhookUrl: text('webhook_url'),
+  webhookSecret: text('webhook_secret'),
+  createdAt: time('created_at').notNull().defaultNow(),
+});
+
+export const alerts = pgTable('alerts', {
+  id: text('id').primaryKey(),
+  ruleId: text('rule_id').notNull().references(() => alertRules.id, { onDelete: 'cascade' }),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  subject: text('subject').notNull(),
+  state: text('state').$type<AlertState>().notNull(),
+  value: doublePrecision('value').notNull(),
+  threshold: doublePrecision('threshold').notNull(),
+  reason: text('reason').notNull(),
+  culpritOrgId: text('culprit_org_id'),
+  silenced: boolean('silenced').notNull(),
+  startedAt: time('started_at').notNull(),
+  firingAt: time('firing_at'),
+  resolvedAt: time('resolved_at'),
+  belowSince: time('below_since'),
+  acknowledgedAt: time('acknowledged_at'),
+  acknowledgedBy: text('acknowledged_by'),
+});
+
+export const alertSilences = pgTable('alert_silences', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  ruleId: text('rule_id').references(() => alertRules.id, { onDelete: 'cascade' }),
+  subject: text('subject'),
+  untilAt: time('until_at').notNull(),
+  reason: text('reason').notNull(),
+  createdAt: time('created_at').notNull().defaultNow(),
+});
+
+export const alertDeliveries = pgTable('alert_deliveries', {
+  id: text('id').primaryKey(),
+  alertId: text('alert_id').notNull().references(() => alerts.id, { onDelete: 'cascade' }),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  ruleId: text('rule_id').notNull().references(() => alertRules.id, { onDelete: 'cascade' }),
+  body: text('body').notNull(),
+  attempts: integer('attempts').notNull().default(0),
+  nextAttemptAt: time('next_attempt_at'),
+  deliveredAt: time('delivered_at'),
+  lastError: text('last_error'),
+  createdAt: time('created_at').notNull().defaultNow(),
+});

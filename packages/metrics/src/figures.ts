@@ -42,28 +42,31 @@ export function resourceSecondsOf({ gbSeconds, cpuMs }: RunSums): number {
 
 /** Percentiles of one group. */
 export type Percentiles = Pick<RunFigures,
-  'p50Ms' | 'p90Ms' | 'p95Ms' | 'p99Ms' | 'cpuP50Ms' | 'cpuP95Ms' | 'queueWaitP50Ms' | 'queueWaitP95Ms' | 'queueWaitP99Ms'>;
+  'p50Ms' | 'p90Ms' | 'p95Ms' | 'p99Ms' | 'cpuP50Ms' | 'cpuP95Ms' | 'queueWaitP50Ms' | 'queueWaitP95Ms' | 'queueWaitP99Ms'> & { longestWaitMs: number | null };
 
 const NO_PERCENTILES: Readonly<Percentiles> = Object.freeze({
-  p50Ms: null, p90Ms: null, p95Ms: null, p99Ms: null, cpuP50Ms: null, cpuP95Ms: null, queueWaitP50Ms: null, queueWaitP95Ms: null, queueWaitP99Ms: null,
+  p50Ms: null, p90Ms: null, p95Ms: null, p99Ms: null, cpuP50Ms: null, cpuP95Ms: null, queueWaitP50Ms: null, queueWaitP95Ms: null, queueWaitP99Ms: null, longestWaitMs: null,
 });
 
+/** `sign` -1: what is taken away again, of two running totals the earlier one. */
+export type SignedHistogramRow = HistogramRow & { sign?: 1 | -1 };
+
 /** Percentiles by what `keyOf` gives, of the histograms of several levels. One group is added up after the other, in the same arrays. */
-export function percentilesOf<K>(rows: readonly HistogramRow[], keyOf: (row: HistogramRow) => K): Map<K, Percentiles> {
+export function percentilesOf<K>(rows: readonly SignedHistogramRow[], keyOf: (row: HistogramRow) => K): Map<K, Percentiles> {
   const wall = new HistogramSum();
   const cpu = new HistogramSum();
   const queueWait = new HistogramSum();
   const percentiles = new Map<K, Percentiles>();
   for (const [key, ofGroup] of Map.groupBy(rows, keyOf)) {
     for (const row of ofGroup) {
-      wall.addStored(row.wall);
-      cpu.addStored(row.cpu);
-      queueWait.addStored(row.queueWait);
+      wall.addStored(row.wall, row.sign);
+      cpu.addStored(row.cpu, row.sign);
+      queueWait.addStored(row.queueWait, row.sign);
     }
     percentiles.set(key, {
       p50Ms: wall.quantile(0.5), p90Ms: wall.quantile(0.9), p95Ms: wall.quantile(0.95), p99Ms: wall.quantile(0.99),
       cpuP50Ms: cpu.quantile(0.5), cpuP95Ms: cpu.quantile(0.95),
-      queueWaitP50Ms: queueWait.quantile(0.5), queueWaitP95Ms: queueWait.quantile(0.95), queueWaitP99Ms: queueWait.quantile(0.99),
+      queueWaitP50Ms: queueWait.quantile(0.5), queueWaitP95Ms: queueWait.quantile(0.95), queueWaitP99Ms: queueWait.quantile(0.99), longestWaitMs: queueWait.quantile(1),
     });
     for (const sum of [wall, cpu, queueWait]) sum.clear();
   }
@@ -71,10 +74,13 @@ export function percentilesOf<K>(rows: readonly HistogramRow[], keyOf: (row: His
 }
 
 export function toFigures(sums: RunSums, percentiles: Percentiles | undefined, windowMs: number): RunFigures {
-  const { runs, failures, wallMs, cpuMs, gbSeconds, worstQueueWaitMs, egressBytes, tokens } = sums;
+  const { runs, failures, wallMs, cpuMs, gbSeconds, egressBytes, tokens } = sums;
+  const { longestWaitMs, ...shown } = percentiles ?? NO_PERCENTILES;
+  // Running totals do not know it; then it is that of the histogram, within 1 %.
+  const worstQueueWaitMs = sums.worstQueueWaitMs > 0 ? sums.worstQueueWaitMs : longestWaitMs ?? 0;
   return {
     runs, failures, errorRatio: runs === 0 ? 0 : failures / runs, runsPerS: runs / Math.max(1, windowMs / 1000),
-    ...(percentiles ?? NO_PERCENTILES),
+    ...shown,
     worstQueueWaitMs, wallMs, cpuMs, gbSeconds, resourceSeconds: resourceSecondsOf(sums), egressBytes, tokens,
   };
 }

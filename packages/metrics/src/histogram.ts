@@ -77,15 +77,15 @@ export class HistogramSum {
   #highest = -1;
   #total = 0;
 
-  /** Adds a stored histogram as Postgres writes it: `{n,n,...}`. */
-  addStored(text: string): void {
+  /** Adds a stored histogram as Postgres writes it: `{n,n,...}`. @param sign - -1: takes it away again */
+  addStored(text: string, sign: 1 | -1 = 1): void {
     let entry = 0;
     for (let index = 1; index < text.length; index += 1) {
       const char = text.charCodeAt(index);
       if (char >= ZERO && char <= NINE) {
         entry = entry * 10 + char - ZERO;
       } else if (entry > 0) {
-        this.#add(entry);
+        this.#add(entry, sign);
         entry = 0;
       }
       if (char !== COMMA && (char < ZERO || char > NINE)) break;
@@ -110,9 +110,9 @@ export class HistogramSum {
     this.#total = 0;
   }
 
-  #add(entry: number): void {
+  #add(entry: number, sign: 1 | -1): void {
     const index = Math.floor(entry / COUNT_RANGE);
-    const count = entry - index * COUNT_RANGE;
+    const count = sign * (entry - index * COUNT_RANGE);
     if (index >= MOST_BINS) return;
     this.#counts[index] = (this.#counts[index] ?? 0) + count;
     this.#total += count;

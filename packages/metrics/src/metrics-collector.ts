@@ -1,4 +1,4 @@
-import { errorCodeOf, messageOf, newId, type Clock, type Deadline, type FinishedRun, type Logger, type Service } from '@bullpen/core';
+import { BullpenError, errorCodeOf, messageOf, newId, type Clock, type Deadline, type FinishedRun, type Logger, type Service } from '@bullpen/core';
 import { addRunMetrics, forgetMetricWriters, type Database, type RunMetricsCell, type RuntimeSample } from '@bullpen/db';
 
 import { addRun, bucketOf, emptyAggregate, keyOfAggregate, toCell, type RunAggregate } from './run-aggregate.ts';
@@ -37,6 +37,8 @@ export interface MetricsCollectorDeps {
   flushMs?: number;
   /** Sums (organization, agent, version, tier, outcome, 10 s) kept at most; default 50,000. */
   maxBuffered?: number;
+  /** Told of each run that is recorded; must not throw. */
+  onRecord?: (run: FinishedRun) => void;
 }
 
 interface Batch {
@@ -50,13 +52,15 @@ const DEFAULT_MAX_BUFFERED = 50_000;
 const MAX_CELLS_PER_BATCH = 2000;
 const LONGEST_RETRY_MS = 5000;
 const STOP_RETRY_MS = 100;
+/** A connection that hangs counts as away: the batch is sent again on another one, and counts once. */
+const LONGEST_ANSWER_MS = 15_000;
 
 export function createMetricsCollector(deps: MetricsCollectorDeps): MetricsCollector {
   return new BatchingCollector(deps);
 }
 
 class BatchingCollector implements MetricsCollector {
-  readonly #deps: Required<MetricsCollectorDeps>;
+  readonly #deps: Required<Omit<MetricsCollectorDeps, 'onRecord'>> & Pick<MetricsCollectorDeps, 'onRecord'>;
   readonly #writerId = newId('worker');
   readonly #samples: SampleBuffer;
   #pending = new Map<string, RunAggregate>();
@@ -90,6 +94,7 @@ class BatchingCollector implements MetricsCollector {
   }
 
   record(run: FinishedRun): void {
+    this.#deps.onRecord?.(run);
     const bucketAtMs = bucketOf(run.finishedAtMs, this.#deps.clock.nowMs());
     const key = keyOfAggregate(run, bucketAtMs);
     const aggregate = this.#pending.get(key) ?? this.#newAggregate(key, run, bucketAtMs);
@@ -185,7 +190,7 @@ class BatchingCollector implements MetricsCollector {
     const { db, log } = this.#deps;
     if (batch.number === 0) batch.number = this.#lastNumber += 1;
     try {
-      const added = await addRunMetrics(db, { writerId: this.#writerId, ...batch });
+      const added = await answeredWithin(LONGEST_ANSWER_MS, addRunMetrics(db, { writerId: this.#writerId, ...batch }));
       this.#letGo(batch);
       if (added !== null && added < batch.cells.length) log.warn({ sums: batch.cells.length - added }, 'metrics.organization_gone');
     } catch (error) {
@@ -247,4 +252,17 @@ async function settledWithin(ms: number, work: Promise<unknown> = new Promise(()
   const timeUp = new Promise<void>((resolve) => { timer = setTimeout(resolve, ms); });
   await Promise.race([work, timeUp]);
   clearTimeout(timer);
+}
+
+/** @throws BullpenError SERVICE_UNAVAILABLE where there is no answer in time. */
+async function answeredWithin<T>(ms: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeUp = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new BullpenError('SERVICE_UNAVAILABLE', `Postgres did not answer in ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([answer, timeUp]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -23,7 +23,16 @@ export interface QueryPlan {
   /** For sums of the whole: the same time in as few and as coarse parts as there are. */
   wholeSegments: MetricSegment[];
   completeUntilMs: number;
+  /** The part of the whole that is the difference of two running totals of organizations; null where it is too short to be worth it. */
+  totals: { fromMs: number; toMs: number; before: MetricSegment[]; after: MetricSegment[] } | null;
 }
+
+/** Running totals are kept for each hour so long, and for each midnight. */
+const HOURLY_TOTALS_MS = 2 * 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+/** Shorter ones are a few rows of each organization as well. */
+const SHORTEST_OF_TOTALS_MS = 3 * HOUR_MS;
 
 export interface PlanRequest {
   fromMs: number;
@@ -60,7 +69,17 @@ export function planQuery(request: PlanRequest): QueryPlan {
     cursorMs = endMs;
   }
   const wholeSegments = cover(fromMs, cursorMs, LEVELS, request.progress);
-  return { fromMs, toMs, stepMs, segments, wholeSegments, completeUntilMs: Math.min(request.nowMs, Math.max(fromMs, cursorMs)) };
+  const totals = totalsPart(fromMs, cursorMs, request);
+  return { fromMs, toMs, stepMs, segments, wholeSegments, totals, completeUntilMs: Math.min(request.nowMs, Math.max(fromMs, cursorMs)) };
+}
+
+function totalsPart(fromMs: number, toMs: number, { nowMs, progress }: PlanRequest): QueryPlan['totals'] {
+  const unitAt = (ms: number) => (ms >= nowMs - HOURLY_TOTALS_MS ? HOUR_MS : DAY_MS);
+  const startMs = Math.ceil(fromMs / unitAt(fromMs)) * unitAt(fromMs);
+  const rolledMs = Math.min(toMs, progress[3600]);
+  const endMs = floorTo(rolledMs, unitAt(rolledMs));
+  if (endMs - startMs < SHORTEST_OF_TOTALS_MS) return null;
+  return { fromMs: startMs, toMs: endMs, before: cover(fromMs, startMs, LEVELS, progress), after: cover(endMs, toMs, LEVELS, progress) };
 }
 
 /** The coarsest level takes what whole buckets it has; what is before and after them is left to the finer ones. */

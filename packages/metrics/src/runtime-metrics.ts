@@ -1,10 +1,10 @@
 import { type Clock, type RunFigures, type RuntimeMetrics, type RuntimeMetricsQuery, type UsageQuery, type UsageReport } from '@bullpen/core';
 import {
-  adminReadRollupProgress, adminReadUtilisation, adminReadWorkerGauges, readRunHistograms, readRunSums,
+  adminReadRollupProgress, adminReadTotalHistograms, adminReadTotals, adminReadUtilisation, adminReadWorkerGauges, readRunHistograms, readRunSums,
   type Database, type HistogramRow, type MetricGroup, type MetricSelection, type RunSums, type RunSumsRow, type Utilisation,
 } from '@bullpen/db';
 
-import { addSums, gatherSums, jainIndex, noSums, percentilesOf, resourceSecondsOf, toFigures } from './figures.ts';
+import { addSums, gatherSums, jainIndex, noSums, percentilesOf, resourceSecondsOf, toFigures, type SignedHistogramRow } from './figures.ts';
 import { planQuery, type QueryPlan } from './query-plan.ts';
 
 interface Deps {
@@ -84,12 +84,13 @@ interface Groups {
 
 /** The groups that used most, with percentiles; their series where they are organizations. */
 async function readGroups(db: Database, plan: QueryPlan, selection: MetricSelection & { groupBy: MetricGroup }, limit: number): Promise<Groups> {
-  const all = gatherSums(await sumsOf(db, plan, selection, null), (row) => row.key);
+  const all = gatherSums(await groupSumsOf(db, plan, selection), (row) => row.key);
+  for (const [key, { runs }] of all) if (runs === 0) all.delete(key);
   const listed = [...all.entries()].sort(([a, x], [b, y]) => resourceSecondsOf(y) - resourceSecondsOf(x) || y.runs - x.runs || (a < b ? -1 : 1)).slice(0, limit);
   // With all of them listed there is nothing to choose.
   const ofListed = listed.length === all.size ? selection : { ...selection, keys: listed.map(([key]) => key) };
   const [histograms, series] = await Promise.all([
-    listed.length === 0 ? [] : histogramsOf(db, plan, ofListed, null),
+    listed.length === 0 ? [] : groupHistogramsOf(db, plan, ofListed, listed.map(([key]) => key)),
     selection.groupBy === 'organization' ? sumsOf(db, plan, ofListed, plan.stepMs) : [],
   ]);
   const percentiles = percentilesOf(histograms, (row) => row.key);
@@ -103,6 +104,35 @@ async function readGroups(db: Database, plan: QueryPlan, selection: MetricSelect
 function seriesOf(rows: readonly RunSumsRow[]): RuntimeMetrics['series'] {
   const byStep = gatherSums(rows, ({ atMs, key }) => `${String(atMs).padStart(16, '0')}/${key}`);
   return [...byStep].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, { runs, failures }]) => ({ at: iso(Number(key.slice(0, 16))), orgId: key.slice(17), runs, failures }));
+}
+
+/** Organizations over a long window are read off their running totals, two rows each; what is before and after from rollups. */
+async function groupSumsOf(db: Database, plan: QueryPlan, selection: MetricSelection): Promise<RunSumsRow[]> {
+  const { totals } = plan;
+  if (totals === null || !hasTotals(selection)) return sumsOf(db, plan, selection, null);
+  const edges = [...totals.before, ...totals.after].map((segment) => readRunSums(db, segment, selection, null));
+  const [until, since, ...rest] = await Promise.all([adminReadTotals(db, totals.toMs), adminReadTotals(db, totals.fromMs), ...edges]);
+  // The worst wait of the edges alone would pass for that of the whole.
+  return [...until, ...since.map(negative), ...rest.flat().map((row) => ({ ...row, worstQueueWaitMs: 0 }))];
+}
+
+async function groupHistogramsOf(db: Database, plan: QueryPlan, selection: MetricSelection, keys: readonly string[]): Promise<SignedHistogramRow[]> {
+  const { totals } = plan;
+  if (totals === null || !hasTotals(selection)) return histogramsOf(db, plan, selection, null);
+  const edges = [...totals.before, ...totals.after].map((segment) => readRunHistograms(db, segment, selection, null));
+  const [until, since, ...rest] = await Promise.all([adminReadTotalHistograms(db, totals.toMs, keys), adminReadTotalHistograms(db, totals.fromMs, keys), ...edges]);
+  return [...until, ...since.map((row) => ({ ...row, sign: -1 as const })), ...rest.flat()];
+}
+
+function hasTotals({ groupBy, orgId }: MetricSelection): boolean {
+  return groupBy === 'organization' && orgId === undefined;
+}
+
+function negative({ key, atMs, runs, failures, wallMs, cpuMs, gbSeconds, queueWaitMs, egressBytes, tokens }: RunSumsRow): RunSumsRow {
+  return {
+    key, atMs, runs: -runs, failures: -failures, wallMs: -wallMs, cpuMs: -cpuMs, gbSeconds: -gbSeconds, queueWaitMs: -queueWaitMs, worstQueueWaitMs: 0,
+    egressBytes: -egressBytes, tokens: -tokens,
+  };
 }
 
 async function noGroups(): Promise<Groups> {

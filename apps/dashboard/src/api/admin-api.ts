@@ -1,4 +1,4 @@
-import type { Run, RuntimeMetrics, RuntimeStatus } from '@bullpen/core';
+import type { Alert, Run, RuntimeMetrics, RuntimeStatus } from '@bullpen/core';
 
 import { requestJson } from './request.ts';
 
@@ -22,6 +22,10 @@ export async function openSession(key: string): Promise<void> {
 
 export async function closeSession(): Promise<void> {
   await requestJson('/api/admin/session', { method: 'DELETE' });
+}
+
+export async function acknowledgeAlert(alertId: string): Promise<Alert> {
+  return (await requestJson(`/api/admin/alerts/${encodeURIComponent(alertId)}/acknowledge`, { method: 'POST', body: { by: 'operator' } })) as Alert;
 }
 
 export async function cancelRun(orgId: string, runId: string): Promise<Run> {

@@ -96,11 +96,48 @@ BEGIN
   FOR source IN SELECT c.relname AS table_name, a.attname AS column_name, col_description('run_metrics'::regclass, original.attnum) AS said
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_attribute original ON original.attrelid = 'run_metrics'::regclass AND original.attname = a.attname
-    WHERE c.oid IN ('run_metrics_1m'::regclass, 'run_metrics_1h'::regclass, 'run_metrics_1d'::regclass, 'system_metrics'::regclass) AND a.attname <> 'bucket_at'
+    WHERE c.oid IN ('run_metrics_1m'::regclass, 'run_metrics_1h'::regclass, 'run_metrics_1d'::regclass, 'system_metrics'::regclass, 'organization_totals'::regclass)
+      AND a.attname <> 'bucket_at' AND NOT (c.relname = 'organization_totals' AND a.attname = 'org_id')
   LOOP
     EXECUTE format('COMMENT ON COLUMN %I.%I IS %L', source.table_name, source.column_name, source.said);
   END LOOP;
 END $$;
+
+-- Running totals: what a window holds is the difference of two rows, however long it is. One row per hour with runs; of days that
+-- are over for three days only the last one is kept.
+CREATE TABLE organization_totals (
+  org_id text COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+  until_at timestamptz(3) NOT NULL,
+  runs bigint NOT NULL,
+  failures bigint NOT NULL,
+  wall_ms double precision NOT NULL,
+  cpu_ms double precision NOT NULL,
+  gb_seconds double precision NOT NULL,
+  queue_wait_ms double precision NOT NULL,
+  egress_bytes double precision NOT NULL,
+  tokens double precision NOT NULL,
+  wall_histogram bigint[] NOT NULL,
+  cpu_histogram bigint[] NOT NULL,
+  queue_wait_histogram bigint[] NOT NULL,
+  PRIMARY KEY (org_id, until_at)
+);
+-- Sums are read of all organizations, histograms of few: out of the way, and not compressed.
+ALTER TABLE organization_totals SET (toast_tuple_target = 256),
+  ALTER COLUMN wall_histogram SET STORAGE EXTERNAL, ALTER COLUMN cpu_histogram SET STORAGE EXTERNAL, ALTER COLUMN queue_wait_histogram SET STORAGE EXTERNAL;
+COMMENT ON TABLE organization_totals IS 'Everything an organization ran until the end of an hour: a window is the difference of two rows.';
+COMMENT ON COLUMN organization_totals.org_id IS 'The organization.';
+COMMENT ON COLUMN organization_totals.until_at IS 'End of the hour; the next row with a later time has what came since.';
+
+CREATE FUNCTION add_histograms(a bigint[], b bigint[], sign integer DEFAULT 1) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT coalesce(array_agg((bin << 32) + count ORDER BY bin) FILTER (WHERE count > 0), '{}') FROM (
+    SELECT bin, sum(count)::bigint AS count FROM (
+      SELECT entry >> 32 AS bin, entry & 4294967295 AS count FROM unnest(a) AS entry
+      UNION ALL SELECT entry >> 32, sign * (entry & 4294967295) FROM unnest(b) AS entry
+    ) AS entries GROUP BY bin
+  ) AS summed
+$$;
+COMMENT ON FUNCTION add_histograms(bigint[], bigint[], integer) IS 'Adds the counts of equal bins; with sign -1 takes those of the second away.';
 
 CREATE TABLE runtime_samples (
   at timestamptz(3) NOT NULL,
@@ -206,9 +243,45 @@ BEGIN
     PERFORM drop_metric_partitions(target, as_of - make_interval(days => (retain_days ->> target)::integer));
     COMMIT;
   END LOOP;
+  -- Of a day that is over for a while its end is enough, and what lies past the retention of days only as where later rows begin.
+  DELETE FROM organization_totals t WHERE t.until_at < as_of - interval '3 days' AND EXISTS (
+    SELECT FROM organization_totals later WHERE later.org_id = t.org_id AND later.until_at > t.until_at
+      AND later.until_at <= greatest(bucket_of(t.until_at - interval '1 ms', 86400) + interval '1 day', as_of - make_interval(days => (retain_days ->> 'run_metrics_1d')::integer)));
   DELETE FROM system_metrics WHERE bucket_at < as_of - make_interval(days => (retain_days ->> CASE step_s WHEN 60 THEN 'run_metrics_1m' WHEN 3600 THEN 'run_metrics_1h' ELSE 'run_metrics_1d' END)::integer);
 END $$;
 COMMENT ON PROCEDURE keep_metric_partitions(timestamptz, integer, jsonb) IS 'Makes the partitions of the coming days and drops those past their retention: days by table name.';
+
+CREATE FUNCTION add_to_totals(before_hour timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+  -- Runs are only ever added to an hour, so one whose runs are as many as before is as it was.
+  CREATE TEMP TABLE hour_change ON COMMIT DROP AS
+    SELECT fresh.org_id, fresh.runs - coalesce(old.runs, 0) AS runs, fresh.failures - coalesce(old.failures, 0) AS failures, fresh.wall_ms - coalesce(old.wall_ms, 0) AS wall_ms,
+      fresh.cpu_ms - coalesce(old.cpu_ms, 0) AS cpu_ms, fresh.gb_seconds - coalesce(old.gb_seconds, 0) AS gb_seconds,
+      fresh.queue_wait_ms - coalesce(old.queue_wait_ms, 0) AS queue_wait_ms, fresh.egress_bytes - coalesce(old.egress_bytes, 0) AS egress_bytes,
+      fresh.tokens - coalesce(old.tokens, 0) AS tokens,
+      CASE WHEN old.org_id IS NULL THEN fresh.wall_histogram ELSE add_histograms(fresh.wall_histogram, old.wall_histogram, -1) END AS wall_histogram,
+      CASE WHEN old.org_id IS NULL THEN fresh.cpu_histogram ELSE add_histograms(fresh.cpu_histogram, old.cpu_histogram, -1) END AS cpu_histogram,
+      CASE WHEN old.org_id IS NULL THEN fresh.queue_wait_histogram ELSE add_histograms(fresh.queue_wait_histogram, old.queue_wait_histogram, -1) END AS queue_wait_histogram
+    FROM run_metrics_1h fresh LEFT JOIN hour_before old ON old.org_id = fresh.org_id
+    WHERE fresh.bucket_at = before_hour AND fresh.agent = '*' AND fresh.runs > coalesce(old.runs, 0);
+  -- The row of this hour begins as the one before it; then it, and all that follow, get what is new.
+  INSERT INTO organization_totals
+    SELECT c.org_id, before_hour + interval '1 hour', coalesce(t.runs, 0), coalesce(t.failures, 0), coalesce(t.wall_ms, 0), coalesce(t.cpu_ms, 0), coalesce(t.gb_seconds, 0),
+      coalesce(t.queue_wait_ms, 0), coalesce(t.egress_bytes, 0), coalesce(t.tokens, 0), coalesce(t.wall_histogram, '{}'), coalesce(t.cpu_histogram, '{}'), coalesce(t.queue_wait_histogram, '{}')
+    FROM hour_change c LEFT JOIN LATERAL (
+      SELECT * FROM organization_totals t WHERE t.org_id = c.org_id AND t.until_at <= before_hour + interval '1 hour' ORDER BY t.until_at DESC LIMIT 1
+    ) t ON true
+  ON CONFLICT DO NOTHING;
+  UPDATE organization_totals t SET runs = t.runs + c.runs, failures = t.failures + c.failures, wall_ms = t.wall_ms + c.wall_ms, cpu_ms = t.cpu_ms + c.cpu_ms,
+    gb_seconds = t.gb_seconds + c.gb_seconds, queue_wait_ms = t.queue_wait_ms + c.queue_wait_ms, egress_bytes = t.egress_bytes + c.egress_bytes, tokens = t.tokens + c.tokens,
+    wall_histogram = add_histograms(t.wall_histogram, c.wall_histogram), cpu_histogram = add_histograms(t.cpu_histogram, c.cpu_histogram),
+    queue_wait_histogram = add_histograms(t.queue_wait_histogram, c.queue_wait_histogram)
+  FROM hour_change c WHERE t.org_id = c.org_id AND t.until_at > before_hour;
+  DROP TABLE hour_change;
+  DROP TABLE hour_before;
+END $$;
+COMMENT ON FUNCTION add_to_totals(timestamptz) IS 'Adds to organization_totals what an hour has beyond its rows in the temporary table hour_before.';
 
 CREATE FUNCTION roll_up_bucket(step_s integer, at timestamptz) RETURNS void LANGUAGE plpgsql
 -- Connections plan for look-ups (database.ts); this is the one statement that joins thousands of rows with thousands.
@@ -220,6 +293,9 @@ BEGIN
   -- The notes first: whoever is writing one of them holds its row, so that what it wrote is seen below.
   EXECUTE 'DELETE FROM rollup_pending WHERE step_s = $1 AND bucket_at = $2' USING step_s, at;
   PERFORM make_metric_partition(target, at);
+  IF step_s = 3600 THEN
+    CREATE TEMP TABLE hour_before ON COMMIT DROP AS SELECT * FROM run_metrics_1h WHERE bucket_at = at AND agent = '*';
+  END IF;
   EXECUTE format('DELETE FROM %I WHERE bucket_at = $1', target) USING at;
   EXECUTE 'DELETE FROM system_metrics WHERE step_s = $1 AND bucket_at = $2' USING step_s, at;
   EXECUTE format($query$
@@ -262,6 +338,7 @@ BEGIN
     -- All rows of organizations lie together: they are what is read most.
     FROM rolled WHERE org_id <> '' ORDER BY agent = '*' DESC, org_id, agent, version, tier, outcome
   $query$, source, target) USING step_s, at;
+  IF step_s = 3600 THEN PERFORM add_to_totals(at); END IF;
   IF step_s < 86400 THEN
     INSERT INTO rollup_pending (step_s, bucket_at, writer_id)
       SELECT next, bucket_of(at, next), 'rollup' FROM (SELECT CASE step_s WHEN 60 THEN 3600 ELSE 86400 END) AS upper_level (next)
