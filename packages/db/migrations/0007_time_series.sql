@@ -76,6 +76,31 @@ COMMENT ON TABLE system_metrics IS 'Finished runs of all organizations, added up
 COMMENT ON COLUMN system_metrics.step_s IS 'Length of the bucket, s.';
 COMMENT ON COLUMN system_metrics.bucket_at IS 'Start of the bucket.';
 
+-- Running totals: what a window holds is the difference of two rows, however long it is. One row per hour with runs; of days that
+-- are over for three days only the last one is kept.
+CREATE TABLE organization_totals (
+  org_id text COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+  until_at timestamptz(3) NOT NULL,
+  runs bigint NOT NULL,
+  failures bigint NOT NULL,
+  wall_ms double precision NOT NULL,
+  cpu_ms double precision NOT NULL,
+  gb_seconds double precision NOT NULL,
+  queue_wait_ms double precision NOT NULL,
+  egress_bytes double precision NOT NULL,
+  tokens double precision NOT NULL,
+  wall_histogram bigint[] NOT NULL,
+  cpu_histogram bigint[] NOT NULL,
+  queue_wait_histogram bigint[] NOT NULL,
+  PRIMARY KEY (org_id, until_at)
+);
+-- Sums are read of all organizations, histograms of few: out of the way, and not compressed.
+ALTER TABLE organization_totals SET (toast_tuple_target = 256),
+  ALTER COLUMN wall_histogram SET STORAGE EXTERNAL, ALTER COLUMN cpu_histogram SET STORAGE EXTERNAL, ALTER COLUMN queue_wait_histogram SET STORAGE EXTERNAL;
+COMMENT ON TABLE organization_totals IS 'Everything an organization ran until the end of an hour: a window is the difference of two rows.';
+COMMENT ON COLUMN organization_totals.org_id IS 'The organization.';
+COMMENT ON COLUMN organization_totals.until_at IS 'End of the hour; the next row with a later time has what came since.';
+
 DO $$
 DECLARE
   target text;
@@ -102,31 +127,6 @@ BEGIN
     EXECUTE format('COMMENT ON COLUMN %I.%I IS %L', source.table_name, source.column_name, source.said);
   END LOOP;
 END $$;
-
--- Running totals: what a window holds is the difference of two rows, however long it is. One row per hour with runs; of days that
--- are over for three days only the last one is kept.
-CREATE TABLE organization_totals (
-  org_id text COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
-  until_at timestamptz(3) NOT NULL,
-  runs bigint NOT NULL,
-  failures bigint NOT NULL,
-  wall_ms double precision NOT NULL,
-  cpu_ms double precision NOT NULL,
-  gb_seconds double precision NOT NULL,
-  queue_wait_ms double precision NOT NULL,
-  egress_bytes double precision NOT NULL,
-  tokens double precision NOT NULL,
-  wall_histogram bigint[] NOT NULL,
-  cpu_histogram bigint[] NOT NULL,
-  queue_wait_histogram bigint[] NOT NULL,
-  PRIMARY KEY (org_id, until_at)
-);
--- Sums are read of all organizations, histograms of few: out of the way, and not compressed.
-ALTER TABLE organization_totals SET (toast_tuple_target = 256),
-  ALTER COLUMN wall_histogram SET STORAGE EXTERNAL, ALTER COLUMN cpu_histogram SET STORAGE EXTERNAL, ALTER COLUMN queue_wait_histogram SET STORAGE EXTERNAL;
-COMMENT ON TABLE organization_totals IS 'Everything an organization ran until the end of an hour: a window is the difference of two rows.';
-COMMENT ON COLUMN organization_totals.org_id IS 'The organization.';
-COMMENT ON COLUMN organization_totals.until_at IS 'End of the hour; the next row with a later time has what came since.';
 
 CREATE FUNCTION add_histograms(a bigint[], b bigint[], sign integer DEFAULT 1) RETURNS bigint[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
