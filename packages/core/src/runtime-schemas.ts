@@ -168,7 +168,7 @@ export const runtimeMetricsSchema = z.strictObject({
   groupCount: z.int().describe('groups in all'),
   organizations: z.array(organizationMetricsSchema).describe('the groups, where they are organizations'),
   series: z.array(z.strictObject({ at: timeSchema, orgId: orgIdSchema, runs: z.int(), failures: z.int() }))
-    .describe('per step, of the organizations listed'),
+    .describe('per step, of the organizations listed; of windows of a day at most'),
   workers: z.array(workerMetricsSchema).describe('where grouped by worker'),
 });
 export type RuntimeMetrics = z.output<typeof runtimeMetricsSchema>;

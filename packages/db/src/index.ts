@@ -12,7 +12,7 @@ export {
   addRunMetrics, forgetMetricWriters, makeMetricPartitions, type RunMetricsBatch, type RunMetricsCell, type RunSums, type StoredHistogram,
 } from './queries/add-run-metrics.ts';
 export {
-  METRIC_GROUPS, readRunHistograms, readRunSums,
+  METRIC_GROUPS, readRunHistograms, readRunRows, readRunSums,
   type HistogramRow, type MetricGroup, type MetricSegment, type MetricSelection, type MetricsWindow, type RunSumsRow,
 } from './queries/read-run-metrics.ts';
 export { createAgentVersion, type NewAgentVersion } from './queries/create-agent-version.ts';

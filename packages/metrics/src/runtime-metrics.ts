@@ -1,6 +1,7 @@
 import { type Clock, type RunFigures, type RuntimeMetrics, type RuntimeMetricsQuery, type UsageQuery, type UsageReport } from '@bullpen/core';
 import {
-  adminReadRollupProgress, adminReadTotalHistograms, adminReadTotals, adminReadUtilisation, adminReadWorkerGauges, readRunHistograms, readRunSums,
+  adminReadRollupProgress, adminReadTotalHistograms, adminReadTotals, adminReadUtilisation, adminReadWorkerGauges, readRunHistograms, readRunRows,
+  readRunSums,
   type Database, type HistogramRow, type MetricGroup, type MetricSelection, type RunSums, type RunSumsRow, type Utilisation,
 } from '@bullpen/db';
 
@@ -14,6 +15,9 @@ interface Deps {
 
 /** Gauges are kept for days, not months, and every few seconds: a longer window would read too many. */
 const LONGEST_GAUGE_WINDOW_MS = 86_400_000;
+
+/** A series per organization is for a glance at each; over longer windows one asks for one organization. */
+const LONGEST_SERIES_WINDOW_MS = 86_400_000 + 900_000;
 
 /** What finished in a window, from rollups where they are made. Percentiles are within 1 % (histogram.ts). */
 export async function readRuntimeMetrics(deps: Deps, query: RuntimeMetricsQuery): Promise<RuntimeMetrics> {
@@ -63,12 +67,12 @@ async function planOf({ db, clock }: Deps, query: Pick<RuntimeMetricsQuery, 'fro
 /** Everything of the selection as one, and per step. */
 async function readWhole(db: Database, plan: QueryPlan, orgId: string | undefined): Promise<Pick<RuntimeMetrics, 'total' | 'timeline'>> {
   const selection: MetricSelection = { groupBy: 'none', ...ofOrg(orgId) };
-  const [sums, histograms] = await Promise.all([sumsOf(db, plan, selection, plan.stepMs), histogramsOf(db, plan, selection, plan.stepMs)]);
+  const rows = (await Promise.all(plan.segments.map((segment) => readRunRows(db, segment, selection, plan.stepMs)))).flat();
   const total = noSums();
-  for (const row of sums) addSums(total, row);
-  const percentiles = percentilesOf(histograms, () => 0).get(0);
-  const byStep = percentilesOf(histograms, (row) => row.atMs);
-  const timeline = [...gatherSums(sums, (row) => row.atMs)].sort(([a], [b]) => a - b).map(([atMs, { runs, failures }]) => {
+  for (const row of rows) addSums(total, row);
+  const percentiles = percentilesOf(rows, () => 0).get(0);
+  const byStep = percentilesOf(rows, (row) => row.atMs);
+  const timeline = [...gatherSums(rows, (row) => row.atMs)].sort(([a], [b]) => a - b).map(([atMs, { runs, failures }]) => {
     const { p50Ms = null, p95Ms = null, queueWaitP95Ms = null } = byStep.get(atMs) ?? {};
     return { at: iso(atMs), runs, failures, p50Ms, p95Ms, queueWaitP95Ms };
   });
@@ -91,7 +95,7 @@ async function readGroups(db: Database, plan: QueryPlan, selection: MetricSelect
   const ofListed = listed.length === all.size ? selection : { ...selection, keys: listed.map(([key]) => key) };
   const [histograms, series] = await Promise.all([
     listed.length === 0 ? [] : groupHistogramsOf(db, plan, ofListed, listed.map(([key]) => key)),
-    selection.groupBy === 'organization' ? sumsOf(db, plan, ofListed, plan.stepMs) : [],
+    selection.groupBy === 'organization' && plan.toMs - plan.fromMs <= LONGEST_SERIES_WINDOW_MS ? sumsOf(db, plan, ofListed, plan.stepMs) : [],
   ]);
   const percentiles = percentilesOf(histograms, (row) => row.key);
   return {

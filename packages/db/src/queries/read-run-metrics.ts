@@ -71,6 +71,17 @@ export async function readRunHistograms(db: Database, segment: MetricSegment, se
   return [...rows];
 }
 
+/** Sums and histograms together, row by row: for selections that have few rows, as all organizations as one. */
+export async function readRunRows(db: Database, segment: MetricSegment, selection: MetricSelection, stepMs: number): Promise<(RunSumsRow & HistogramRow)[]> {
+  const { sql } = db;
+  const rows = await reading(() => sql<(RunSumsRow & HistogramRow)[]>`
+    SELECT ${keyOf(sql, selection)} AS key, ((extract(epoch FROM bucket_at) * 1000)::bigint / ${stepMs}::bigint * ${stepMs}::bigint) AS "atMs", runs, failures, wall_ms AS "wallMs",
+      cpu_ms AS "cpuMs", gb_seconds AS "gbSeconds", queue_wait_ms AS "queueWaitMs", worst_queue_wait_ms AS "worstQueueWaitMs", egress_bytes AS "egressBytes", tokens,
+      wall_histogram::text AS wall, cpu_histogram::text AS cpu, queue_wait_histogram::text AS "queueWait"
+    FROM ${source(sql, segment, selection)}`);
+  return [...rows];
+}
+
 const ROLLED_UP: Readonly<Record<RollupStep, string>> = { 60: 'run_metrics_1m', 3600: 'run_metrics_1h', 86_400: 'run_metrics_1d' };
 
 /** The groups that lie in system_metrics, as long as no single organization is asked for. */
