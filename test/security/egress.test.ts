@@ -12,7 +12,7 @@ import { startUpstream, type Upstream } from '../system/upstream.ts';
 
 jest.setTimeout(120_000);
 
-const sourceOf = (file: string): string => readFileSync(join(import.meta.dirname, 'agents', `${file}.mjs`), 'utf8');
+const sourceOf = (file: string): string => readFileSync(join(import.meta.dirname, 'egress-agents', `${file}.mjs`), 'utf8');
 const SECRET = 'sk-very-secret-0123456789';
 
 /** Names that the tests' resolver knows. `rebind` is public when it is asked first, and loopback from then on. */
@@ -83,7 +83,7 @@ describe.each(['basic', 'strict'] satisfies Tier[])('egress of tier %s', (tier) 
 
   it('sends no secret that would break out of its header, or that is not there', async () => {
     const egress = allowing({ host: 'api.upstream.test', headers: { 'x-key': '${BROKEN}' } }, { host: 'other.upstream.test', headers: { 'x-key': '${NONE}' } });
-    const answer = await rig.run(sourceOf('29-fetch'), { tier, egress, input: { urls: [https('/echo'), https('/echo', 'other.upstream.test')] } });
+    const answer = await rig.run(sourceOf('fetch'), { tier, egress, input: { urls: [https('/echo'), https('/echo', 'other.upstream.test')] } });
     expect(valueOf(answer)).toEqual(['CALL_REFUSED', 'SECRET_NOT_FOUND']);
     expect(JSON.stringify(answer)).not.toContain('lines: here');
     expect(upstream.heard).toEqual([]);
@@ -94,7 +94,7 @@ describe.each(['basic', 'strict'] satisfies Tier[])('egress of tier %s', (tier) 
       https('/x', 'evil.test'), 'https://169.254.169.254/latest/meta-data/', https('/x', 'private.upstream.test'), https('/x', 'mixed.upstream.test'),
       https('/x', 'mapped.upstream.test'), https('/x', 'metadata.upstream.test'), 'http://[::1]/', 'http://10.0.0.1/', 'http://2130706433:1/', 'https://unknown.upstream.test/',
     ];
-    const answer = await rig.run(sourceOf('29-fetch'), { tier, egress: everything(), input: { urls } });
+    const answer = await rig.run(sourceOf('fetch'), { tier, egress: everything(), input: { urls } });
     expect(valueOf(answer)).toEqual([...Array.from({ length: 9 }, () => 'EGRESS_DENIED'), 'EGRESS_FAILED']);
     expect(upstream.heard).toEqual([]);
   });
@@ -110,7 +110,7 @@ describe.each(['basic', 'strict'] satisfies Tier[])('egress of tier %s', (tier) 
     const to = (target: string, status = 302) => https(`/redirect?status=${status}&to=${encodeURIComponent(target)}`);
     const urls = [to(https('/echo')), to('http://169.254.169.254/'), to('https://evil.test/'), to(https('/x', 'private.upstream.test')), to('file:///etc/passwd'), to('gopher://x/'), to(to('http://127.0.0.2/'))];
     const egress = everything();
-    expect(valueOf(await rig.run(sourceOf('29-fetch'), { tier, egress, input: { urls } })))
+    expect(valueOf(await rig.run(sourceOf('fetch'), { tier, egress, input: { urls } })))
       .toEqual([200, 'EGRESS_DENIED', 'EGRESS_DENIED', 'EGRESS_DENIED', 'EGRESS_FAILED', 'EGRESS_FAILED', 'EGRESS_DENIED']);
     const loop = await run(`return await ctx.fetch(${JSON.stringify(https('/redirect?to=/redirect%3Fto=/echo'))}, { redirect: "manual" }).then((r) => [r.status, r.headers.get("location")])`);
     expect(valueOf(loop)).toEqual([302, '/redirect?to=/echo']);
@@ -151,7 +151,7 @@ describe.each(['basic', 'strict'] satisfies Tier[])('egress of tier %s', (tier) 
       `api.upstream.test:${upstream.httpsPort}`, http('/echo'), https('/echo'),
       '169.254.169.254:80', '127.0.0.2:80', `private.upstream.test:${upstream.httpsPort}`, `mixed.upstream.test:443`, 'evil.test:443', 'api.upstream.test:22', 'http://169.254.169.254/', 'ftp://api.upstream.test/', 'nonsense',
     ];
-    const answer = await rig.run(sourceOf('29-proxy'), { tier, egress: everything(), input: { targets } });
+    const answer = await rig.run(sourceOf('proxy'), { tier, egress: everything(), input: { targets } });
     const said = valueOf(answer) as { authorized: number[]; strangers: number[] };
     expect(said.authorized).toEqual([200, 200, 200, 403, 403, 403, 403, 403, 403, 403, 400, 400]);
     expect(new Set(said.strangers)).toEqual(new Set([407]));
@@ -186,7 +186,7 @@ describe('secrets in headers', () => {
     services.secretValues.set('acme/API_TOKEN', SECRET);
     const rig = await startRig({ services, egress: { resolve: async () => ['93.184.215.14'], silenceMs: 200 } });
     const egress = egressManifestSchema.parse({ allow: [{ host: 'plain.example.com', ports: [80], headers: { 'x-key': '${API_TOKEN}' } }] });
-    expect(valueOf(await rig.run(sourceOf('29-fetch'), { egress, input: { urls: ['http://plain.example.com/'] } }))).toEqual(['EGRESS_DENIED']);
+    expect(valueOf(await rig.run(sourceOf('fetch'), { egress, input: { urls: ['http://plain.example.com/'] } }))).toEqual(['EGRESS_DENIED']);
     await rig.stop();
   });
 });
@@ -197,7 +197,7 @@ describe('calls that our code in a cell would not make', () => {
     const services = memoryServices();
     const rig = await startRig({ tiers: ['strict'], services });
     await rig.run(agent('await ctx.kv.set("canary", "sings")'), { tier: 'strict', orgId: 'canary' });
-    const answer = await rig.run(sourceOf('38-forged-calls'), { tier: 'strict' });
+    const answer = await rig.run(sourceOf('forged-calls'), { tier: 'strict' });
     expect(valueOf(answer)).toBe('inert');
     expect(JSON.stringify(answer)).not.toContain('sings');
     expect(valueOf(await rig.run(agent('return await ctx.kv.get("canary")'), { tier: 'strict', orgId: 'canary' }))).toBe('sings');

@@ -24,6 +24,8 @@ export interface AttemptRequest {
   readonly secrets?: readonly string[];
   /** Where the version may connect to; nowhere where left out. */
   readonly egress?: EgressManifest;
+  /** W3C trace context that the agent's own requests are children of; left out where there is none. */
+  readonly traceparent?: string | null;
 }
 
 /** Where an attempt's events go, in order; every one arrives before `execute` resolves. Its calls must not throw. */

@@ -39,7 +39,7 @@ export interface EngineTask {
   /** Wall clock, ms since the epoch. */
   readonly deadline: number;
   readonly attempt: number;
-  readonly run: { id: string; orgId: string; agent: string; version: number; metadata: Readonly<Record<string, string>> };
+  readonly run: { id: string; orgId: string; agent: string; version: number; metadata: Readonly<Record<string, string>>; traceparent?: string };
   /** Left out where the version may connect nowhere. The engine says where it is as seen from inside. */
   readonly egressProxy?: EgressAccess;
 }

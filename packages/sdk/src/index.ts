@@ -1,6 +1,8 @@
 /** What agents are written with (`defineAgent`), and a typed client of the API. */
 export { defineAgent, type Agent, type AgentDefinition } from './define-agent.ts';
-export type { AgentContext, AgentEgress, AgentKv, AgentLog, AgentRun, AgentSecrets, KvCondition, KvEntry, LogFields } from './agent-context.ts';
+export type {
+  AgentContext, AgentEgress, AgentKv, AgentLog, AgentRun, AgentSecrets, AgentSpan, AgentTrace, KvCondition, KvEntry, LogFields, SpanAttributes,
+} from './agent-context.ts';
 export { createClient } from './client.ts';
 export type {
   AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeployRequest, DeployedVersion, ListRunsOptions,

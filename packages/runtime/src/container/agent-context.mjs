@@ -3,11 +3,12 @@ import { formatWithOptions, inspect } from 'node:util';
 
 import { createFetch } from './agent-fetch.mjs';
 import { createKv, createSecrets } from './agent-stores.mjs';
+import { createTrace } from './agent-trace.mjs';
 import { SafeAbortController, SafeError, SafeTypeError, abort, defineProperty, freeze, isFiniteNumber, toText } from './primordials.mjs';
 
 /** @typedef {import('./voice.mjs').Voice} Voice */
 /** @typedef {import('./host-calls.mjs').HostCalls} HostCalls */
-/** @typedef {{ id: string, orgId: string, agent: string, version: number, metadata: Record<string, string> }} RunFacts */
+/** @typedef {{ id: string, orgId: string, agent: string, version: number, metadata: Record<string, string>, traceparent?: string }} RunFacts */
 
 const INSPECT = { depth: 4, maxStringLength: 10_000, maxArrayLength: 100, breakLength: 120 };
 
@@ -26,6 +27,7 @@ export function createContext(voice, calls, facts) {
     kv: createKv(calls),
     fetch: createFetch(calls),
     egress: facts.egressProxy === undefined ? undefined : freeze(facts.egressProxy),
+    trace: createTrace(voice, facts.run.traceparent),
     run: freeze({ ...facts.run, metadata: freeze(facts.run.metadata) }),
     attempt: facts.attempt,
     deadline: facts.deadline,
