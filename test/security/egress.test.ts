@@ -156,7 +156,20 @@ describe.each(['basic', 'strict'] satisfies Tier[])('egress of tier %s', (tier) 
     expect(said.authorized).toEqual([200, 200, 200, 403, 403, 403, 403, 403, 403, 403, 400, 400]);
     expect(new Set(said.strangers)).toEqual(new Set([407]));
     expect(upstream.heard).toEqual([`GET api.upstream.test /echo`, `GET api.upstream.test /echo`]);
-    expect(answer.outcome.usage.egressRequests).toBe(6);
+    expect(answer.outcome.usage.egressRequests).toBe(7); // those that the allowlist names: addresses are looked at after that
+  });
+
+  it('passes no second request on in the body of a first one', async () => {
+    const egress = allowing({ host: 'api.upstream.test', methods: ['GET'] });
+    const answer = await rig.run(sourceOf('smuggle'), { tier, egress, input: { url: http('/bytes?n=1') } });
+    expect((valueOf(answer) as string[])[0]).toBe('200');
+    expect(upstream.heard.filter((line) => !line.startsWith('GET '))).toEqual([]);
+  });
+
+  it('makes no request that is about the connection', async () => {
+    const bundle = `export default async (input, ctx) => Promise.all(["TRACE", "CONNECT"].map((method) => ctx.fetch(input.url, { method }).catch((error) => error instanceof TypeError || error.code)));`;
+    expect(valueOf(await rig.run(bundle, { tier, egress: everything(), input: { url: http('/echo') } }))).toEqual([true, true]);
+    expect(upstream.heard).toEqual([]);
   });
 
   it('ends with its run: the token is worth nothing to the next one', async () => {
@@ -165,6 +178,15 @@ describe.each(['basic', 'strict'] satisfies Tier[])('egress of tier %s', (tier) 
       request({ socketPath: ctx.egress.socketPath, path: ${JSON.stringify(http('/echo'))}, headers: { "proxy-authorization": "Bearer ${first.token}" } }, (r) => resolve(r.statusCode)).end(); return await promise`;
     expect(valueOf(await run(body))).toBe(407);
     expect(valueOf(await rig.run(agent('return ctx.egress ?? null'), { tier }))).toBeNull();
+  });
+
+  it('stays open to others while somebody keeps many connections to the proxy and says nothing', async () => {
+    const crowded = Promise.withResolvers<void>();
+    const crowd = rig.run(sourceOf('crowd'), { tier, orgId: 'crowd', egress: everything(), input: { count: tier === 'basic' ? 400 : 80 }, onEvent: () => crowded.resolve() });
+    await crowded.promise;
+    const answer = await rig.run(sourceOf('proxy'), { tier, egress: everything(), input: { targets: [http('/echo')] } });
+    expect(valueOf(answer)).toEqual({ authorized: [200], strangers: [407, 407] });
+    expect(valueOf(await crowd)).toBe('stayed');
   });
 
   it('goes through node:http and a tunnel with TLS of the agent\'s own', async () => {

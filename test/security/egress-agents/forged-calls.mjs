@@ -29,6 +29,8 @@ export default async (input, ctx) => {
   for (let i = 0; i < 1000; i += 1) say({ id: 900_006, method: 'secrets.get', params: { name: 'TOKEN' } });
   for (let i = 0; i < 1000; i += 1) say({ id: 910_000 + i, method: 'fetch.open', params: { exchange: 1, url: 'http://169.254.169.254/' } });
   for (const junk of [null, [], 'call', 7, { id: 1 }]) say(junk);
-  const mine = await ctx.kv.get('mine');
+  // Our own call waits its turn behind the forged ones, or is refused.
+  let mine;
+  while (mine === undefined) mine = await ctx.kv.get('mine').catch(() => undefined);
   return mine === 1 ? 'inert' : 'confused';
 };

@@ -35,6 +35,9 @@ export interface EgressResponse {
   readonly body: Readable;
 }
 
+/** They are about the connection, or say back what was added to it (fetch standard, forbidden methods). */
+const NOT_FOR_AGENTS = new Set(['CONNECT', 'TRACE', 'TRACK']);
+
 /**
  * Makes requests for one attempt. Guarantees: a request leaves only where a rule of the version allows it, to an address
  * that was checked and that the connection is pinned to; secrets are put into it here and nowhere else, and not into what
@@ -54,6 +57,7 @@ export class EgressClient {
   /** Resolves with the head of the answer. @throws EGRESS_DENIED, EGRESS_FAILED, EGRESS_REQUESTS_EXCEEDED, EGRESS_BYTES_EXCEEDED, CALL_REFUSED, and why a secret cannot be had. */
   async send(request: EgressRequest, signal: AbortSignal): Promise<EgressResponse> {
     const { url, method } = request;
+    if (NOT_FOR_AGENTS.has(method.toUpperCase())) throw new BullpenError('CALL_REFUSED', `${method} is not a request that can be made here`);
     const rule = this.#session.authorize(url, method);
     const release = this.#session.begin();
     const both = AbortSignal.any([signal, this.#session.signal]);
@@ -87,15 +91,20 @@ export class EgressClient {
 
   #exchange({ url, method, body }: EgressRequest, headers: HeaderPairs, pinned: PinnedAddresses, signal: AbortSignal): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const length: HeaderPairs = Buffer.isBuffer(body) ? [['content-length', String(body.length)]] : [];
-    const kept = Buffer.isBuffer(body) ? headers.filter(([name]) => name !== 'content-length') : headers;
     const options: RequestOptions = {
-      ...connectionOf(url, pinned), method, path: url.pathname + url.search, headers: toOutgoing([['host', url.host], ...kept, ...length]),
+      ...connectionOf(url, pinned), method, path: url.pathname + url.search, headers: toOutgoing([['host', url.host], ...framed(headers, body)]),
       agent: false, signal, timeout: this.#network.silenceMs, insecureHTTPParser: false,
     };
     const outgoing = url.protocol === 'https:' ? httpsRequest({ ...options, ...(this.#network.ca === undefined ? {} : { ca: this.#network.ca }) }) : httpRequest(options);
-    outgoing.on('response', resolve).on('error', reject);
-    outgoing.on('timeout', () => outgoing.destroy(new BullpenError('EGRESS_FAILED', `${url.host} said nothing for ${this.#network.silenceMs} ms`)));
+    let answer: IncomingMessage | null = null;
+    outgoing.on('error', reject).on('response', (response) => {
+      answer = response;
+      resolve(response);
+    });
+    outgoing.on('timeout', () => {
+      if ((answer?.readableLength ?? 0) > 0) return; // it is the agent that takes its time
+      outgoing.destroy(new BullpenError('EGRESS_FAILED', `${url.host} said nothing for ${this.#network.silenceMs} ms`));
+    });
     this.#sendBody(outgoing, body);
     return promise;
   }
@@ -126,6 +135,18 @@ export class EgressClient {
     pipeline(answer, body, () => undefined); // an error is the body's, for whoever reads it
     return { status: answer.statusCode ?? 0, statusText: answer.statusMessage ?? '', headers, body };
   }
+}
+
+/**
+ * A body must say where it ends. Node sends that of a GET without any framing, and the bytes of it would be another
+ * request to whoever reads them: one that no rule has seen.
+ */
+function framed(headers: HeaderPairs, body: Buffer | Readable | null): HeaderPairs {
+  const length = headers.filter(([name]) => name === 'content-length').slice(0, 1);
+  const others = headers.filter(([name]) => name !== 'content-length');
+  if (body === null) return others;
+  if (Buffer.isBuffer(body)) return [...others, ['content-length', String(body.length)]];
+  return [...others, ...(length.length === 1 ? length : [['transfer-encoding', 'chunked'] as const])];
 }
 
 /** The way to an address that was checked, whatever the name says by the time of the connection. */

@@ -11,7 +11,7 @@ export interface EgressOptions {
   readonly privateRanges?: readonly string[];
   /** Default: A and AAAA of the machine's name servers. */
   readonly resolve?: ResolveName;
-  /** From a request to the head of its answer, and the longest silence after it. Default 30,000. */
+  /** From a request to the head of its answer, and the longest silence after it; the run's own time ends it as well. Default 300,000. */
   readonly silenceMs?: number;
   /** PEM of certificates that are trusted besides Node's. */
   readonly ca?: string;
@@ -35,7 +35,7 @@ export class EgressGateway {
     this.#network = {
       resolve: options.resolve ?? createNameResolver(),
       guard: new AddressGuard(options.privateRanges),
-      silenceMs: options.silenceMs ?? 30_000,
+      silenceMs: options.silenceMs ?? 300_000,
       ...(options.ca === undefined ? {} : { ca: options.ca }),
     };
     this.#proxy = new EgressProxy(this.#network);

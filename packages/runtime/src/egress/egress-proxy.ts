@@ -24,13 +24,16 @@ export interface Admitted {
 }
 
 const HEAD_TIMEOUT_MS = 10_000;
-const MAX_CONNECTIONS = 1024;
+/** Connections that have not shown a token yet. All cells share the socket: one that opens many must not keep others out. */
+const MAX_STRANGERS = 256;
 export const SOCKET_NAME = 'proxy.sock';
 
 export class EgressProxy {
   readonly #network: EgressNetwork;
   readonly #admitted = new Map<string, Admitted>();
   readonly #connections = new Set<Socket>();
+  /** In the order in which they came. */
+  readonly #strangers = new Set<Socket>();
   #server: Server | null = null;
   #dir: string | null = null;
 
@@ -52,11 +55,14 @@ export class EgressProxy {
     const dir = mkdtempSync(join(tmpdir(), 'bullpen-egress-'));
     chmodSync(dir, 0o711);
     const server = createServer({ headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: 0 }, (req, res) => void this.#forward(req, res));
-    server.maxConnections = MAX_CONNECTIONS;
     server.on('connect', (req, socket, head: Buffer) => void this.#tunnel(req, socket, head));
     server.on('connection', (socket) => {
       this.#connections.add(socket);
-      socket.on('close', () => this.#connections.delete(socket));
+      this.#letInAsStranger(socket);
+      socket.on('close', () => {
+        this.#connections.delete(socket);
+        this.#strangers.delete(socket);
+      });
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once('error', reject).listen(join(dir, SOCKET_NAME), resolve);
@@ -91,8 +97,7 @@ export class EgressProxy {
       const url = targetOf(req.url ?? '');
       const hasBody = req.headers['content-length'] !== undefined || req.headers['transfer-encoding'] !== undefined;
       const response = await client.send({ url, method: req.method ?? 'GET', headers: pairsOf(req.rawHeaders), body: hasBody ? req : null }, gone.signal);
-      res.writeHead(response.status, response.statusText, toOutgoing(response.headers));
-      pipeline(response.body, res, () => undefined); // who asked sees that it broke off
+      pipeline(response.body, res.writeHead(response.status, toOutgoing(response.headers)), () => undefined); // who asked sees that it broke off
     } catch (error) {
       refuse(res, error);
     }
@@ -119,10 +124,13 @@ export class EgressProxy {
     const outer = connect({ ...connectionOf(url, pinned), timeout: this.#network.silenceMs, signal: session.signal });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     outer.once('connect', resolve).on('error', reject);
-    outer.on('timeout', () => outer.destroy(new BullpenError('EGRESS_FAILED', `${url.host} said nothing for ${this.#network.silenceMs} ms`)));
+    outer.on('timeout', () => {
+      if (outer.readableLength === 0) outer.destroy(new BullpenError('EGRESS_FAILED', `${url.host} said nothing for ${this.#network.silenceMs} ms`));
+    });
     inner.on('close', () => outer.destroy());
     session.signal.addEventListener('abort', () => inner.destroy());
     await promise.catch((error: unknown) => { throw egressErrorOf(error, url, session.signal); });
+    for (const end of [inner, outer]) end.setMaxListeners(20); // two pipelines, and Node's own
     inner.write('HTTP/1.1 200 Connection Established\r\n\r\n');
     if (head.length > 0) inner.unshift(head);
     const done = () => { // either end, or a limit: both go
@@ -133,9 +141,17 @@ export class EgressProxy {
     pipeline(outer, counting((bytes) => session.countIn(bytes)), inner, done);
   }
 
+  /** In place of the one that has hesitated longest, where there are too many: who means well shows its token at once. */
+  #letInAsStranger(socket: Socket): void {
+    const [oldest] = this.#strangers;
+    if (this.#strangers.size >= MAX_STRANGERS) oldest?.destroy();
+    this.#strangers.add(socket);
+  }
+
   #admittedBy(req: IncomingMessage): Admitted {
     const admitted = this.#admitted.get(tokenOf(req.headers['proxy-authorization']));
     if (admitted === undefined) throw new BullpenError('UNAUTHENTICATED', 'no token of a run: ctx.egress has it');
+    this.#strangers.delete(req.socket);
     return admitted;
   }
 }
