@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+
 import { messageOf, type Clock, type EnqueuedRun, type Logger } from '@bullpen/core';
 import type { Redis } from 'ioredis';
 
@@ -44,7 +46,8 @@ export class RedisDispatch implements Dispatch {
   readonly #deps: RedisDispatchDeps;
   readonly #queueArguments: readonly (string | number)[];
   readonly #turnArguments: readonly (string | number)[];
-  readonly #tokenBase = crypto.randomUUID();
+  /** Short: it is kept with every lease. */
+  readonly #tokenBase = randomBytes(9).toString('base64url');
   readonly #averages = new CostAverages();
   #turns = 0;
 

@@ -39,11 +39,11 @@ end
 
 -- Where a newly ready organization starts: at the smallest virtual time of those that wait, so that idling banks no credit.
 -- Kept as long as nobody is charged: whoever enters starts there or later.
-local lineStart, isEmptyLine
+local lineStart, lineText, isEmptyLine
 local function startOfLine()
   if not lineStart then
     local head = call('ZRANGE', READY, 0, 0, 'WITHSCORES')[2]
-    lineStart, isEmptyLine = tonumber(head or clockTime()), not head
+    lineStart, lineText, isEmptyLine = tonumber(head or clockTime()), nil, not head
   end
   return lineStart
 end
@@ -91,10 +91,16 @@ local hasWoken = false
 local function enter(org)
   if hasLimits and limitsOf(org).paused then return end
   local own = call('HGET', VTIME, org)
-  local time = math.max(startOfLine(), tonumber(own or '0'))
-  if call('ZADD', READY, 'NX', exact(time), org) == 0 then return end
+  local start = startOfLine()
+  local time = own and tonumber(own) or start
+  local text = own
+  if time <= start then
+    lineText = lineText or exact(start)
+    time, text = start, lineText
+  end
+  if call('ZADD', READY, 'NX', text, org) == 0 then return end
   if not own then know(org) end
-  if isEmptyLine then lineStart, isEmptyLine = time, false end
+  if isEmptyLine then lineStart, lineText, isEmptyLine = time, text, false end
   if offeredCount then offeredCount = offeredCount + 1 end
   if not hasWoken then call('ZADD', WAKE, 0, 'ready') end
   hasWoken = true
