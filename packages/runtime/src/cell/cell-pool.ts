@@ -1,26 +1,32 @@
 import { messageOf, type Logger } from '@bullpen/core';
 
-import { CellProcess } from './cell-process.ts';
-import type { Wall } from './wall.ts';
+/** What a pool keeps: a cell of any kind, seen from outside. */
+export interface PooledCell {
+  readonly gone: Promise<unknown>;
+  readonly hasEnded: boolean;
+  /** Rejects where it cannot be had, and is then on its way out. */
+  start(): Promise<void>;
+  kill(): void;
+}
 
 /**
  * Blank cells, started ahead, for each memory size that was asked for lately. Guarantees: a cell is given out once and
  * never comes back; one is kept ready for each size; `close` returns when no blank cell is left.
  */
-export class CellPool {
-  readonly #wall: Wall;
+export class CellPool<Cell extends PooledCell> {
+  readonly #make: (limitMb: number) => Cell;
   readonly #log: Logger;
-  readonly #spares = new Map<number, Promise<CellProcess>>();
-  readonly #alive = new Set<CellProcess>();
+  readonly #spares = new Map<number, Promise<Cell>>();
+  readonly #alive = new Set<Cell>();
   #isClosed = false;
 
-  constructor(options: { wall: Wall; log: Logger }) {
-    this.#wall = options.wall;
+  constructor(options: { make: (limitMb: number) => Cell; log: Logger }) {
+    this.#make = options.make;
     this.#log = options.log;
   }
 
   /** The spare of this size, or a new cell; the next spare is started once the caller has gone on. */
-  async take(limitMb: number): Promise<CellProcess> {
+  async take(limitMb: number): Promise<Cell> {
     const spare = this.#spares.get(limitMb);
     this.#spares.delete(limitMb);
     setImmediate(() => this.prepare(limitMb));
@@ -48,8 +54,8 @@ export class CellPool {
     await Promise.all([...this.#alive].map(({ gone }) => gone));
   }
 
-  async #start(limitMb: number): Promise<CellProcess> {
-    const cell = new CellProcess({ wall: this.#wall, limitMb });
+  async #start(limitMb: number): Promise<Cell> {
+    const cell = this.#make(limitMb);
     this.#alive.add(cell);
     void cell.gone.then(() => this.#alive.delete(cell));
     await cell.start();

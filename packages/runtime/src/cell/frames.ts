@@ -14,6 +14,11 @@ export class FrameReader {
     this.#bytesLeft = options.maxBytes;
   }
 
+  /** More may be said: another attempt begins. */
+  allow(bytes: number): void {
+    this.#bytesLeft += bytes;
+  }
+
   /** The frames that are complete with this chunk. @throws Error where a cap is passed. */
   push(chunk: Buffer): string[] {
     this.#bytesLeft -= chunk.length;

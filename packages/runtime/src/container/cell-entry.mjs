@@ -2,12 +2,13 @@
 // own, so that nothing on the way to an agent's first line is done for the first time; then it waits for the one frame
 // that says what to run. Frames are a length of four bytes (little-endian) and JSON; they come in on file descriptor 3
 // and go out, written synchronously, on 4: what was said before a kill has left the process.
-import { readFile, readFileSync, writeSync } from 'node:fs';
+import { readFile, readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { Socket } from 'node:net';
 
 import { captureConsole } from './agent-context.mjs';
 import { chargeUncaught, currentVoice, interruptAttempt, runAttempt } from './attempt.mjs';
+import { onFrames, writeFrame } from './frame-pipe.mjs';
 import { jsonParse, jsonStringify } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').AttemptTask} AttemptTask */
@@ -18,16 +19,9 @@ const IN = 3;
 const OUT = 4;
 const BUNDLES = 'file:///bundle/';
 const BLANK = `${BUNDLES}blank.mjs`;
-const { allocUnsafe, byteLength, concat } = Buffer;
 
 /** @param {string} json */
-function send(json) {
-  const bytes = byteLength(json);
-  const frame = allocUnsafe(4 + bytes);
-  frame.writeUInt32LE(bytes);
-  frame.write(json, 4);
-  for (let sent = 0; sent < frame.length;) sent += writeSync(OUT, frame, sent);
-}
+const send = (json) => writeFrame(OUT, json);
 
 /** A bundle is found and read by its one path: Node's own way looks for packages around it, and reads in other threads. */
 registerHooks({
@@ -68,21 +62,10 @@ async function rehearse() {
   await new Promise((resolve) => readFile(import.meta.filename, resolve));
 }
 
-/** @type {Buffer} */
-let pending = allocUnsafe(0);
-
-/** @param {Buffer} chunk */
-function onData(chunk) {
-  pending = pending.length === 0 ? chunk : concat([pending, chunk]);
-  while (pending.length >= 4) {
-    const end = 4 + pending.readUInt32LE();
-    if (pending.length < end) return;
-    /** @type {FrameIn} */
-    const frame = jsonParse(pending.toString('utf8', 4, end));
-    pending = pending.subarray(end);
-    if (frame.kind === 'run') void run(frame);
-    else interruptAttempt(frame.message);
-  }
+/** @param {FrameIn} frame */
+function onFrame(frame) {
+  if (frame.kind === 'run') void run(frame);
+  else interruptAttempt(frame.message);
 }
 
 const onUncaught = (/** @type {unknown} */ thrown) => chargeUncaught(thrown, () => undefined);
@@ -91,5 +74,5 @@ process.on('unhandledRejection', onUncaught);
 for (const name of Object.keys(process.env)) delete process.env[name];
 captureConsole(currentVoice);
 await rehearse();
-new Socket({ fd: IN, readable: true, writable: false }).on('data', onData);
+onFrames(new Socket({ fd: IN, readable: true, writable: false }), onFrame);
 send('{"nonce":"","kind":"ready"}');

@@ -1,0 +1,87 @@
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * A memory cgroup for one cell: what the kernel holds it to behind the polling, tmpfs and page tables included. Version 1
+ * where its memory controller is mounted, else version 2. Best effort: every call may find the files gone.
+ */
+const MIB = 1024 * 1024;
+const VERSIONS = [
+  { root: '/sys/fs/cgroup/memory', limit: 'memory.limit_in_bytes', killed: /oom_kill (\d+)/, events: 'memory.oom_control' },
+  { root: '/sys/fs/cgroup', limit: 'memory.max', killed: /oom_kill (\d+)/, events: 'memory.events' },
+] as const;
+type Version = (typeof VERSIONS)[number];
+
+let found: Version | null | undefined;
+let made = 0;
+
+/** Where cgroups with a memory limit can be made, found out by making one; null where they cannot. */
+export function memoryCgroupDir(): string | null {
+  found ??= VERSIONS.find(works) ?? null;
+  return found?.root ?? null;
+}
+
+function works(version: Version): boolean {
+  const dir = join(version.root, `bullpen-probe-${process.pid}`);
+  try {
+    mkdirSync(dir);
+    try {
+      writeFileSync(join(dir, version.limit), String(64 * MIB));
+      return true;
+    } finally {
+      rmdirSync(dir);
+    }
+  } catch {
+    return false;
+  }
+}
+
+export class MemoryCgroup {
+  readonly #version: Version;
+  readonly #dir: string;
+
+  private constructor(version: Version, dir: string) {
+    this.#version = version;
+    this.#dir = dir;
+  }
+
+  /** With the process in it; null where the machine gives none. */
+  static around(pid: number): MemoryCgroup | null {
+    if (memoryCgroupDir() === null || found === null || found === undefined) return null;
+    made += 1;
+    const dir = join(found.root, `bullpen-${process.pid}-${made}`);
+    try {
+      mkdirSync(dir);
+      writeFileSync(join(dir, 'cgroup.procs'), String(pid));
+      return new MemoryCgroup(found, dir);
+    } catch {
+      return null;
+    }
+  }
+
+  limit(limitMb: number): void {
+    try {
+      writeFileSync(join(this.#dir, this.#version.limit), String(Math.ceil(limitMb) * MIB));
+    } catch {
+      // Gone with its cell.
+    }
+  }
+
+  /** Whether the kernel ended a process in it for its memory. */
+  get hasKilled(): boolean {
+    try {
+      return Number(this.#version.killed.exec(readFileSync(join(this.#dir, this.#version.events), 'latin1'))?.[1] ?? 0) > 0;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Once no process is left in it. */
+  remove(): void {
+    try {
+      rmdirSync(this.#dir);
+    } catch {
+      // An ending process may hold it for a moment; an empty cgroup costs nothing.
+    }
+  }
+}
