@@ -136,7 +136,7 @@ export class OrganizationSeat {
         this.#finalReading = frame.reading;
         return this.#hearEnding(frame, endingOf(parseReply(frame.text)), frame.dropped);
       case 'died':
-        return this.#hearEnding(frame, { kind: 'died', how: frame.how }, this.#dropped);
+        return this.#hearEnding(frame, { kind: 'died', how: frame.how }, frame.dropped);
     }
   }
 

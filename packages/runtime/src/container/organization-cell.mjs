@@ -62,7 +62,7 @@ async function run(container, task, maxChars) {
   } catch (error) {
     await thread.gone;
     const how = deathOfThread(error);
-    send('died', container, { how: how.kind === 'failed' ? { ...how, message: how.message.slice(0, 4096) } : how });
+    send('died', container, { how: how.kind === 'failed' ? { ...how, message: how.message.slice(0, 4096) } : how, dropped: thread.droppedEvents });
   }
 }
 
