@@ -17,7 +17,7 @@ export function deathOfCell({ exitCode, lastWords }: CellEnd): OwnDeath {
 }
 
 /** Node's words for memory that the kernel refused. */
-const REFUSED_MEMORY = /^RangeError: (Array buffer allocation failed|Failed to allocate memory|WebAssembly\.Memory\(\): could not allocate memory|WebAssembly\.Memory\.grow\(\): Unable to grow instance memory)/;
+const REFUSED_MEMORY = /^RangeError: (Array buffer allocation failed|Failed to allocate memory|ArrayBuffer\.prototype\.resize: Out of memory|WebAssembly\.Memory\(\): could not allocate memory|WebAssembly\.Memory\.grow\(\): Unable to grow instance memory)/;
 
 /** An agent that ends because the kernel refused it memory ran into its limit, whoever noticed first. */
 export function endingOf(reply: Reply | null): AttemptEnding {

@@ -184,6 +184,8 @@ export class CellProcess {
       this.#lastWords = messageOf(error);
       resolve(null);
     });
+    // Killed while it still builds the wall, bubblewrap may leave a blank cell behind: it ends with its input.
+    this.#child.once('exit', () => (this.#child.stdio[3] as Writable | null)?.destroy());
     this.#child.once('close', resolve); // all pipes are closed, so no process behind the wall is left
     const exitCode = await promise;
     this.#hasEnded = true;

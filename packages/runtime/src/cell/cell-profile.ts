@@ -11,6 +11,8 @@ export interface CellProfile {
   readonly needsPiscina: boolean;
   /** Memory that the kernel refuses beyond, over what the blank cell has, MB. */
   readonly dataMb: number;
+  /** The kernel lets nobody without privileges raise a hard limit again: one that is to grow is a soft one. */
+  readonly mayGrow: boolean;
   readonly maxFiles: number;
   /** Threads count as processes here. */
   readonly maxProcesses: number;
@@ -44,6 +46,7 @@ export function strictProfile(limitMb: number): CellProfile {
     ],
     needsPiscina: false,
     dataMb: limitMb * HARD_FACTOR,
+    mayGrow: false,
     maxFiles: 128,
     maxProcesses: 64,
     maxFrameBytes: MAX_FRAME_BYTES,
@@ -64,6 +67,7 @@ export function organizationProfile(dataMb: number): CellProfile {
     ],
     needsPiscina: true,
     dataMb,
+    mayGrow: true,
     maxFiles: 8 * MAX_THREADS,
     maxProcesses: MAX_THREADS + 64,
     maxFrameBytes: 2 * MAX_FRAME_BYTES,

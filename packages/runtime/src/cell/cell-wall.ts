@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 
 import type { CellProfile } from './cell-profile.ts';
+import type { ThreadFootprint } from './thread-footprint.ts';
 
 /** Whom cells run as where the worker is root: nobody else's uid, so that a hole in the wall is not root's. */
 export const CELL_ACCOUNT = Object.freeze({ uid: 64_731, gid: 64_731 });
@@ -14,6 +15,8 @@ export interface CellWall {
   readonly account: CellAccount;
   /** Whether somebody tells on descriptor 5 which process is the first behind the wall. */
   readonly tellsInit: boolean;
+  /** What a thread in such a cell holds before it does anything. */
+  readonly threadFootprint: ThreadFootprint;
   /** A directory that a cell reads its bundles from; what is put there later appears in it. */
   makeBundleDir(): string;
   /** Where a cell finds what lies in its directory. */

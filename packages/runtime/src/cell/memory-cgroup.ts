@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
@@ -46,13 +47,13 @@ export class MemoryCgroup {
   }
 
   /** With the process in it; null where the machine gives none. */
-  static around(pid: number): MemoryCgroup | null {
+  static async around(pid: number): Promise<MemoryCgroup | null> {
     if (memoryCgroupDir() === null || found === null || found === undefined) return null;
     made += 1;
     const dir = join(found.root, `bullpen-${process.pid}-${made}`);
     try {
-      mkdirSync(dir);
-      writeFileSync(join(dir, 'cgroup.procs'), String(pid));
+      await mkdir(dir);
+      await writeFile(join(dir, 'cgroup.procs'), String(pid)); // takes the kernel some milliseconds
       return new MemoryCgroup(found, dir);
     } catch {
       return null;

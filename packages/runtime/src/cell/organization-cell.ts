@@ -8,13 +8,15 @@ import type { PooledCell } from './cell-pool.ts';
 import { CellProcess, type CellEnd } from './cell-process.ts';
 import { ATTEMPT_BYTES, HARD_FACTOR, organizationProfile } from './cell-profile.ts';
 import type { CellWall } from './cell-wall.ts';
+import { MemoryCgroup } from './memory-cgroup.ts';
 import { readOrganizationFrame, type FrameFromOrganizationCell } from './organization-protocol.ts';
 import { OrganizationSeat, type SeatedAttempt } from './organization-seat.ts';
+import type { ThreadFootprint } from './thread-footprint.ts';
 
 /**
  * The cell of one organization: a process behind the wall, with a seat for each container. Guarantees:
  * - its memory is held to what its containers may have and `THREAD_MB` for each, looked at every `LOOK_MS` while an
- *   attempt runs, and to a quarter more by the kernel;
+ *   attempt runs, and to a quarter more by the kernel (data size, and a memory cgroup where one can be made);
  * - a thread that does not end when it is told to (a native call), a frame that is none, and memory beyond the limit end
  *   the whole cell;
  * - when it ends, the attempt that is to blame gets its end, and every other one is given back (`cell_lost`). To blame is
@@ -38,31 +40,15 @@ export const THREAD_MB = 14;
 const DATA_STEP_MB = 1024;
 /** The container size that a blank cell is limited for. */
 const BLANK_CONTAINER_MB = 64;
-const FOOTPRINT_MARGIN_MB = 3;
 const LOOK_MS = 10;
-/** A thread that runs JavaScript ends within a few milliseconds. */
-const TERMINATE_MS = 30;
+/** A thread that runs JavaScript ends within a few milliseconds; where nobody else would pay for it, haste costs little. */
+const TERMINATE_MS = { alone: 12, withOthers: 25 };
 /** The main thread did not even confirm: it is stopped, or the machine is short of CPU, and others would pay for haste. */
 const UNCONFIRMED_MS = { alone: 30, withOthers: 250 };
 
 interface Blame {
   readonly seats: readonly OrganizationSeat[];
   readonly how: OwnDeath;
-}
-
-/**
- * What the kernel counts for a thread that has done nothing, nearly all of it reserved and never touched: the same for
- * each, but not on each machine. Measured on the first container of the first cell; until then generous.
- */
-export class ThreadFootprint {
-  dataMb = 700;
-  isMeasured = false;
-
-  measure(dataMb: number | null): void {
-    if (dataMb === null || this.isMeasured) return;
-    this.dataMb = dataMb + FOOTPRINT_MARGIN_MB;
-    this.isMeasured = true;
-  }
 }
 
 export class OrganizationCell implements PooledCell {
@@ -75,16 +61,20 @@ export class OrganizationCell implements PooledCell {
   #isRetired = false;
   #lastId = 0;
   #blankMb = 0;
+  #cgroup: MemoryCgroup | null = null;
+  /** For the containers that are here or on their way, and what the kernel was told. */
+  #promisedMb = 0;
   #dataMb = 0;
   #blame: Blame | null = null;
   #ownDeath: OwnDeath | null = null;
   #looking: NodeJS.Timeout | undefined;
 
-  constructor(options: { wall: CellWall; footprint: ThreadFootprint }) {
-    this.#footprint = options.footprint;
+  constructor(wall: CellWall) {
+    this.#footprint = wall.threadFootprint;
+    this.#dataMb = this.#dataMbOf(BLANK_CONTAINER_MB);
     this.#process = new CellProcess({
-      wall: options.wall,
-      profile: organizationProfile(this.#dataMbOf(BLANK_CONTAINER_MB)),
+      wall,
+      profile: organizationProfile(this.#dataMb),
       owner: { onText: (text) => this.#hear(readOrganizationFrame(text)), onViolation: (error) => this.#onViolation(error) },
     });
     this.#gone = this.#process.gone.then((end) => this.#onGone(end));
@@ -115,6 +105,7 @@ export class OrganizationCell implements PooledCell {
   async start(): Promise<void> {
     await this.#process.start();
     this.#blankMb = this.#process.read()?.privateMb ?? 0;
+    this.#cgroup = this.pid === null ? null : await MemoryCgroup.around(this.pid);
   }
 
   /** Bound to an organization, for good. */
@@ -129,6 +120,7 @@ export class OrganizationCell implements PooledCell {
     await this.#makeRoom(limitMb);
     const seat = new OrganizationSeat({ id, limitMb, listener, send: (frame) => this.#send(frame) });
     this.#seats.set(id, seat);
+    this.#cgroup?.limit(HARD_FACTOR * this.#allowedMb());
     void seat.gone.then(() => this.#leave(seat));
     if (this.hasEnded) seat.end({ kind: 'cell_lost' });
     if (id === 1 && !this.#footprint.isMeasured) seat.opened().then(() => this.#measureThread(limitMb), () => undefined);
@@ -147,12 +139,12 @@ export class OrganizationCell implements PooledCell {
     if (seat.hasEnded || this.isEnding) return;
     const how: OwnDeath = { kind: 'failed', message: 'the thread did not end when it was told to, and its cell was killed' };
     seat.terminate();
-    const others = this.#running().some((other) => other !== seat);
-    const unconfirmed = setTimeout(() => this.#destroy({ seats: [seat], how }), others ? UNCONFIRMED_MS.withOthers : UNCONFIRMED_MS.alone);
+    const company = this.#running().some((other) => other !== seat) ? 'withOthers' : 'alone';
+    const unconfirmed = setTimeout(() => this.#destroy({ seats: [seat], how }), UNCONFIRMED_MS[company]);
     let confirmed: NodeJS.Timeout | undefined;
     void seat.acknowledged.then(() => {
       clearTimeout(unconfirmed);
-      if (!seat.hasEnded) confirmed = setTimeout(() => this.#destroy({ seats: [seat], how }), TERMINATE_MS);
+      if (!seat.hasEnded) confirmed = setTimeout(() => this.#destroy({ seats: [seat], how }), TERMINATE_MS[company]);
     });
     void seat.gone.then(() => clearTimeout(confirmed));
   }
@@ -179,15 +171,19 @@ export class OrganizationCell implements PooledCell {
 
   /** Raises the kernel's limit for one more container; beyond the first in steps, since each step takes a process. */
   async #makeRoom(limitMb: number): Promise<void> {
-    let dataMb = this.#dataMbOf(limitMb);
-    if (this.#seats.size === 0) return this.#process.limitData(dataMb);
-    for (const seat of this.#seats.values()) dataMb += this.#dataMbOf(seat.limitMb);
-    if (dataMb > this.#dataMb) await this.#process.limitData(this.#dataMb = Math.ceil(dataMb / DATA_STEP_MB) * DATA_STEP_MB);
+    const isFirst = this.#promisedMb === 0;
+    this.#promisedMb += this.#dataMbOf(limitMb);
+    const dataMb = isFirst ? this.#promisedMb : Math.ceil(this.#promisedMb / DATA_STEP_MB) * DATA_STEP_MB;
+    if (isFirst ? dataMb === this.#dataMb : dataMb <= this.#dataMb) return;
+    this.#dataMb = dataMb;
+    await this.#process.limitData(dataMb);
   }
 
   async #measureThread(limitMb: number): Promise<void> {
     this.#footprint.measure(this.#process.heldDataMb);
-    if (this.#seats.size === 1) await this.#process.limitData(this.#dataMbOf(limitMb)).catch(() => undefined);
+    if (this.#lastId > 1) return;
+    this.#dataMb = this.#dataMbOf(limitMb);
+    await this.#process.limitData(this.#dataMb).catch(() => undefined);
   }
 
   #send(frame: object): void {
@@ -217,9 +213,15 @@ export class OrganizationCell implements PooledCell {
     }
     const reading = this.#process.read();
     if (reading === null || this.isEnding) return;
+    if (running.length === 1) running[0]?.noteCellCpu(reading.cpuMs);
+    if (reading.privateMb > this.#allowedMb()) this.#onTooMuch(running, reading.privateMb - this.#blankMb);
+  }
+
+  /** What the blank cell had, and what its containers may have. */
+  #allowedMb(): number {
     let allowedMb = this.#blankMb;
     for (const { limitMb } of this.#seats.values()) allowedMb += limitMb + slackMb(limitMb) + THREAD_MB;
-    if (reading.privateMb > allowedMb) this.#onTooMuch(running, reading.privateMb - this.#blankMb);
+    return allowedMb;
   }
 
   /** Memory beyond all limits: of the one that runs, of those whose own readings say so, or of somebody. */
@@ -239,10 +241,16 @@ export class OrganizationCell implements PooledCell {
   #onGone(end: CellEnd): void {
     clearInterval(this.#looking);
     const running = this.#running();
-    const blame = this.#blame ?? { seats: this.#onlyOneOf(running), how: this.#ownDeath ?? deathOfCell(end) };
+    const blame = this.#blame ?? { seats: this.#onlyOneOf(running), how: this.#howItDied(end) };
     if (blame.seats.length === 0 && running.length > 0) this.#owner.suspected(attemptsOf(running));
     for (const attempt of attemptsOf(blame.seats)) this.#owner.convicted(attempt);
     for (const seat of [...this.#seats.values()]) seat.end(blame.seats.includes(seat) ? blame.how : { kind: 'cell_lost' });
+    this.#cgroup?.remove();
+  }
+
+  #howItDied(end: CellEnd): OwnDeath {
+    if (this.#cgroup?.hasKilled === true) return { kind: 'heap_limit' };
+    return this.#ownDeath ?? deathOfCell(end);
   }
 
   /** The one that runs, unless it may be what an attempt before it left behind that did it. */
@@ -252,6 +260,7 @@ export class OrganizationCell implements PooledCell {
 
   #leave(seat: OrganizationSeat): void {
     this.#seats.delete(seat.id);
+    this.#promisedMb = Math.max(0, this.#promisedMb - this.#dataMbOf(seat.limitMb));
     if (this.#seats.size === 0) this.#owner.emptied();
   }
 }

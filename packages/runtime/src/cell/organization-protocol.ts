@@ -1,4 +1,4 @@
-import { SIZE_CAPS } from '@bullpen/core';
+import type { SIZE_CAPS } from '@bullpen/core';
 import { z } from 'zod';
 
 import type { EngineTask } from '../engine.ts';

@@ -44,6 +44,8 @@ export class OrganizationSeat {
   /** Came with a reply: asked for next, it is not asked again. */
   #finalReading: Reading | null = null;
   #lastReading: Reading | null = null;
+  /** CPU time of the cell while only this one runs, and at its last own reading. */
+  #cellCpu: { readonly atReadingMs: number; readonly nowMs: number } | null = null;
   #dropped = 0;
   #hasEnded = false;
 
@@ -118,6 +120,11 @@ export class OrganizationSeat {
     return this.#measured.promise;
   }
 
+  /** What the cell has used, while nobody else runs in it: a thread inside a native call tells nothing of itself. */
+  noteCellCpu(cpuMs: number): void {
+    this.#cellCpu = { atReadingMs: this.#cellCpu?.atReadingMs ?? cpuMs, nowMs: cpuMs };
+  }
+
   /** @throws where it carries no nonce of this container: it was not written by the cell's main thread. */
   hear(frame: ContainerFrame): void {
     if (frame.nonce !== this.#nonce && frame.nonce !== this.#nonceBefore) throw new Error('the cell spoke for another attempt');
@@ -145,7 +152,7 @@ export class OrganizationSeat {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#replied.resolve({ kind: 'died', how });
-    this.#measured?.reject(new Error('the container is gone'));
+    this.#endMeasuring();
     this.#opened.reject(new Error(how.kind === 'failed' ? how.message : 'its cell was lost'));
     this.#acknowledged.resolve();
     this.#gone.resolve();
@@ -168,16 +175,28 @@ export class OrganizationSeat {
   #hearReading(reading: Reading | null): void {
     if (reading === null) this.#measured?.reject(new Error('the container is gone'));
     else {
-      this.#lastReading = reading;
+      this.#remember(reading);
       this.#measured?.resolve(reading);
     }
     this.#measured = null;
   }
 
+  /** The last word on what was used: what it told before, and what the cell has used since. */
+  #endMeasuring(): void {
+    const { heapMb = 0, externalMb = 0, cpuMs = 0 } = this.#lastReading ?? {};
+    if (this.#cellCpu === null) this.#measured?.reject(new Error('the container is gone'));
+    else this.#measured?.resolve({ heapMb, externalMb, cpuMs: cpuMs + this.#cellCpu.nowMs - this.#cellCpu.atReadingMs });
+  }
+
   async #takeFinalReading(reading: Reading): Promise<Reading> {
     this.#finalReading = null;
-    this.#lastReading = reading;
+    this.#remember(reading);
     return reading;
+  }
+
+  #remember(reading: Reading): void {
+    this.#lastReading = reading;
+    this.#cellCpu = null;
   }
 }
 

@@ -5,7 +5,7 @@ import { createContainers } from '../engine-container.ts';
 import { threadMemoryRule } from '../memory-rules.ts';
 import { CellPool } from './cell-pool.ts';
 import type { CellWall } from './cell-wall.ts';
-import { OrganizationCell, ThreadFootprint } from './organization-cell.ts';
+import { OrganizationCell } from './organization-cell.ts';
 import { OrganizationCells } from './organization-cells.ts';
 import { OrganizationEngine } from './organization-engine.ts';
 
@@ -46,8 +46,7 @@ export class OrganizationTier {
   open(wall: CellWall): void {
     if (this.#factory !== undefined) return;
     const { clock, log } = this.#options;
-    const footprint = new ThreadFootprint();
-    const pool = new CellPool({ make: () => new OrganizationCell({ wall, footprint }), log });
+    const pool = new CellPool({ make: () => new OrganizationCell(wall), log });
     const cells = new OrganizationCells({ pool, clock, idleMs: EMPTY_CELL_MS });
     pool.prepare(0);
     this.#pool = pool;

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { makeCellDir } from './cell-dir.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { CellAccount, CellWall } from './cell-wall.ts';
+import { ThreadFootprint } from './thread-footprint.ts';
 
 /**
  * What stands around the cell of an organization where namespaces cannot be had: a process of its own with an empty
@@ -20,6 +21,7 @@ const execFileAsync = promisify(execFile);
 export class PlainWall implements CellWall {
   readonly tellsInit = false;
   readonly account: CellAccount;
+  readonly threadFootprint = new ThreadFootprint();
   readonly #prlimit: string | null;
   readonly #dir: string;
 
@@ -54,7 +56,7 @@ export class PlainWall implements CellWall {
 
   async limit(pid: number, { maxFiles }: CellProfile, dataMb: number): Promise<void> {
     if (this.#prlimit === null) return;
-    await execFileAsync(this.#prlimit, ['--pid', String(pid), `--data=${Math.ceil(dataMb * MIB)}`, `--nofile=${maxFiles}`, '--core=0'], { ...this.account, env: {}, cwd: '/' });
+    await execFileAsync(this.#prlimit, ['--pid', String(pid), `--data=${Math.ceil(dataMb * MIB)}:unlimited`, `--nofile=${maxFiles}`, '--core=0'], { ...this.account, env: {}, cwd: '/' });
   }
 
   kill(child: ChildProcess): void {

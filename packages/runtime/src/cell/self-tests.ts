@@ -6,7 +6,7 @@ import { DEFAULT_RUN_LIMITS, type IsolationReport } from '@bullpen/core';
 import { within } from '../bounded-wait.ts';
 import type { EngineTask } from '../engine.ts';
 import type { CellWall } from './cell-wall.ts';
-import { OrganizationCell, ThreadFootprint } from './organization-cell.ts';
+import { OrganizationCell } from './organization-cell.ts';
 import { SingleUseCell } from './single-use-cell.ts';
 
 /** What a worker tries of each kind of cell when it starts: each case is true where the wall held. */
@@ -52,7 +52,7 @@ export function testPlainCell(wall: CellWall): Promise<Case[]> {
 }
 
 async function inOrganizationCell(wall: CellWall, casesOf: (pid: number, inside: Case[]) => Case[]): Promise<Case[]> {
-  const cell = new OrganizationCell({ wall, footprint: new ThreadFootprint() });
+  const cell = new OrganizationCell(wall);
   try {
     await cell.start();
     const seat = await cell.seat(DEFAULT_RUN_LIMITS.memoryMb, { onSaid: () => undefined, onViolation: () => undefined, onFault: () => undefined });

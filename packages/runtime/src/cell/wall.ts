@@ -10,6 +10,7 @@ import type { CellAccount, CellWall } from './cell-wall.ts';
 import { childOf } from './process-readings.ts';
 import type { WallPrograms } from './programs.ts';
 import { assembleSeccompFilter, type Architecture } from './seccomp-filter.ts';
+import { ThreadFootprint } from './thread-footprint.ts';
 
 /**
  * The wall around a cell, as arguments of bubblewrap and of Node. A cell sees: the node binary and its shared libraries,
@@ -29,6 +30,7 @@ export class Wall implements CellWall {
   readonly tellsInit = true;
   readonly programs: WallPrograms;
   readonly account: CellAccount;
+  readonly threadFootprint = new ThreadFootprint();
   /** Holds the filter and a directory for each cell. */
   readonly dir: string;
   readonly #mounts: readonly string[];
@@ -73,9 +75,9 @@ export class Wall implements CellWall {
     return childOf(Number((JSON.parse(initInfo) as Record<string, unknown>)['child-pid']));
   }
 
-  async limit(pid: number, { maxFiles, maxProcesses }: CellProfile, dataMb: number): Promise<void> {
+  async limit(pid: number, { maxFiles, maxProcesses, mayGrow }: CellProfile, dataMb: number): Promise<void> {
     await execFileAsync(this.programs.prlimit, [
-      '--pid', String(pid), `--data=${Math.ceil(dataMb * MIB)}`, `--nofile=${maxFiles}`, `--nproc=${maxProcesses}`, `--fsize=${TMP_BYTES}`,
+      '--pid', String(pid), `--data=${Math.ceil(dataMb * MIB)}${mayGrow ? ':unlimited' : ''}`, `--nofile=${maxFiles}`, `--nproc=${maxProcesses}`, `--fsize=${TMP_BYTES}`,
       '--core=0', `--cpu=${MAX_CPU_SECONDS}`,
     ], { ...this.account, env: {}, cwd: '/' }); // as the cell's own account: another one would need a capability for it
   }

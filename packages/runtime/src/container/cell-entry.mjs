@@ -74,5 +74,7 @@ process.on('unhandledRejection', onUncaught);
 for (const name of Object.keys(process.env)) delete process.env[name];
 captureConsole(currentVoice);
 await rehearse();
-onFrames(new Socket({ fd: IN, readable: true, writable: false }), onFrame);
+const input = new Socket({ fd: IN, readable: true, writable: false });
+onFrames(input, onFrame);
+input.on('close', () => process.kill(process.pid, 'SIGKILL')); // nobody is there any more
 send('{"nonce":"","kind":"ready"}');
