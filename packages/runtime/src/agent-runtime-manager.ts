@@ -40,6 +40,8 @@ export interface AgentRuntimeManagerOptions {
   readonly graceMs?: number;
   /** Tiers to build, where the machine can. Default: all that this version has. */
   readonly tiers?: readonly Tier[];
+  /** False: walls are built as on a machine without namespaces: enhanced is a plain process, strict is refused. Default true. */
+  readonly namespaces?: boolean;
   /** Factories that stand in for those of their tiers. */
   readonly drivers?: TierDrivers;
   /** CPU time an attempt may take, as a multiple of its wall-clock limit. Default 2. */
@@ -132,7 +134,7 @@ class Manager implements AgentRuntimeManager {
     const { graceMs, cpuPerWall, maxRunsPerContainer: maxRuns = 1000 } = options;
     const bounds = { clock: this.#clock, log, maxRuns, ...defined({ graceMs, cpuPerWall }) };
     this.#basic = wanted.includes('basic') ? createThreadContainers(bounds) : undefined;
-    this.#cells = new CellTiers({ ...bounds, wanted });
+    this.#cells = new CellTiers({ ...bounds, wanted, namespaces: options.namespaces ?? true });
   }
 
   start(): Promise<void> {

@@ -16,6 +16,8 @@ export interface CellTiersOptions {
   readonly log: Logger;
   /** Which to build, where the machine can. */
   readonly wanted: readonly Tier[];
+  /** False: as on a machine without namespaces. */
+  readonly namespaces: boolean;
   readonly maxRuns: number;
   readonly graceMs?: number;
   readonly cpuPerWall?: number;
@@ -28,8 +30,8 @@ export class CellTiers {
   #probed: Probed | null = null;
   #isOpen = false;
 
-  constructor({ wanted, ...options }: CellTiersOptions) {
-    this.#options = { wanted, ...options };
+  constructor({ wanted, namespaces, ...options }: CellTiersOptions) {
+    this.#options = { wanted, namespaces, ...options };
     this.#enhanced = new OrganizationTier(options);
     this.#strict = new StrictTier(options);
   }
@@ -46,10 +48,10 @@ export class CellTiers {
   }
 
   async open(): Promise<void> {
-    const { wanted, clock, log } = this.#options;
+    const { wanted, log } = this.#options;
     if (this.#isOpen || !(wanted.includes('enhanced') || wanted.includes('strict'))) return;
     this.#isOpen = true;
-    const probed = await probeIsolation(clock, wanted);
+    const probed = await probeIsolation(this.#options);
     this.#probed = probed;
     log.info({ isolation: probed.report.probes, tiers: probed.report.tiers.map(({ tier, achieved }) => ({ tier, achieved })) }, 'isolation.probed');
     if (probed.enhanced !== null) this.#enhanced.open(probed.enhanced);

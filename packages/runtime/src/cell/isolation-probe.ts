@@ -5,7 +5,7 @@ import { TIERS, messageOf, type Clock, type IsolationReport, type Tier } from '@
 
 import { removeLeftCellDirs } from './cell-dir.ts';
 import { CELL_ACCOUNT, type CellAccount, type CellWall } from './cell-wall.ts';
-import { memoryCgroupDir } from './memory-cgroup.ts';
+import { memoryCgroupDir, removeLeftCgroups } from './memory-cgroup.ts';
 import { PlainWall } from './plain-wall.ts';
 import { findProgram, type WallPrograms } from './programs.ts';
 import { testOrganizationCell, testPlainCell, testSingleUseCell, type Case } from './self-tests.ts';
@@ -42,12 +42,21 @@ const TARGETS: Record<Tier, string> = {
 const NOTHING = 'nothing: runs of this tier are refused';
 const execFileAsync = promisify(execFile);
 
-/** @param wanted - tiers to try; the others are reported as not built */
-export async function probeIsolation(clock: Clock, wanted: readonly Tier[]): Promise<Probed> {
+export interface ProbeOptions {
+  readonly clock: Clock;
+  /** Tiers to try; the others are reported as not built. */
+  readonly wanted: readonly Tier[];
+  /** False: as on a machine that has none. */
+  readonly namespaces: boolean;
+}
+
+export async function probeIsolation({ clock, wanted, namespaces }: ProbeOptions): Promise<Probed> {
   const probes: Probe[] = [];
   const note: Note = (name, works, detail) => void probes.push({ name, works, detail });
   removeLeftCellDirs();
-  const programs = await findPrograms(note);
+  removeLeftCgroups();
+  const programs = namespaces ? await findPrograms(note) : null;
+  if (!namespaces) note('namespaces', false, 'not asked for');
   const cgroup = memoryCgroupDir();
   note('memory cgroup', cgroup !== null, cgroup ?? 'none that is writable');
   const strict = programs !== null && wanted.includes('strict') ? await buildWall('strict', programs, note) : null;

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
@@ -13,6 +13,9 @@ const VERSIONS = [
 ] as const;
 type Version = (typeof VERSIONS)[number];
 
+const OURS = /^bullpen-\d+-\d+$/;
+const REMOVE_AGAIN_MS = 200;
+
 let found: Version | null | undefined;
 let made = 0;
 
@@ -20,6 +23,19 @@ let made = 0;
 export function memoryCgroupDir(): string | null {
   found ??= VERSIONS.find(works) ?? null;
   return found?.root ?? null;
+}
+
+/** Removes those of workers that were killed: the kernel keeps the ones that have a process in them. */
+export function removeLeftCgroups(): void {
+  const root = memoryCgroupDir();
+  if (root === null) return;
+  for (const name of readdirSync(root).filter((one) => OURS.test(one))) {
+    try {
+      rmdirSync(join(root, name));
+    } catch {
+      // In use.
+    }
+  }
 }
 
 function works(version: Version): boolean {
@@ -77,12 +93,10 @@ export class MemoryCgroup {
     }
   }
 
-  /** Once no process is left in it. */
+  /** Once no process is left in it; the kernel may need a moment to notice. */
   remove(): void {
-    try {
-      rmdirSync(this.#dir);
-    } catch {
-      // An ending process may hold it for a moment; an empty cgroup costs nothing.
-    }
+    rmdir(this.#dir).catch(() => {
+      setTimeout(() => { rmdir(this.#dir).catch(() => undefined); }, REMOVE_AGAIN_MS).unref(); // else the next start removes it
+    });
   }
 }

@@ -24,8 +24,6 @@ import type { ThreadFootprint } from './thread-footprint.ts';
  *   alone next time, where the one that did it does it to itself.
  */
 export interface OrganizationCellOwner {
-  /** No other container is ever in it: whatever happens here was done by the one that runs. */
-  readonly isAlone: boolean;
   /** Ended by one of these, nobody knows which. */
   suspected(attempts: readonly SeatedAttempt[]): void;
   /** Ended by this one. */
@@ -57,7 +55,7 @@ export class OrganizationCell implements PooledCell {
   readonly #seats = new Map<number, OrganizationSeat>();
   readonly #bundles = new Map<string, string>();
   readonly #gone: Promise<void>;
-  #owner: OrganizationCellOwner = { isAlone: false, suspected: () => undefined, convicted: () => undefined, emptied: () => undefined };
+  #owner: OrganizationCellOwner = { suspected: () => undefined, convicted: () => undefined, emptied: () => undefined };
   #isRetired = false;
   #lastId = 0;
   #blankMb = 0;
@@ -241,7 +239,7 @@ export class OrganizationCell implements PooledCell {
   #onGone(end: CellEnd): void {
     clearInterval(this.#looking);
     const running = this.#running();
-    const blame = this.#blame ?? { seats: this.#onlyOneOf(running), how: this.#howItDied(end) };
+    const blame = this.#blame ?? { seats: running.length === 1 ? running : [], how: this.#howItDied(end) };
     if (blame.seats.length === 0 && running.length > 0) this.#owner.suspected(attemptsOf(running));
     for (const attempt of attemptsOf(blame.seats)) this.#owner.convicted(attempt);
     for (const seat of [...this.#seats.values()]) seat.end(blame.seats.includes(seat) ? blame.how : { kind: 'cell_lost' });
@@ -251,11 +249,6 @@ export class OrganizationCell implements PooledCell {
   #howItDied(end: CellEnd): OwnDeath {
     if (this.#cgroup?.hasKilled === true) return { kind: 'heap_limit' };
     return this.#ownDeath ?? deathOfCell(end);
-  }
-
-  /** The one that runs, unless it may be what an attempt before it left behind that did it. */
-  #onlyOneOf(running: readonly OrganizationSeat[]): readonly OrganizationSeat[] {
-    return running.length === 1 && (this.#owner.isAlone || running[0]?.running?.hasStarted === true) ? running : [];
   }
 
   #leave(seat: OrganizationSeat): void {

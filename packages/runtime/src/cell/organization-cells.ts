@@ -62,7 +62,6 @@ export class OrganizationCells {
     void cell.gone.then(() => this.#alive.delete(cell));
     const suspect = (attempt: SeatedAttempt) => this.#suspect(runKey(orgId, attempt.runId));
     cell.bind({
-      isAlone,
       suspected: (attempts) => attempts.forEach(suspect),
       convicted: ({ sha256 }) => this.#suspect(bundleKey(orgId, sha256)),
       emptied: () => this.#onEmpty(cell, isAlone),

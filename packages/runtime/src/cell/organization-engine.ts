@@ -98,11 +98,11 @@ export class OrganizationEngine implements Engine {
     if (this.#wasKilled) throw new Error('it was ended before it started');
     const { cells, orgId, isAlone, limitMb, listener } = this.#options;
     const cell = await cells.take(orgId, isAlone);
-    const seat = await cell.seat(limitMb, listener);
-    this.#cell = cell;
-    this.#seat = seat;
-    if (this.#wasKilled) cell.end(seat);
     try {
+      const seat = await cell.seat(limitMb, listener);
+      this.#cell = cell;
+      this.#seat = seat;
+      if (this.#wasKilled) cell.end(seat);
       await seat.opened();
     } catch (error) {
       if (!cell.isEnding || startsLeft <= 1 || this.#wasKilled) throw error;

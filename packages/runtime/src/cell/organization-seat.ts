@@ -25,7 +25,6 @@ export interface SeatOptions {
 export interface SeatedAttempt {
   readonly runId: string;
   readonly sha256: string;
-  hasStarted: boolean;
 }
 
 export class OrganizationSeat {
@@ -95,7 +94,7 @@ export class OrganizationSeat {
     this.#dropped = 0;
     this.#finalReading = null;
     this.#replied = Promise.withResolvers();
-    this.#running = { runId: task.run.id, sha256, hasStarted: false };
+    this.#running = { runId: task.run.id, sha256 };
     this.#options.send({ kind: 'run', container: this.id, nonce: this.#nonce, task });
     const ending = await this.#replied.promise;
     this.#running = null;
@@ -168,7 +167,6 @@ export class OrganizationSeat {
     const said = parseSaid(line);
     if (said === null) return;
     if (said.tag === 'settled' && said.attemptNo === 0) return this.#atRest.resolve();
-    if (said.tag === 'started' && this.#running !== null) this.#running.hasStarted = true;
     this.#options.listener.onSaid(said);
   }
 
