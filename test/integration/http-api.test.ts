@@ -111,7 +111,7 @@ describe('the HTTP API', () => {
     const board = await call('/admin/queues/api/queues', { headers });
     expect(board.status).toBe(200);
     const { queues } = (await board.json()) as { queues: { name: string; displayName?: string }[] };
-    expect(queues.map((one) => one.displayName ?? one.name).sort()).toEqual(['acme', 'globex']);
+    expect(queues.map((one) => one.displayName ?? one.name)).toEqual(expect.arrayContaining(['acme', 'globex']));
   });
 
   it('says that it is alive, and ready', async () => {

@@ -31,6 +31,8 @@ export interface CellOwner {
 }
 
 const START_TIMEOUT_MS = 10_000;
+/** How long a kill waits for what bubblewrap tells. */
+const DOOMED_MS = 1000;
 const MAX_LAST_WORDS = 8192;
 const units = process.platform === 'linux' ? readMachineUnits() : { pageBytes: 4096, tickMs: 10 };
 
@@ -48,6 +50,7 @@ export class CellProcess {
   #initInfo = '';
   #lastWords = '';
   #hasRehearsed = false;
+  #isDoomed = false;
   #hasEnded = false;
   #blankDataMb = 0;
   #dataMb: number;
@@ -139,9 +142,17 @@ export class CellProcess {
     await this.#wall.limit(this.#pid, this.#profile, this.#blankDataMb + dataMb);
   }
 
-  /** Kills the first process behind the wall, and the kernel then all others. */
+  /**
+   * Kills the first process behind the wall, and the kernel then all others. One that is still being built has not been told
+   * yet to die with its bubblewrap: it is killed by its own pid, as soon as that is known.
+   */
   kill(): void {
-    if (!this.#hasEnded) this.#wall.kill(this.#child);
+    if (this.#hasEnded) return;
+    const isKnown = !this.#wall.tellsInit || this.#initInfo.includes('}');
+    if (isKnown) return this.#wall.kill(this.#child, this.#hasRehearsed ? '' : this.#initInfo);
+    if (this.#isDoomed) return;
+    this.#isDoomed = true;
+    setTimeout(() => { if (!this.#hasEnded) this.#wall.kill(this.#child, this.#initInfo); }, DOOMED_MS).unref();
   }
 
   #listen(): void {
@@ -149,6 +160,7 @@ export class CellProcess {
     stderr.on('data', (chunk: Buffer) => { this.#lastWords = (this.#lastWords + chunk.toString('latin1')).slice(-MAX_LAST_WORDS); });
     info?.on('data', (chunk: Buffer) => {
       this.#initInfo += chunk.toString('latin1');
+      if (this.#isDoomed) this.kill();
       this.#checkReady();
     });
     output.on('data', (chunk: Buffer) => this.#hear(chunk));

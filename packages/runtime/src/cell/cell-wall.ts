@@ -26,7 +26,8 @@ export interface CellWall {
   pidOf(child: ChildProcess, initInfo: string): number;
   /** The kernel's limits on a running cell; `dataMb` is of everything it holds. */
   limit(pid: number, profile: CellProfile, dataMb: number): Promise<void>;
-  kill(child: ChildProcess): void;
+  /** @param initInfo - of one that is not ready: what was told on descriptor 5, else empty */
+  kill(child: ChildProcess, initInfo: string): void;
   /** Once no cell is left. */
   remove(): void;
 }

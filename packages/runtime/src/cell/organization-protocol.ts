@@ -25,7 +25,7 @@ const frameSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ready') }),
   z.strictObject({ ...of, kind: z.literal('opened') }),
   z.strictObject({ ...of, kind: z.literal('said'), line: z.string() }),
-  z.strictObject({ ...of, kind: z.literal('reading'), reading: reading.nullable() }),
+  z.strictObject({ ...of, kind: z.literal('reading'), reading: reading.nullable(), dropped: z.int().min(0) }),
   z.strictObject({ ...of, kind: z.literal('reply'), text: z.string().nullable(), dropped: z.int().min(0), reading: reading.nullable() }),
   z.strictObject({ ...of, kind: z.literal('died'), how: ownDeath, dropped: z.int().min(0) }),
   z.strictObject({ ...of, kind: z.literal('terminating') }),

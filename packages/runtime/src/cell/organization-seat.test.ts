@@ -76,7 +76,7 @@ describe('the seat of a container in its organization\'s cell', () => {
     const { seat, of } = seated();
     void seat.run(TASK, 'sha');
     const told = seat.read();
-    seat.hear({ ...of(), kind: 'reading', reading: READING });
+    seat.hear({ ...of(), kind: 'reading', reading: READING, dropped: 0 });
     await told;
     const untold = seat.read();
     seat.noteCellCpu(1000);

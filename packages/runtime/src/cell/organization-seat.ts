@@ -133,6 +133,7 @@ export class OrganizationSeat {
       case 'said':
         return this.#hearLine(frame.line);
       case 'reading':
+        if (frame.nonce === this.#nonce) this.#dropped = Math.max(this.#dropped, frame.dropped);
         return this.#hearReading(frame.reading);
       case 'terminating':
         return this.#acknowledged.resolve();

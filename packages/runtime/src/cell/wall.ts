@@ -72,7 +72,7 @@ export class Wall implements CellWall {
   }
 
   pidOf(_child: ChildProcess, initInfo: string): number {
-    return childOf(Number((JSON.parse(initInfo) as Record<string, unknown>)['child-pid']));
+    return childOf(initPidIn(initInfo));
   }
 
   async limit(pid: number, { maxFiles, maxProcesses, mayGrow }: CellProfile, dataMb: number): Promise<void> {
@@ -83,7 +83,12 @@ export class Wall implements CellWall {
   }
 
   /** Kills bubblewrap; the kernel then kills the first process of the namespace, and with it all others. */
-  kill(child: ChildProcess): void {
+  kill(child: ChildProcess, initInfo: string): void {
+    try {
+      if (initInfo.includes('}')) process.kill(initPidIn(initInfo), 'SIGKILL');
+    } catch {
+      // It has ended, or never was.
+    }
     child.kill('SIGKILL');
   }
 
@@ -103,6 +108,11 @@ export class Wall implements CellWall {
       '--', '/cell/node', ...profile.nodeFlags, `/cell/container/${profile.entry}`,
     ];
   }
+}
+
+/** The first process of the pid namespace, as bubblewrap tells it. */
+function initPidIn(initInfo: string): number {
+  return Number((JSON.parse(initInfo) as Record<string, unknown>)['child-pid']);
 }
 
 function mounts(): string[] {

@@ -78,6 +78,12 @@ async function readingOf(thread) {
   }
 }
 
+/** @param {Container} container */
+async function measure(container) {
+  const reading = await container.thread.read().catch(() => null);
+  send('reading', container, { reading, dropped: container.thread.droppedEvents });
+}
+
 /** @param {Container} container @param {FrameIn} frame */
 function obey(container, frame) {
   switch (frame.kind) {
@@ -89,7 +95,7 @@ function obey(container, frame) {
       container.thread.tell(frame.line);
       break;
     case 'measure':
-      container.thread.read().then((reading) => send('reading', container, { reading }), () => send('reading', container, { reading: null }));
+      void measure(container);
       break;
     case 'terminate':
       send('terminating', container);
