@@ -14,6 +14,8 @@ describe.each(TIERS)('an attempt in tier %s', (tier) => {
   beforeAll(async () => {
     requireProgram('bubblewrap');
     rig = await startRig({ tiers: [tier] });
+    const built = rig.manager.isolation()?.tiers.find((one) => one.tier === tier);
+    expect(built?.achieved).toBe(built?.target); // behind the whole wall, not a weaker one
   });
   afterAll(async () => { await rig.stop(); });
 

@@ -56,6 +56,7 @@ export class OrganizationCell implements PooledCell {
   readonly #bundles = new Map<string, string>();
   readonly #gone: Promise<void>;
   #owner: OrganizationCellOwner = { suspected: () => undefined, convicted: () => undefined, emptied: () => undefined };
+  #lastWords = '';
   #isRetired = false;
   #lastId = 0;
   #blankMb = 0;
@@ -84,6 +85,11 @@ export class OrganizationCell implements PooledCell {
 
   get hasEnded(): boolean {
     return this.#process.hasEnded;
+  }
+
+  /** Of one that has ended: what it wrote to stderr. */
+  get lastWords(): string {
+    return this.#lastWords;
   }
 
   get pid(): number | null {
@@ -237,6 +243,7 @@ export class OrganizationCell implements PooledCell {
   }
 
   #onGone(end: CellEnd): void {
+    this.#lastWords = end.lastWords;
     clearInterval(this.#looking);
     const running = this.#running();
     const blame = this.#blame ?? { seats: running.length === 1 ? running : [], how: this.#howItDied(end) };

@@ -2,6 +2,7 @@
 // each, and runs no agent itself. It says nothing of its own: it passes lines on between the pipes and the threads,
 // starts and ends threads, and measures them. Frames are a length of four bytes (little-endian) and JSON; they come in
 // on file descriptor 3 and go out, written synchronously, on 4. When the pipe ends the cell ends.
+import { readFile } from 'node:fs';
 import { Socket } from 'node:net';
 
 import { onFrames, writeFrame } from './frame-pipe.mjs';
@@ -116,6 +117,8 @@ function onFrame(frame) {
 for (const name of Object.keys(process.env)) delete process.env[name];
 process.on('uncaughtException', () => undefined); // an attempt's own troubles are told by its thread
 process.on('unhandledRejection', () => undefined);
+// Starts the threads of Node's pool, whose stacks would otherwise count as the first agent's memory.
+await new Promise((resolve) => { readFile(import.meta.filename, resolve); });
 const input = new Socket({ fd: IN, readable: true, writable: false });
 onFrames(input, onFrame);
 input.on('close', () => process.kill(process.pid, 'SIGKILL')); // process.exit would wait for threads inside native calls

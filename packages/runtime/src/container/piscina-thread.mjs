@@ -38,7 +38,7 @@ export class PiscinaThread {
   /**
    * Starts the thread. Throws where the machine cannot make one.
    * @param {{ limitMb: number, caps: Caps, inherits?: boolean, onLine: (line: unknown) => void, onFault: (error: unknown) => void }} options
-   *   `inherits`: has the flags of this process, its permission model among them
+   *   `inherits`: has the flags of this process, its permission model among them, and starts no threads
    */
   constructor({ limitMb, caps, inherits = false, onLine, onFault }) {
     this.#onLine = onLine;
@@ -60,7 +60,7 @@ export class PiscinaThread {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.on('message', onLine);
-    const task = { kind: 'open', port: port2, dropped: this.#dropped, caps: { ...caps } };
+    const task = { kind: 'open', port: port2, dropped: this.#dropped, caps: { ...caps }, mayStartThreads: !inherits };
     this.#opened = this.#pool.run(task, { transferList: [port2] });
     this.#opened.catch(() => undefined); // told by `opened` to whoever asks
     port1.unref();
