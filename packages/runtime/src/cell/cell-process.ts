@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, readFileSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 
@@ -28,6 +29,8 @@ export interface CellEnd {
 export interface CellOwner {
   onText(text: string): void;
   onViolation(error: unknown): void;
+  /** What the cell does first, before it is limited: it counts as blank afterwards. */
+  rehearse?(): Promise<void>;
 }
 
 const START_TIMEOUT_MS = 10_000;
@@ -82,6 +85,7 @@ export class CellProcess {
     try {
       const ended = this.gone.then(({ lastWords, exitCode }) => { throw new Error(`the cell ended while it started (${exitCode}): ${lastWords}`); });
       await within(Promise.race([this.#ready.promise, ended]), START_TIMEOUT_MS, 'the cell did not start in time');
+      await within(Promise.race([this.#owner.rehearse?.() ?? Promise.resolve(), ended]), START_TIMEOUT_MS, 'the cell did not rehearse in time');
       this.#pid = this.#wall.pidOf(this.#child, this.#initInfo);
       if (process.platform === 'linux') await this.#observe(this.#pid);
       if (this.#hasEnded) this.#readings?.close();
@@ -133,6 +137,16 @@ export class CellProcess {
     } catch {
       return null;
     }
+  }
+
+  /** Puts a bundle that lies on the wall's shelf into the cell's directory. */
+  link(bundle: { readonly path: string }): void {
+    this.#wall.bundles.link(bundle, this.#bundleDir);
+  }
+
+  /** Where the cell finds what lies in its directory. */
+  bundleUrl(name: string): string {
+    return this.#wall.bundleUrl(this.#bundleDir, name);
   }
 
   /** Lets the kernel give the cell up to `dataMb` over what it had when it was blank. */
@@ -202,7 +216,7 @@ export class CellProcess {
     const exitCode = await promise;
     this.#hasEnded = true;
     this.#readings?.close();
-    rmSync(this.#bundleDir, { recursive: true, force: true });
+    await rm(this.#bundleDir, { recursive: true, force: true }).catch(() => undefined); // with the wall's own, at the latest
     return { exitCode, lastWords: this.#lastWords };
   }
 }

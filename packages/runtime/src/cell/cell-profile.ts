@@ -22,8 +22,8 @@ export interface CellProfile {
   readonly maxBytes: number;
 }
 
-/** A quarter over what a cell is held to by polling. */
-export const HARD_FACTOR = 1.25;
+/** A fifth over what a cell is held to by polling. */
+export const HARD_FACTOR = 1.2;
 /** A result is capped in characters inside the cell, and one of them may take three bytes. */
 const MAX_FRAME_BYTES = 3 * SIZE_CAPS.resultBytes + 64 * 1024;
 /** The events of an attempt, their frames, and its reply. */

@@ -7,7 +7,8 @@ import type { EngineTask } from '../engine.ts';
 
 export type CellTask = EngineTask;
 export type FrameToCell =
-  | { kind: 'run'; nonce: string; caps: typeof SIZE_CAPS; task: CellTask }
+  /** `source`: the bundle, where it is not a file in the cell's directory. */
+  | { kind: 'run'; nonce: string; caps: typeof SIZE_CAPS; task: CellTask; source: string | null }
   | { kind: 'interrupt'; message: string };
 
 const said = { nonce: z.string().max(64) };

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 
+import type { BundleShelf } from './bundle-shelf.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { ThreadFootprint } from './thread-footprint.ts';
 
@@ -17,6 +18,8 @@ export interface CellWall {
   readonly tellsInit: boolean;
   /** What a thread in such a cell holds before it does anything. */
   readonly threadFootprint: ThreadFootprint;
+  /** Bundles on their way into cells. */
+  readonly bundles: BundleShelf;
   /** A directory that a cell reads its bundles from; what is put there later appears in it. */
   makeBundleDir(): string;
   /** Where a cell finds what lies in its directory. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
+import { BundleShelf } from './bundle-shelf.ts';
 import { makeCellDir } from './cell-dir.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { CellAccount, CellWall } from './cell-wall.ts';
@@ -23,12 +24,14 @@ export class PlainWall implements CellWall {
   readonly account: CellAccount;
   readonly threadFootprint = new ThreadFootprint();
   readonly #prlimit: string | null;
+  readonly bundles: BundleShelf;
   readonly #dir: string;
 
   constructor(options: { account: CellAccount; prlimit: string | null }) {
     this.account = options.account;
     this.#prlimit = options.prlimit;
     this.#dir = makeCellDir();
+    this.bundles = new BundleShelf(this.#dir);
   }
 
   makeBundleDir(): string {

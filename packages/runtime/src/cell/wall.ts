@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { BundleShelf } from './bundle-shelf.ts';
 import { makeCellDir } from './cell-dir.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { CellAccount, CellWall } from './cell-wall.ts';
@@ -31,14 +32,16 @@ export class Wall implements CellWall {
   readonly programs: WallPrograms;
   readonly account: CellAccount;
   readonly threadFootprint = new ThreadFootprint();
-  /** Holds the filter and a directory for each cell. */
+  /** Holds the filter, the shelf of bundles and a directory for each cell. */
   readonly dir: string;
+  readonly bundles: BundleShelf;
   readonly #mounts: readonly string[];
 
   constructor(options: { programs: WallPrograms; account: CellAccount }) {
     this.programs = options.programs;
     this.account = options.account;
     this.dir = makeCellDir();
+    this.bundles = new BundleShelf(this.dir);
     writeFileSync(this.#filterPath, assembleSeccompFilter(process.arch as Architecture), { mode: 0o644 });
     this.#mounts = mounts();
   }
