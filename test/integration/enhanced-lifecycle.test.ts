@@ -11,7 +11,7 @@ import { agent, endingOf, startRig, valueOf, type Rig } from './runtime-rig.ts';
 
 jest.setTimeout(120_000);
 
-/** Bubblewraps that are children of this process and have an organization's cell in them: `[blank or bound]`. */
+/** Bubblewraps that are children of this process and have an organization's cell in them, blank or bound. */
 function cellsAlive(): string[] {
   return readdirSync('/proc').filter((pid) => {
     try {
@@ -20,6 +20,14 @@ function cellsAlive(): string[] {
     } catch {
       return false;
     }
+  });
+}
+
+/** Those that have a bundle in their directory. */
+function boundCells(): string[] {
+  return cellsAlive().filter((pid) => {
+    const given = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+    return readdirSync(given[given.indexOf('/bundle') - 1] ?? '').length > 0;
   });
 }
 
@@ -51,7 +59,14 @@ describe('the cell of an organization', () => {
   it('ends when its last container does', async () => {
     rig = await startRig({ tiers: ['enhanced'], idleMs: 100 });
     await Promise.all(['a', 'b'].map((orgId) => rig.run(agent('return 1'), { orgId })));
-    await eventually('only the spare cell', async () => (cellsAlive().length <= 1 ? true : undefined));
+    expect(boundCells()).toHaveLength(2);
+    await eventually('only blank cells', async () => {
+      try {
+        return boundCells().length === 0 ? true : undefined;
+      } catch {
+        return undefined; // one ended while it was looked at
+      }
+    });
   });
 
   it('takes nothing with it but its organization: a run of another one goes on', async () => {
