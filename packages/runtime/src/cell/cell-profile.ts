@@ -22,8 +22,10 @@ export interface CellProfile {
   readonly maxBytes: number;
 }
 
-/** A fifth over what a cell is held to by polling. */
-export const HARD_FACTOR = 1.2;
+/** What the kernel gives a strict cell beyond what it had blank, by the run's memory. */
+const HARD_FACTOR = 1.2;
+/** The same for each container of an organization's cell: what a thread reserves is known less exactly. */
+export const CONTAINER_HARD_FACTOR = 1.15;
 /** A result is capped in characters inside the cell, and one of them may take three bytes. */
 const MAX_FRAME_BYTES = 3 * SIZE_CAPS.resultBytes + 64 * 1024;
 /** The events of an attempt, their frames, and its reply. */

@@ -6,7 +6,7 @@ import type { OwnDeath } from '../verdict.ts';
 import { deathOfCell } from './cell-deaths.ts';
 import type { PooledCell } from './cell-pool.ts';
 import { CellProcess, type CellEnd } from './cell-process.ts';
-import { ATTEMPT_BYTES, HARD_FACTOR, organizationProfile } from './cell-profile.ts';
+import { ATTEMPT_BYTES, CONTAINER_HARD_FACTOR, organizationProfile } from './cell-profile.ts';
 import type { CellWall } from './cell-wall.ts';
 import { MemoryCgroup } from './memory-cgroup.ts';
 import { readOrganizationFrame, type FrameFromOrganizationCell } from './organization-protocol.ts';
@@ -16,7 +16,7 @@ import type { ThreadFootprint } from './thread-footprint.ts';
 /**
  * The cell of one organization: a process behind the wall, with a seat for each container. Guarantees:
  * - its memory is held to what its containers may have and `THREAD_MB` for each, looked at every `LOOK_MS` while an
- *   attempt runs, and to a quarter more by the kernel (data size, and a memory cgroup where one can be made);
+ *   attempt runs, and to a little more by the kernel (data size, and a memory cgroup where one can be made);
  * - a thread that does not end when it is told to (a native call), a frame that is none, and memory beyond the limit end
  *   the whole cell;
  * - when it ends, the attempt that is to blame gets its end, and every other one is given back (`cell_lost`). To blame is
@@ -38,6 +38,8 @@ export const THREAD_MB = 14;
 const DATA_STEP_MB = 1024;
 /** The container size that a blank cell is limited for. */
 const BLANK_CONTAINER_MB = 64;
+/** Beyond what the polling allows: page tables and the cell's tmpfs count here as well. */
+const CGROUP_FACTOR = 1.25;
 const LOOK_MS = 10;
 /** A thread that runs JavaScript ends within a few milliseconds; where nobody else would pay for it, haste costs little. */
 const TERMINATE_MS = { alone: 12, withOthers: 25 };
@@ -124,7 +126,7 @@ export class OrganizationCell implements PooledCell {
     await this.#makeRoom(limitMb);
     const seat = new OrganizationSeat({ id, limitMb, listener, send: (frame) => this.#send(frame) });
     this.#seats.set(id, seat);
-    this.#cgroup?.limit(HARD_FACTOR * this.#allowedMb());
+    this.#cgroup?.limit(CGROUP_FACTOR * this.#allowedMb());
     void seat.gone.then(() => this.#leave(seat));
     if (this.hasEnded) seat.end({ kind: 'cell_lost' });
     if (id === 1 && !this.#footprint.isMeasured) seat.opened().then(() => this.#measureThread(limitMb), () => undefined);
@@ -170,7 +172,7 @@ export class OrganizationCell implements PooledCell {
   }
 
   #dataMbOf(limitMb: number): number {
-    return limitMb * HARD_FACTOR + this.#footprint.dataMb;
+    return limitMb * CONTAINER_HARD_FACTOR + this.#footprint.dataMb;
   }
 
   /** Raises the kernel's limit for one more container; beyond the first in steps, since each step takes a process. */

@@ -1,4 +1,4 @@
-const MARGIN_MB = 3;
+const MARGIN_MB = 2;
 
 /**
  * What the kernel counts for a thread that has done nothing, nearly all of it reserved and never touched: the same for
