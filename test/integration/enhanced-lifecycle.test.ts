@@ -31,7 +31,7 @@ function boundCells(): string[] {
   });
 }
 
-const cellDirs = () => readdirSync(tmpdir()).filter((name) => name.startsWith('bullpen-cells-'));
+const cellDirs = () => readdirSync(tmpdir()).filter((name) => name.startsWith('bullpen-cells-') && name.includes(`-${process.pid}-`));
 const REMEMBER = agent('const { existsSync, writeFileSync } = await import("node:fs"); const before = existsSync("/tmp/kept"); writeFileSync("/tmp/kept", ""); await new Promise((done) => setTimeout(done, 100)); return before');
 const enhancedOf = (rig: Rig) => rig.manager.isolation()?.tiers.find(({ tier }) => tier === 'enhanced');
 

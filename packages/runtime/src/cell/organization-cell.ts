@@ -65,6 +65,7 @@ export class OrganizationCell implements PooledCell {
   #cgroup: MemoryCgroup | null = null;
   /** For the containers that are here or on their way, and what the kernel was told. */
   #promisedMb = 0;
+  #limiting: Promise<void> = Promise.resolve();
   #dataMb = 0;
   #blame: Blame | null = null;
   #ownDeath: OwnDeath | null = null;
@@ -180,16 +181,21 @@ export class OrganizationCell implements PooledCell {
     const isFirst = this.#promisedMb === 0;
     this.#promisedMb += this.#dataMbOf(limitMb);
     const dataMb = isFirst ? this.#promisedMb : Math.ceil(this.#promisedMb / DATA_STEP_MB) * DATA_STEP_MB;
-    if (isFirst ? dataMb === this.#dataMb : dataMb <= this.#dataMb) return;
-    this.#dataMb = dataMb;
-    await this.#process.limitData(dataMb);
+    if (isFirst ? dataMb !== this.#dataMb : dataMb > this.#dataMb) this.#setDataLimit(dataMb);
+    await this.#limiting; // also for the one before: a thread that starts in less than it needs ends the cell
   }
 
   async #measureThread(limitMb: number): Promise<void> {
     this.#footprint.measure(this.#process.heldDataMb);
     if (this.#lastId > 1) return;
-    this.#dataMb = this.#dataMbOf(limitMb);
-    await this.#process.limitData(this.#dataMb).catch(() => undefined);
+    this.#setDataLimit(this.#dataMbOf(limitMb));
+    await this.#limiting.catch(() => undefined);
+  }
+
+  #setDataLimit(dataMb: number): void {
+    this.#dataMb = dataMb;
+    this.#limiting = this.#limiting.then(() => this.#process.limitData(dataMb));
+    this.#limiting.catch(() => undefined); // told to whoever waits for it
   }
 
   #send(frame: object): void {
