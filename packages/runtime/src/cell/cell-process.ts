@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import { messageOf } from '@bullpen/core';
 
 import { within } from '../bounded-wait.ts';
+import type { EngineTask } from '../engine.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { CellWall } from './cell-wall.ts';
 import { FrameReader, frameOf } from './frames.ts';
@@ -101,8 +102,17 @@ export class CellProcess {
     this.#checkReady();
   }
 
-  send(frame: unknown): void {
-    if (!this.#hasEnded) (this.#child.stdio[3] as Writable).write(frameOf(frame));
+  /** Resolves when the pipe took it; a pipe that breaks resolves as well: the cell is gone then. */
+  async send(frame: unknown): Promise<void> {
+    if (this.#hasEnded) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    (this.#child.stdio[3] as Writable).write(frameOf(frame), () => resolve());
+    await promise;
+  }
+
+  /** The task as the cell sees it. */
+  inside(task: EngineTask): EngineTask {
+    return this.#wall.inside(task);
   }
 
   /** Another attempt begins: so many more bytes may be said. */

@@ -28,8 +28,9 @@ const HARD_FACTOR = 1.2;
 export const CONTAINER_HARD_FACTOR = 1.15;
 /** A result is capped in characters inside the cell, and one of them may take three bytes. */
 const MAX_FRAME_BYTES = 3 * SIZE_CAPS.resultBytes + 64 * 1024;
-/** The events of an attempt, their frames, and its reply. */
-export const ATTEMPT_BYTES = 3 * SIZE_CAPS.eventBytesPerAttempt + 256 * SIZE_CAPS.eventsPerAttempt + MAX_FRAME_BYTES;
+/** The events and calls of an attempt, their frames, and its reply. */
+export const ATTEMPT_BYTES = 3 * SIZE_CAPS.eventBytesPerAttempt + 256 * SIZE_CAPS.eventsPerAttempt
+  + SIZE_CAPS.callBytesPerAttempt + 256 * SIZE_CAPS.callsPerAttempt + MAX_FRAME_BYTES;
 /** More live containers than that are refused to one cell by the kernel, not by us. */
 const MAX_THREADS = 1024;
 

@@ -47,11 +47,12 @@ export class CellTiers {
     return { ...(enhanced && { enhanced }), ...(strict && { strict }) };
   }
 
-  async open(): Promise<void> {
+  /** @param egressDir - holds the socket of the egress proxy; null: cells see none */
+  async open(egressDir: string | null): Promise<void> {
     const { wanted, log } = this.#options;
     if (this.#isOpen || !(wanted.includes('enhanced') || wanted.includes('strict'))) return;
     this.#isOpen = true;
-    const probed = await probeIsolation(this.#options);
+    const probed = await probeIsolation({ ...this.#options, egressDir });
     this.#probed = probed;
     log.info({ isolation: probed.report.probes, tiers: probed.report.tiers.map(({ tier, achieved }) => ({ tier, achieved })) }, 'isolation.probed');
     if (probed.enhanced !== null) this.#enhanced.open(probed.enhanced);

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 
+import type { EngineTask } from '../engine.ts';
 import type { BundleShelf } from './bundle-shelf.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { ThreadFootprint } from './thread-footprint.ts';
@@ -24,6 +25,8 @@ export interface CellWall {
   makeBundleDir(): string;
   /** Where a cell finds what lies in its directory. */
   bundleUrl(bundleDir: string, name: string): string;
+  /** A task as a cell sees it. */
+  inside(task: EngineTask): EngineTask;
   spawn(bundleDir: string, profile: CellProfile): ChildProcess;
   /** Node's, once the cell is ready. */
   pidOf(child: ChildProcess, initInfo: string): number;

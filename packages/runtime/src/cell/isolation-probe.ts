@@ -48,9 +48,11 @@ export interface ProbeOptions {
   readonly wanted: readonly Tier[];
   /** False: as on a machine that has none. */
   readonly namespaces: boolean;
+  /** Holds the socket of the egress proxy; null: cells see none. */
+  readonly egressDir: string | null;
 }
 
-export async function probeIsolation({ clock, wanted, namespaces }: ProbeOptions): Promise<Probed> {
+export async function probeIsolation({ clock, wanted, namespaces, egressDir }: ProbeOptions): Promise<Probed> {
   const probes: Probe[] = [];
   const note: Note = (name, works, detail) => void probes.push({ name, works, detail });
   removeLeftCellDirs();
@@ -59,8 +61,8 @@ export async function probeIsolation({ clock, wanted, namespaces }: ProbeOptions
   if (!namespaces) note('namespaces', false, 'not asked for');
   const cgroup = memoryCgroupDir();
   note('memory cgroup', cgroup !== null, cgroup ?? 'none that is writable');
-  const strict = programs !== null && wanted.includes('strict') ? await buildWall('strict', programs, note) : null;
-  const walled = programs !== null && wanted.includes('enhanced') ? await buildWall('enhanced', programs, note) : null;
+  const strict = programs !== null && wanted.includes('strict') ? await buildWall('strict', { programs, egressDir }, note) : null;
+  const walled = programs !== null && wanted.includes('enhanced') ? await buildWall('enhanced', { programs, egressDir }, note) : null;
   const enhanced = walled ?? (wanted.includes('enhanced') ? await buildPlain(note) : null);
   const built = { basic: wanted.includes('basic') ? { achieved: TARGETS.basic, cases: [] } : null, enhanced, strict };
   const report = { at: new Date(clock.nowMs()).toISOString(), probes, tiers: TIERS.map((tier) => tierReport(tier, built[tier])) };
@@ -90,10 +92,10 @@ function accountsToTry(): CellAccount[] {
 const nameOf = (account: CellAccount) => (account === null ? 'as the account of the worker' : `as uid ${account.uid}`);
 
 /** The first account under which the whole wall stands. */
-async function buildWall(tier: 'enhanced' | 'strict', programs: WallPrograms, note: Note): Promise<Built | null> {
+async function buildWall(tier: 'enhanced' | 'strict', parts: { programs: WallPrograms; egressDir: string | null }, note: Note): Promise<Built | null> {
   const test = tier === 'strict' ? testSingleUseCell : testOrganizationCell;
   for (const account of accountsToTry()) {
-    const wall = new Wall({ programs, account });
+    const wall = new Wall({ ...parts, account });
     const cases = await tried(`wall of ${tier}, ${nameOf(account)}`, note, () => test(wall));
     if (cases !== null) return { wall, achieved: TARGETS[tier], cases };
     wall.remove();

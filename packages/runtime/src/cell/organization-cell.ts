@@ -1,6 +1,6 @@
 import { messageOf } from '@bullpen/core';
 
-import type { EngineListener } from '../engine.ts';
+import type { EngineListener, EngineTask } from '../engine.ts';
 import { slackMb } from '../memory-rules.ts';
 import type { OwnDeath } from '../verdict.ts';
 import { deathOfCell } from './cell-deaths.ts';
@@ -198,8 +198,13 @@ export class OrganizationCell implements PooledCell {
     this.#limiting.catch(() => undefined); // told to whoever waits for it
   }
 
-  #send(frame: object): void {
-    this.#process.send(frame);
+  /** A task as the cell sees it. */
+  inside(task: EngineTask): EngineTask {
+    return this.#process.inside(task);
+  }
+
+  #send(frame: object): Promise<void> {
+    return this.#process.send(frame);
   }
 
   #hear(frame: FrameFromOrganizationCell): void {

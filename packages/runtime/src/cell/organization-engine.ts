@@ -69,7 +69,7 @@ export class OrganizationEngine implements Engine {
       const sha256 = BUNDLE_PATH.exec(path)?.[1] ?? 'bundle';
       const bundleUrl = cell.bundleUrl(path, sha256);
       cell.watch();
-      const ending = seat.run({ ...task, bundleUrl }, sha256);
+      const ending = seat.run({ ...cell.inside(task), bundleUrl }, sha256);
       if (kill.aborted) cell.end(seat);
       return await ending;
     } catch (error) {
@@ -77,8 +77,8 @@ export class OrganizationEngine implements Engine {
     }
   }
 
-  tell(line: string): void {
-    this.#seat?.tell(line);
+  async tell(line: string): Promise<void> {
+    await this.#seat?.tell(line);
   }
 
   /** Lines and the reply come by one pipe, in order. */

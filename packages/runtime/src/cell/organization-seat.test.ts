@@ -16,7 +16,7 @@ function seated() {
   const sent: FrameToOrganizationCell[] = [];
   const said: Said[] = [];
   const listener = { onSaid: (one: Said) => said.push(one), onViolation: () => undefined, onFault: () => undefined };
-  const seat = new OrganizationSeat({ id: 1, limitMb: 64, listener, send: (frame) => sent.push(frame) });
+  const seat = new OrganizationSeat({ id: 1, limitMb: 64, listener, send: async (frame) => { sent.push(frame); } });
   const nonces = () => sent.flatMap((frame) => ('nonce' in frame ? [frame.nonce] : []));
   const of = (nonce = nonces().at(-1) ?? '') => ({ container: 1, nonce });
   return { seat, sent, said, nonces, of };

@@ -18,7 +18,8 @@ export interface SeatOptions {
   readonly id: number;
   readonly limitMb: number;
   readonly listener: EngineListener;
-  readonly send: (frame: FrameToOrganizationCell) => void;
+  /** Resolves when the pipe took it. */
+  readonly send: (frame: FrameToOrganizationCell) => Promise<void>;
 }
 
 /** The attempt that a seat runs. */
@@ -53,7 +54,7 @@ export class OrganizationSeat {
     this.limitMb = options.limitMb;
     this.#options = options;
     this.#opened.promise.catch(() => undefined); // told by `open` to whoever asks
-    options.send({ kind: 'start', container: this.id, nonce: this.#nonce, limitMb: this.limitMb, caps: SIZE_CAPS });
+    void options.send({ kind: 'start', container: this.id, nonce: this.#nonce, limitMb: this.limitMb, caps: SIZE_CAPS });
   }
 
   /** Settles when the thread, or the cell around it, is gone. */
@@ -95,18 +96,18 @@ export class OrganizationSeat {
     this.#finalReading = null;
     this.#replied = Promise.withResolvers();
     this.#running = { runId: task.run.id, sha256 };
-    this.#options.send({ kind: 'run', container: this.id, nonce: this.#nonce, task });
+    void this.#options.send({ kind: 'run', container: this.id, nonce: this.#nonce, task });
     const ending = await this.#replied.promise;
     this.#running = null;
     return ending;
   }
 
-  tell(line: string): void {
-    this.#options.send({ kind: 'tell', container: this.id, line });
+  tell(line: string): Promise<void> {
+    return this.#options.send({ kind: 'tell', container: this.id, line });
   }
 
   terminate(): void {
-    this.#options.send({ kind: 'terminate', container: this.id });
+    void this.#options.send({ kind: 'terminate', container: this.id });
   }
 
   read(): Promise<Reading> {
@@ -114,7 +115,7 @@ export class OrganizationSeat {
     if (this.#measured === null) {
       this.#measured = Promise.withResolvers();
       this.#measured.promise.catch(() => undefined);
-      this.#options.send({ kind: 'measure', container: this.id });
+      void this.#options.send({ kind: 'measure', container: this.id });
     }
     return this.#measured.promise;
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
+import type { EngineTask } from '../engine.ts';
 import { BundleShelf } from './bundle-shelf.ts';
 import { makeCellDir } from './cell-dir.ts';
 import type { CellProfile } from './cell-profile.ts';
@@ -42,6 +43,10 @@ export class PlainWall implements CellWall {
 
   bundleUrl(bundleDir: string, name: string): string {
     return pathToFileURL(join(bundleDir, name)).href;
+  }
+
+  inside(task: EngineTask): EngineTask {
+    return task;
   }
 
   /** A group of its own: what the cell starts goes with it. */

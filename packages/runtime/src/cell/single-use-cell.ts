@@ -61,7 +61,7 @@ export class SingleUseCell {
     this.#onFrame = listeners.onFrame;
     this.#onViolation = listeners.onViolation;
     const source = bundle.kind === 'text' ? bundle.text : null;
-    this.#send({ kind: 'run', nonce: this.#nonce, caps: SIZE_CAPS, task: { ...task, bundleUrl: this.#process.bundleUrl(BUNDLE) }, source });
+    void this.#send({ kind: 'run', nonce: this.#nonce, caps: SIZE_CAPS, task: { ...this.#process.inside(task), bundleUrl: this.#process.bundleUrl(BUNDLE) }, source });
   }
 
   /** Attempts of an agent of our own, on the way of every attempt: what is done the first time is slow, on both sides. */
@@ -70,13 +70,14 @@ export class SingleUseCell {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#onFrame = ({ kind }) => { if (kind === 'reply') resolve(); };
       const task = { ...REHEARSED_TASK, bundleUrl: this.#process.bundleUrl(`rehearsal-${i}.mjs`) };
-      this.#send({ kind: 'run', nonce: '', caps: SIZE_CAPS, task, source: i % 2 === 0 ? REHEARSED_SOURCE : null });
+      void this.#send({ kind: 'run', nonce: '', caps: SIZE_CAPS, task, source: i % 2 === 0 ? REHEARSED_SOURCE : null });
       await promise;
     }
   }
 
-  interrupt(message: string): void {
-    this.#send({ kind: 'interrupt', message });
+  /** Says something to the attempt: `1 REASON` aborts its `ctx.signal`, `answer 1 JSON` answers a call. Resolves when the pipe took it. */
+  say(message: string): Promise<void> {
+    return this.#send({ kind: 'say', message });
   }
 
   /** Memory and CPU time so far; null when it is gone. A blank cell does nothing: it is read once. */
@@ -88,8 +89,8 @@ export class SingleUseCell {
     this.#process.kill();
   }
 
-  #send(frame: FrameToCell): void {
-    this.#process.send(frame);
+  #send(frame: FrameToCell): Promise<void> {
+    return this.#process.send(frame);
   }
 
   #hear(text: string): void {

@@ -79,8 +79,8 @@ export class StrictEngine implements Engine {
     return await this.#replied.promise;
   }
 
-  tell(line: string): void {
-    this.#cell?.interrupt(line);
+  async tell(line: string): Promise<void> {
+    await this.#cell?.say(line);
   }
 
   /** Every frame was heard when its pipe closed. */
@@ -112,6 +112,9 @@ export class StrictEngine implements Engine {
         break;
       case 'event':
         say('event', JSON.stringify(frame.event ?? null));
+        break;
+      case 'call':
+        say('call', JSON.stringify(frame.call ?? null));
         break;
       case 'fault':
         say('fault', `${frame.code} ${frame.detail}`);

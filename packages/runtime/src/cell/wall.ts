@@ -4,6 +4,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { SOCKET_NAME } from '../egress/egress-proxy.ts';
+import type { EngineTask } from '../engine.ts';
 import { BundleShelf } from './bundle-shelf.ts';
 import { makeCellDir } from './cell-dir.ts';
 import type { CellProfile } from './cell-profile.ts';
@@ -18,6 +20,8 @@ import { ThreadFootprint } from './thread-footprint.ts';
  * the container's own code, Piscina, one directory with its bundles, all read-only; a tmpfs of `TMP_BYTES`; the /proc of
  * its own pid namespace. No shell, no network interface that is up, no capability, no variable of ours.
  */
+/** Where a cell finds the socket of the egress proxy: the one place outside that it can talk to. */
+const CELL_EGRESS_DIR = '/egress';
 const MIB = 1024 * 1024;
 const TMP_BYTES = 16 * MIB;
 const MAX_CPU_SECONDS = 2 * 24 * 60 * 60;
@@ -37,13 +41,13 @@ export class Wall implements CellWall {
   readonly bundles: BundleShelf;
   readonly #mounts: readonly string[];
 
-  constructor(options: { programs: WallPrograms; account: CellAccount }) {
+  constructor(options: { programs: WallPrograms; account: CellAccount; egressDir: string | null }) {
     this.programs = options.programs;
     this.account = options.account;
     this.dir = makeCellDir();
     this.bundles = new BundleShelf(this.dir);
     writeFileSync(this.#filterPath, assembleSeccompFilter(process.arch as Architecture), { mode: 0o644 });
-    this.#mounts = mounts();
+    this.#mounts = [...mounts(), ...(options.egressDir === null ? [] : ['--ro-bind', options.egressDir, CELL_EGRESS_DIR])];
   }
 
   get #filterPath(): string {
@@ -58,6 +62,12 @@ export class Wall implements CellWall {
 
   bundleUrl(_bundleDir: string, name: string): string {
     return `file:///bundle/${name}`;
+  }
+
+  /** The socket of the egress proxy is mounted elsewhere there. */
+  inside(task: EngineTask): EngineTask {
+    if (task.egressProxy === undefined) return task;
+    return { ...task, egressProxy: { ...task.egressProxy, socketPath: `${CELL_EGRESS_DIR}/${SOCKET_NAME}` } };
   }
 
   spawn(bundleDir: string, profile: CellProfile): ChildProcess {

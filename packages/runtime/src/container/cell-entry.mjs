@@ -7,13 +7,13 @@ import { registerHooks } from 'node:module';
 import { Socket } from 'node:net';
 
 import { captureConsole } from './agent-context.mjs';
-import { chargeUncaught, currentVoice, interruptAttempt, runAttempt } from './attempt.mjs';
+import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
 import { onFrames, writeFrame } from './frame-pipe.mjs';
 import { jsonParse, jsonStringify } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').AttemptTask} AttemptTask */
 /** @typedef {import('./voice.mjs').Caps} Caps */
-/** @typedef {{ kind: 'run', nonce: string, caps: Caps, task: AttemptTask, source: string | null } | { kind: 'interrupt', message: string }} FrameIn */
+/** @typedef {{ kind: 'run', nonce: string, caps: Caps, task: AttemptTask, source: string | null } | { kind: 'say', message: string }} FrameIn */
 
 const IN = 3;
 const OUT = 4;
@@ -49,6 +49,7 @@ function lineOf(nonce) {
     fault: (code, detail) => send(`${opening}"fault","code":${jsonStringify(code)},"detail":${jsonStringify(detail)}}`),
     // Told at each power of two: a kill in the flood leaves at least half of the count.
     dropped: (count) => { if ((count & (count - 1)) === 0) send(`${opening}"dropped","count":${count}}`); },
+    call: (json) => send(`${opening}"call","call":${json}}`),
   };
 }
 
@@ -76,10 +77,10 @@ function readExactly(into) {
   return into;
 }
 
-/** Not before the agent's first line: what comes from now on is an interruption. */
+/** Not before the agent's first line: what comes from now on is an interruption, or the answer to a call. */
 function listen() {
   const input = new Socket({ fd: IN, readable: true, writable: false });
-  onFrames(input, (/** @type {FrameIn} */ later) => { if (later.kind === 'interrupt') interruptAttempt(later.message); });
+  onFrames(input, (/** @type {FrameIn} */ later) => { if (later.kind === 'say') hearHost(later.message); });
 }
 
 const onUncaught = (/** @type {unknown} */ thrown) => chargeUncaught(thrown, () => undefined);

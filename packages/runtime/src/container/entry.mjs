@@ -4,7 +4,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import workerThreads from 'node:worker_threads';
 
 import { captureConsole } from './agent-context.mjs';
-import { chargeUncaught, currentVoice, interruptAttempt, runAttempt } from './attempt.mjs';
+import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
 import { activeResources, areBuiltinsReplaced, join, later, postMessage } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').Attempt} Attempt */
@@ -27,7 +27,7 @@ export default async function handle(task) {
 /** @param {OpenTask} task */
 function open(task) {
   opened = task;
-  task.port.on('message', interruptAttempt);
+  task.port.on('message', hearHost);
   process.on('uncaughtException', onUncaught);
   process.on('unhandledRejection', onUncaught);
   captureConsole(currentVoice);
@@ -71,6 +71,7 @@ function lineOf(port, no, dropped) {
     event: (json) => postMessage(port, `event ${no} ${json}`),
     fault: (code, detail) => postMessage(port, `fault ${no} ${code} ${detail}`),
     dropped: (count) => { dropped[0] = count; },
+    call: (json) => postMessage(port, `call ${no} ${json}`),
   };
 }
 

@@ -27,8 +27,8 @@ function send(kind, of, facts) {
 
 /** @param {Extract<FrameIn, { kind: 'start' }>} frame */
 function start({ container: id, nonce, limitMb, caps }) {
-  // A reply or an event beyond its cap is refused in the thread; what is longer all the same was not written by our code.
-  const maxChars = caps.eventBytes + 1024;
+  // An event or a call beyond its cap is refused in the thread; what is longer all the same was not written by our code.
+  const maxChars = Math.max(caps.eventBytes, caps.callBytes) + 1024;
   try {
     const thread = new PiscinaThread({
       limitMb,
