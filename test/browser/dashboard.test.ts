@@ -250,7 +250,7 @@ describe('organizations', () => {
     await page.keyboard.press('Enter');
     const detail = page.getByRole('dialog', { name: 'Acme Analytics' });
     await detail.getByRole('table', { name: 'Containers by organization' }).waitFor();
-    await detail.getByText('Queue wait p95').waitFor();
+    await detail.getByText('Queue wait p95', { exact: true }).waitFor();
     await detail.getByRole('table', { name: 'Recent runs of Acme Analytics' }).getByRole('link').first().click();
     await page.getByRole('dialog', { name: /^run_/ }).waitFor();
     await page.goBack();
