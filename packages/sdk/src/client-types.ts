@@ -1,5 +1,5 @@
 import type {
-  Agent as StoredAgent, AgentManifest, AgentVersion, CreateOrganizationRequest, CreateRunRequest, CreatedKey, KeyRole, Organization,
+  Agent as StoredAgent, AgentManifest, AgentVersion, CreateOrganizationRequest, CreateRunRequest, CreatedKey, DoctorReport, KillOrder, KeyRole, Organization,
   Run, RunPage, RunState, RuntimeMetrics, RuntimeStatus,
 } from '@bullpen/core';
 
@@ -106,6 +106,11 @@ export interface BullpenClient {
   readonly admin: {
     status(options?: CallOptions): Promise<RuntimeStatus>;
     metrics(options?: CallOptions & { windowMs?: number | undefined }): Promise<RuntimeMetrics>;
+    /** Kills what a container executes, and the container, at once; the run's `kill` says what became of it. */
+    killContainer(containerId: string, options?: CallOptions): Promise<KillOrder>;
+    killRun(orgId: string, runId: string, options?: CallOptions): Promise<KillOrder>;
+    /** Compares every run with every job; mends what it finds unless `repair` is false. */
+    doctor(options?: CallOptions & { repair?: boolean | undefined }): Promise<DoctorReport>;
   };
   whoami(options?: CallOptions): Promise<WhoAmI>;
 }

@@ -2,7 +2,7 @@ import { messageOf, type Clock, type EnqueuedRun, type Logger } from '@bullpen/c
 import type { Redis } from 'ioredis';
 
 import { KEPT_EVENTS, jobDataOf, jobOptionsOf, readRun } from '../bull-jobs.ts';
-import type { ChargedRun, Dispatch, RunEnd, RunGroup, TurnRequest, TurnResult } from '../dispatch.ts';
+import { PASS_MS, type ChargedRun, type Dispatch, type RunEnd, type RunGroup, type TurnRequest, type TurnResult } from '../dispatch.ts';
 import type { JobStore } from '../job-store.ts';
 import { CostAverages, DEFAULT_COST_SECONDS } from '../run-cost.ts';
 import { costAffixes, queueAffixes, readySetKey } from './keys.ts';
@@ -43,7 +43,7 @@ interface RedisDispatchDeps {
 export class RedisDispatch implements Dispatch {
   readonly #deps: RedisDispatchDeps;
   readonly #queueArguments: readonly (string | number)[];
-  readonly #turnArguments: readonly (string | number)[];
+  readonly #turnArguments: { readonly before: readonly (string | number)[]; readonly after: readonly (string | number)[] };
   readonly #tokenBase = crypto.randomUUID();
   readonly #averages = new CostAverages();
   #turns = 0;
@@ -53,16 +53,17 @@ export class RedisDispatch implements Dispatch {
     const { head, tail } = queueAffixes(deps.prefix);
     const costs = costAffixes(deps.prefix);
     this.#queueArguments = [head, tail, KEPT_EVENTS];
-    this.#turnArguments = [head, tail, KEPT_EVENTS, costs.head, costs.tail, deps.workerName, deps.leaseMs];
+    this.#turnArguments = { before: [head, tail], after: [costs.head, costs.tail, deps.workerName, deps.leaseMs] };
   }
 
   async enqueue(groups: readonly RunGroup[]): Promise<void> {
     await Promise.all(slicesOf(groups, MAX_ENQUEUED_AT_ONCE).map((slice) => this.#add(slice)));
   }
 
-  async turn({ ends, max }: TurnRequest): Promise<TurnResult> {
+  async turn({ ends, max, full }: TurnRequest): Promise<TurnResult> {
     const leaseToken = `${this.#tokenBase}:${(this.#turns += 1)}`;
-    const args: (string | number)[] = [this.#deps.clock.nowMs(), ...this.#turnArguments, leaseToken, DEFAULT_COST_SECONDS, Math.min(max, MAX_TAKEN_AT_ONCE)];
+    const { before, after } = this.#turnArguments;
+    const args: (string | number)[] = [this.#deps.clock.nowMs(), ...before, passedOver(full), ...after, leaseToken, DEFAULT_COST_SECONDS, Math.min(max, MAX_TAKEN_AT_ONCE)];
     for (const end of ends) this.#pushEnd(args, end);
     const [lost, flat, strangers, nextDue] = (await this.#deps.run('turn', args)) as TurnReply;
     for (let i = 0; i < strangers.length; i += 2) this.#setAside(strangers[i]!, strangers[i + 1]!, leaseToken, 'its name or data');
@@ -139,6 +140,11 @@ export class RedisDispatch implements Dispatch {
   }
 }
 
+
+/** For the script: how long, and then whom. Ids of organizations hold no blanks. */
+function passedOver(full: readonly string[]): string {
+  return full.length === 0 ? '' : [PASS_MS, ...full].join(' ');
+}
 
 function pushRun(args: (string | number)[], run: EnqueuedRun, priority: number): void {
   args.push(run.runId, jobDataOf(run), jobOptionsOf(run, priority), Math.max(0, Math.ceil(run.delayMs)), priority);

@@ -20,6 +20,9 @@ const BUNDLE_URL = 'file:///bundle/bundle.mjs';
 const REFUSED_MEMORY = /^RangeError: (Array buffer allocation failed|Failed to allocate memory|WebAssembly\.Memory\(\): could not allocate memory|WebAssembly\.Memory\.grow\(\): Unable to grow instance memory)/;
 
 export class StrictEngine implements Engine {
+  readonly killSignal = 'SIGKILL' as const;
+  /** A cell lives for one attempt: there is nothing to learn from its event loop for the next one. */
+  readonly answersPings = false;
   readonly #pool: Pick<CellPool, 'take'>;
   readonly #limitMb: number;
   readonly #listener: EngineListener;

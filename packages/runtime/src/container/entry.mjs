@@ -2,7 +2,7 @@
 // after a reply, the host is told what the attempt left behind, and nothing runs here before it has heard so.
 import { captureConsole } from './agent-context.mjs';
 import { chargeUncaught, currentVoice, interruptAttempt, runAttempt } from './attempt.mjs';
-import { activeResources, areBuiltinsReplaced, join, later, postMessage } from './primordials.mjs';
+import { activeResources, areBuiltinsReplaced, join, later, postMessage, slice, startsWith } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').Attempt} Attempt */
 /** @typedef {import('./voice.mjs').Caps} Caps */
@@ -24,7 +24,7 @@ export default async function handle(task) {
 /** @param {OpenTask} task */
 function open(task) {
   opened = task;
-  task.port.on('message', interruptAttempt);
+  task.port.on('message', hear);
   process.on('uncaughtException', onUncaught);
   process.on('unhandledRejection', onUncaught);
   captureConsole(currentVoice);
@@ -33,6 +33,12 @@ function open(task) {
     postMessage(task.port, 'settled 0');
   });
   return 'opened';
+}
+
+/** A ping is answered when the event loop turns: that is what it asks. @param {string} line */
+function hear(line) {
+  if (startsWith(line, 'ping ')) postMessage(/** @type {OpenTask} */ (opened).port, `pong ${slice(line, 5)}`);
+  else interruptAttempt(line);
 }
 
 /** @param {RunTask} task */

@@ -1,6 +1,7 @@
 -- One turn of a worker: ends runs, and takes the next ones of those whose turn it is.
 -- KEYS: see prelude.lua
--- ARGV: 1 now (epoch ms), 2 and 3 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 4 not used, 5 head of the keys that hold what
+-- ARGV: 1 now (epoch ms), 2 and 3 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 4 whom the worker has no room for ('' for nobody, else ms to pass them over for and
+--       organizations, with blanks between), 5 head of the keys that hold what
 --       runs of an organization cost (with `{organization}` or its tag after it: COST_HEAD .. organization .. COST_TAIL), 6 its tail,
 --       7 name of the worker, 8 lease (ms), 9 what the tokens of the leases begin with, 10 cost of a run that nothing is known of,
 --       11 how many to take, then groups of eight for runs that ended: organization, id, token, MB freed, what is still owed
@@ -21,6 +22,9 @@ local function learn(org, agent, average, overall)
   local key = COST_HEAD .. org .. COST_TAIL
   if call('HSET', key, agent, average, '', overall) > 0 then call('PEXPIRE', key, COST_KEPT_MS) end
 end
+
+local full, passMs = {}, tonumber(string.match(ARGV[4], '^%d+') or '0')
+for org in string.gmatch(ARGV[4], ' (%S+)') do full[org] = true end
 
 local estimates = {}
 local function estimate(org, agent)
@@ -145,6 +149,7 @@ end
 -- Takes one run of the organization at `at`. Returns what it costs, or nil and why it is to be left out, until when.
 local function take(at)
   local org = orgs[at]
+  if full[org] then return nil, leave.limit, now + passMs end
   local queue, limits = queueOf(org), limitsOf(org)
   local meta = call('HMGET', queue .. 'meta', 'paused', 'concurrency', 'max', 'duration')
   local why, untilMs = barred(org, queue, meta)
