@@ -5,7 +5,7 @@ import { KEPT_EVENTS, jobDataOf, jobOptionsOf, readRun } from '../bull-jobs.ts';
 import { PASS_MS, type ChargedRun, type Dispatch, type RunEnd, type RunGroup, type TurnRequest, type TurnResult } from '../dispatch.ts';
 import type { JobStore } from '../job-store.ts';
 import { CostAverages, DEFAULT_COST_SECONDS } from '../run-cost.ts';
-import { costAffixes, queueAffixes, readySetKey } from './keys.ts';
+import { queueAffixes, readySetKey } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
 /**
@@ -43,7 +43,7 @@ interface RedisDispatchDeps {
 export class RedisDispatch implements Dispatch {
   readonly #deps: RedisDispatchDeps;
   readonly #queueArguments: readonly (string | number)[];
-  readonly #turnArguments: { readonly before: readonly (string | number)[]; readonly after: readonly (string | number)[] };
+  readonly #turnArguments: readonly (string | number)[];
   readonly #tokenBase = crypto.randomUUID();
   readonly #averages = new CostAverages();
   #turns = 0;
@@ -51,9 +51,8 @@ export class RedisDispatch implements Dispatch {
   constructor(deps: RedisDispatchDeps) {
     this.#deps = deps;
     const { head, tail } = queueAffixes(deps.prefix);
-    const costs = costAffixes(deps.prefix);
     this.#queueArguments = [head, tail, KEPT_EVENTS];
-    this.#turnArguments = { before: [head, tail], after: [costs.head, costs.tail, deps.workerName, deps.leaseMs] };
+    this.#turnArguments = [head, tail, KEPT_EVENTS, deps.workerName, deps.leaseMs];
   }
 
   async enqueue(groups: readonly RunGroup[]): Promise<void> {
@@ -62,8 +61,7 @@ export class RedisDispatch implements Dispatch {
 
   async turn({ ends, max, full }: TurnRequest): Promise<TurnResult> {
     const leaseToken = `${this.#tokenBase}:${(this.#turns += 1)}`;
-    const { before, after } = this.#turnArguments;
-    const args: (string | number)[] = [this.#deps.clock.nowMs(), ...before, passedOver(full), ...after, leaseToken, DEFAULT_COST_SECONDS, Math.min(max, MAX_TAKEN_AT_ONCE)];
+    const args: (string | number)[] = [this.#deps.clock.nowMs(), ...this.#turnArguments, leaseToken, DEFAULT_COST_SECONDS, Math.min(max, MAX_TAKEN_AT_ONCE), passedOver(full)];
     for (const end of ends) this.#pushEnd(args, end);
     const [lost, flat, strangers, nextDue] = (await this.#deps.run('turn', args)) as TurnReply;
     for (let i = 0; i < strangers.length; i += 2) this.#setAside(strangers[i]!, strangers[i + 1]!, leaseToken, 'its name or data');
@@ -100,14 +98,8 @@ export class RedisDispatch implements Dispatch {
     await this.#deps.run('enqueue', args);
   }
 
-  #pushEnd(args: (string | number)[], { taken: { orgId, runId, leaseToken, memoryMb, agent }, owedSeconds, costSeconds }: RunEnd): void {
-    args.push(orgId, runId, leaseToken, memoryMb, owedSeconds, agent ?? '');
-    if (costSeconds === null) {
-      args.push('', '');
-    } else {
-      this.#averages.learn(orgId, agent, costSeconds);
-      args.push(this.#averages.estimateSeconds(orgId, agent), this.#averages.estimateSeconds(orgId));
-    }
+  #pushEnd(args: (string | number)[], { taken: { orgId, runId, leaseToken, memoryMb }, owedSeconds, costSeconds }: RunEnd): void {
+    args.push(orgId, runId, leaseToken, memoryMb, owedSeconds, (costSeconds === null ? null : this.#averages.learn(orgId, costSeconds)) ?? '');
   }
 
   /** Out of the way of the runs behind it; where that fails its lease runs out, and it is met again. */
