@@ -35,6 +35,7 @@ function api(answers: Answers) {
     if (path === '/api/admin/doctor') return Response.json(answers.page);
     if (path.endsWith('/kill')) return Response.json({ workerId: 'wkr_1', containerId: 'ctr_1', orgId: 'acme', runId: 'run_1' }, { status: 202 });
     if (path === '/api/admin/runtime/status') return Response.json({ workers: answers.page });
+    if (path.startsWith('/v1/secrets/')) return method === 'PUT' ? Response.json({ name: 'TOKEN', version: 2, createdAt: AT, updatedAt: AT }) : new Response(null, { status: 204 });
     if (path.endsWith('/cancel')) return Response.json({ ...run, state: 'running' }, { status: 202 });
     if (method === 'POST') return Response.json({ ...run, state: path.includes('wait=') ? (run as typeof RUN).state : 'queued' }, { status: 202 });
     return Response.json(path.startsWith('/v1/runs/') ? run : (answers.page ?? { items: [], nextCursor: null }));
@@ -250,5 +251,27 @@ describe('bullpen doctor', () => {
     expect(here.out).toContain('this machine');
     const mac = await bullpen(['doctor', '--isolation'], { page: [{ id: 'wkr_1', host: 'mac', platform: 'darwin arm64', isolation: { at: AT, probes: [], tiers: [] } }] });
     expect(mac.out).toContain('for development only');
+  });
+});
+
+describe('bullpen secrets', () => {
+  it('sets a value that is piped in, without its line end, and does not show it', async () => {
+    const { exitCode, out, err, asked } = await bullpen(['secrets', 'set', 'TOKEN'], {}, { readStdin: async () => 'hidden-value\n' });
+    expect([exitCode, out]).toEqual([0, 'TOKEN is set (version 2)\n']);
+    expect(asked).toMatchObject([{ line: 'PUT /v1/secrets/TOKEN', body: { value: 'hidden-value' }, key: 'Bearer acme-key' }]);
+    expect(out + err).not.toContain('hidden');
+  });
+
+  it('asks for a value where none is given', async () => {
+    const { exitCode, err, asked } = await bullpen(['secrets', 'set', 'TOKEN']);
+    expect([exitCode, asked]).toEqual([2, []]);
+    expect(err).toContain('no value');
+  });
+
+  it('lists names and versions, and deletes', async () => {
+    const { out } = await bullpen(['secrets', 'list'], { page: { items: [{ name: 'TOKEN', version: 3, createdAt: AT, updatedAt: AT }] } });
+    expect(out).toMatch(/NAME +VERSION +SET\nTOKEN +3 +5 s ago/);
+    const removed = await bullpen(['secrets', 'rm', 'TOKEN']);
+    expect([removed.exitCode, removed.asked[0]?.line]).toEqual([0, 'DELETE /v1/secrets/TOKEN']);
   });
 });

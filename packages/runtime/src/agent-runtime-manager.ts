@@ -8,7 +8,10 @@ import { Ticket, type Admission, type AdmittedAgent } from './admission.ts';
 import { within } from './bounded-wait.ts';
 import { BundleCache, type BundleSource } from './bundle-cache.ts';
 import { StrictTier } from './cell/strict-tier.ts';
-import type { AttemptRequest, AttemptSink, ContainerFactory, RuntimeContainer, TierDrivers } from './container.ts';
+import type { AttemptRequest, AttemptSink, ContainerFactory, ContainerTask, RuntimeContainer, TierDrivers } from './container.ts';
+import type { EgressOptions } from './egress/egress-gateway.ts';
+import { AttemptDesk } from './host/attempt-desk.ts';
+import type { HostServices } from './host/host-services.ts';
 import { IdleContainers } from './idle-containers.ts';
 import { OrganizationRuntime } from './organization-runtime.ts';
 import { NO_USAGE, failure, interruptReasonOf } from './outcomes.ts';
@@ -46,6 +49,9 @@ export interface AgentRuntimeManagerOptions {
   readonly drivers?: TierDrivers;
   /** CPU time an attempt of tier strict may take, as a multiple of its wall-clock limit. Default 2. */
   readonly cpuPerWall?: number;
+  /** What `ctx.secrets` and `ctx.kv` stand on; without it they are refused. */
+  readonly services?: HostServices;
+  readonly egress?: EgressOptions;
 }
 
 /** What a kill was asked for: a container, whatever it does, or the run that a container executes. */
@@ -109,6 +115,7 @@ class Manager implements AgentRuntimeManager {
   readonly #basic: ContainerFactory | undefined;
   readonly #strict: StrictTier | null;
   readonly #bundles: BundleCache;
+  readonly #desk: AttemptDesk;
   readonly #organizations = new Map<string, OrganizationRuntime>();
   readonly #executions = new Set<Execution>();
   readonly #learner = new ReserveLearner();
@@ -126,6 +133,7 @@ class Manager implements AgentRuntimeManager {
     this.#idleMs = options.idleMs ?? 60_000;
     this.#idle = new IdleContainers(options.maxIdleContainers ?? 2 * options.slots);
     this.#bundles = new BundleCache({ source: bundles, dir: bundleCacheDir, maxBytes: options.bundleCacheBytes ?? 512 * MIB, log });
+    this.#desk = new AttemptDesk(options);
     const wanted = options.tiers ?? AVAILABLE_TIERS;
     const bounds = { clock: this.#clock, log, ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }) };
     this.#basic = wanted.includes('basic') ? createThreadContainers({ ...bounds, maxRuns: options.maxRunsPerContainer ?? 1000 }) : undefined;
@@ -136,7 +144,8 @@ class Manager implements AgentRuntimeManager {
     return this.#inTurn(async () => {
       if (this.#state === 'running') return;
       await this.#bundles.open();
-      await this.#strict?.open();
+      await this.#desk.egress.open();
+      await this.#strict?.open(this.#desk.egress.socketDir);
       this.#state = 'running';
       if (this.#timers.length > 0) return;
       this.#timers = [
@@ -159,6 +168,7 @@ class Manager implements AgentRuntimeManager {
       await within(finished, by.remainingMs, 'attempts outlive the deadline').catch(() => undefined);
       await this.#endAll(by);
       await this.#strict?.close();
+      await this.#desk.egress.close();
     });
   }
 
@@ -269,7 +279,7 @@ class Manager implements AgentRuntimeManager {
   }
 
   async #inContainer(execution: Execution, ticket: Ticket, how: { factory: ContainerFactory; bundleUrl: string }): Promise<AttemptOutcome> {
-    const { attempt, sink, interrupt: { signal } } = execution;
+    const { attempt, interrupt: { signal } } = execution;
     const organization = this.#organization(attempt.orgId);
     if (signal.aborted) return interrupted(signal);
     ticket.state = 'executing';
@@ -279,7 +289,7 @@ class Manager implements AgentRuntimeManager {
     try {
       assertOwner(container, attempt);
       if (signal.aborted) return interrupted(signal);
-      return await container.execute({ attempt, bundleUrl: how.bundleUrl, sink, interrupt: signal });
+      return await this.#withServices(execution, (task) => container.execute({ ...task, bundleUrl: how.bundleUrl }));
     } finally {
       execution.container = null;
       organization.unclaim(container);
@@ -291,7 +301,7 @@ class Manager implements AgentRuntimeManager {
     const of = { orgId, agent, version, limitMb: memoryMb };
     if (outcome.kind === 'interrupted') {
       if (outcome.reason === 'pool_pressure') this.#learner.forget(of);
-    } else if (outcome.usage !== NO_USAGE) {
+    } else if (outcome.usage.wallMs > 0) {
       const { peakHeapMb, peakExternalMb } = outcome.usage;
       this.#learner.observe(of, outcome.kind === 'failed' && outcome.state === 'out_of_memory' ? memoryMb : peakHeapMb + peakExternalMb);
     }
@@ -317,6 +327,18 @@ class Manager implements AgentRuntimeManager {
     let starts = 0;
     const mayStart = () => this.#idle.hasRoom && (starts += 1) <= STARTS_PER_LOOK;
     for (const organization of this.#organizations.values()) if (organization.lastUsedMs > usedSinceMs) organization.warmUp(mayStart);
+  }
+
+  /** Nothing that the attempt opened at its supervisor outlives it. */
+  async #withServices({ attempt, sink, interrupt }: Execution, run: (task: Omit<ContainerTask, 'bundleUrl'>) => Promise<AttemptOutcome>): Promise<AttemptOutcome> {
+    const desk = this.#desk.open(attempt, sink);
+    const { access } = desk.services;
+    try {
+      const task = { attempt, sink: desk.sink, host: desk.services, interrupt: interrupt.signal, ...(access === null ? {} : { egressProxy: access }) };
+      return desk.services.conclude(await run(task));
+    } finally {
+      desk.services.close();
+    }
   }
 
   /** Nothing of the agent ran: the bundle or a container could not be had, or we have a fault. */

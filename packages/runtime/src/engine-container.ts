@@ -13,6 +13,7 @@ import type { Engine, EngineListener, EngineTask, Said } from './engine.ts';
 import { EventLoopDelay } from './event-loop-delay.ts';
 import { killReceipt } from './kill-receipt.ts';
 import { LimitGuard, WARN_AT } from './limit-guard.ts';
+import { AttemptCalls } from './host/attempt-calls.ts';
 import type { MemoryRule } from './memory-rules.ts';
 import { NO_USAGE, failure } from './outcomes.ts';
 import { UsageMeter, type Reading } from './usage-meter.ts';
@@ -67,6 +68,7 @@ interface Running {
   readonly guard: LimitGuard;
   /** Warns of the end of the time. */
   readonly lateTimer: NodeJS.Timeout;
+  readonly calls: AttemptCalls;
   readonly beganMs: number;
   hasStarted: boolean;
   /** By the last reading before a kill: one of a process that is being torn down says less. */
@@ -113,7 +115,7 @@ class EngineContainer implements RuntimeContainer {
     this.#bornMs = driver.clock.monotonicMs();
     this.#meter = new UsageMeter({ read: () => this.#read(), sampleMs: this.#driver.sampleMs, limitMb: plan.limitMb });
     this.#baseline = new BaselineWatch(plan.limitMb);
-    this.#loopDelay = new EventLoopDelay({ nowMs: () => driver.clock.monotonicMs(), ping: () => this.#engine?.tell(`ping ${this.#pings += 1}`) });
+    this.#loopDelay = new EventLoopDelay({ nowMs: () => driver.clock.monotonicMs(), ping: () => void this.#engine?.tell(`ping ${this.#pings += 1}`) });
     this.#settling.resolve();
   }
 
@@ -179,6 +181,7 @@ class EngineContainer implements RuntimeContainer {
     this.#meter.end();
     clearTimeout(running.lateTimer);
     running.watch.close();
+    running.calls.close();
     running.events.finish(engine.droppedEvents);
     const evidence = {
       cause: running.watch.cause,
@@ -226,12 +229,14 @@ class EngineContainer implements RuntimeContainer {
       cpuLimitMs: timeoutMs * this.#driver.cpuPerWall,
       graceMs: this.#driver.graceMs,
       interrupt: task.interrupt,
-      askToStop: (reason) => engine.tell(`${no} ${reason}`),
+      askToStop: (reason) => void engine.tell(`${no} ${reason}`),
       nowMs: () => this.#driver.clock.nowMs(),
     });
+    task.host.onLimit((error) => watch.limit('failed', error.code, error.message));
+    const calls = new AttemptCalls(task.host, (json) => engine.tell(`answer ${no} ${json}`));
     const lateTimer = setTimeout(() => guard.warn('timeoutMs', timeoutMs * WARN_AT), timeoutMs * WARN_AT);
     const events = new AttemptEvents(task.sink, { guard, nowMs: () => this.#driver.clock.monotonicMs() });
-    this.#running = { no, task, events, watch, guard, lateTimer, beganMs: this.#driver.clock.monotonicMs(), hasStarted: false, heldMb: 0 };
+    this.#running = { no, task, events, watch, guard, calls, lateTimer, beganMs: this.#driver.clock.monotonicMs(), hasStarted: false, heldMb: 0 };
     const running = this.#running;
     watch.kill.addEventListener('abort', () => { running.heldMb = this.#heldMb; });
     this.#meter.begin((reading, cpuMs) => this.#judge(reading, cpuMs, { guard, watch }));
@@ -249,7 +254,7 @@ class EngineContainer implements RuntimeContainer {
     return soon ?? (cpuLeftMs < this.#driver.sampleMs ? Math.max(LEAST_SAMPLE_MS, cpuLeftMs) : undefined);
   }
 
-  #engineTask({ no, task: { attempt, bundleUrl } }: Running): EngineTask {
+  #engineTask({ no, task: { attempt, bundleUrl, egressProxy } }: Running): EngineTask {
     const { runId, orgId, agent, version, metadata, traceparent } = attempt;
     return {
       attemptNo: no,
@@ -258,6 +263,7 @@ class EngineContainer implements RuntimeContainer {
       deadline: this.#driver.clock.nowMs() + attempt.timeoutMs,
       attempt: attempt.attempt,
       run: { id: runId, orgId, agent, version, metadata, ...(traceparent == null ? {} : { traceparent }) },
+      ...(egressProxy === undefined ? {} : { egressProxy }),
     };
   }
 
@@ -311,8 +317,9 @@ class EngineContainer implements RuntimeContainer {
   }
 
   #hearRunning(running: Running, said: Said): void {
-    const { task, events, watch } = running;
+    const { task, events, watch, calls } = running;
     if (said.tag === 'event') events.take(said.rest);
+    else if (said.tag === 'call') calls.takeText(said.rest);
     else if (said.tag === 'fault') events.refuse(said.rest);
     else if (said.tag === 'started' && !running.hasStarted) {
       running.hasStarted = true;

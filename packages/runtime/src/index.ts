@@ -5,7 +5,10 @@ export {
 export type { Admission, AdmittedAgent } from './admission.ts';
 export { reportIsolation } from './cell/report-isolation.ts';
 export type { BundleSource } from './bundle-cache.ts';
+export { isRange } from './egress/address-ranges.ts';
+export type { EgressOptions } from './egress/egress-gateway.ts';
+export type { HostServices, KvOwner, KvStore, SecretSource } from './host/host-services.ts';
 export type {
-  AttemptRequest, AttemptSink, ContainerFactory, ContainerPlan, ContainerTask, RuntimeContainer, TierDrivers,
+  AttemptHost, AttemptRequest, AttemptSink, ContainerFactory, ContainerPlan, ContainerTask, RuntimeContainer, TierDrivers,
 } from './container.ts';
 export { createThreadContainers, type ThreadContainerOptions } from './thread-container.ts';

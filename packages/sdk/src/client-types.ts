@@ -1,5 +1,5 @@
 import type {
-  Agent as StoredAgent, AgentManifest, AgentVersion, CreateOrganizationRequest, CreateRunRequest, CreatedKey, DoctorReport, KillOrder, KeyRole, Organization,
+  Agent as StoredAgent, AgentManifestInput, AgentVersion, CreateOrganizationRequest, CreateRunRequest, CreatedKey, DoctorReport, KillOrder, KeyRole, Organization, RewrapResult, Secret, SecretList,
   Run, RunPage, RunState, RuntimeMetrics, RuntimeStatus,
 } from '@bullpen/core';
 
@@ -66,7 +66,7 @@ export interface RunsClient {
 export interface DeployRequest {
   /** One ES module as text whose default export is the agent. */
   bundle: string;
-  manifest?: AgentManifest;
+  manifest?: AgentManifestInput;
   /** Of the bundle's UTF-8 bytes; checked by the API where given. */
   sha256?: string;
 }
@@ -102,8 +102,18 @@ export interface BullpenClient {
     /** The answer holds the secret; it is shown this once. `orgId` is for admins. */
     create(request: { orgId?: string; name?: string }, options?: CallOptions): Promise<CreatedKey>;
   };
+  /** Secrets of the organization: written, listed by name, never read back. */
+  readonly secrets: {
+    /** Sets it, or gives it a new value. */
+    set(name: string, value: string, options?: CallOptions): Promise<Secret>;
+    list(options?: CallOptions): Promise<SecretList>;
+    /** SECRET_NOT_FOUND where there is none. */
+    delete(name: string, options?: CallOptions): Promise<void>;
+  };
   /** Needs an admin key. */
   readonly admin: {
+    /** Seals every secret under the newest master key, after which older ones are not needed any more. */
+    rewrapSecrets(options?: CallOptions): Promise<RewrapResult>;
     status(options?: CallOptions): Promise<RuntimeStatus>;
     metrics(options?: CallOptions & { windowMs?: number | undefined }): Promise<RuntimeMetrics>;
     /** Kills what a container executes, and the container, at once; the run's `kill` says what became of it. */

@@ -1,6 +1,7 @@
 import { BullpenError, isId, orgIdSchema, parseOrThrow, runtimeMetricsQuerySchema, type Clock } from '@bullpen/core';
 import type { Database } from '@bullpen/db';
 import { readRuntimeMetrics } from '@bullpen/metrics';
+import type { SecretStore } from '@bullpen/db';
 import { Router, type Response } from 'express';
 import { z } from 'zod';
 
@@ -14,7 +15,7 @@ import type { StatusBoard } from './status-board.ts';
 const sessionSchema = z.strictObject({ key: z.string().min(1).max(500) });
 
 /** `/api/admin`: the operator's JSON, and the session of the operator's browser. */
-export function adminRoutes(deps: InterventionDeps & { db: Database; clock: Clock; status: StatusBoard; keys: ApiKeys; runs: RunService }): Router {
+export function adminRoutes(deps: InterventionDeps & { db: Database; clock: Clock; status: StatusBoard; keys: ApiKeys; runs: RunService; secrets: SecretStore }): Router {
   const router = Router();
 
   router.post('/session', async (req, res) => {
@@ -42,6 +43,10 @@ export function adminRoutes(deps: InterventionDeps & { db: Database; clock: Cloc
 
   router.use(alertRoutes({ ...deps, owner: () => null }));
   router.use(interventionRoutes(deps));
+
+  router.post('/secrets/rewrap', async (_req, res) => {
+    res.json(await deps.secrets.rewrapAll());
+  });
 
   router.post('/runs/:orgId/:runId/cancel', async (req, res) => {
     const orgId = parseOrThrow(orgIdSchema, req.params.orgId, 'organization id');

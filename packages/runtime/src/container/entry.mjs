@@ -1,7 +1,7 @@
 // The thread's side of a basic container: what Piscina calls for each task. Guarantees: once the event loop has turned
 // after a reply, the host is told what the attempt left behind, and nothing runs here before it has heard so.
 import { captureConsole } from './agent-context.mjs';
-import { chargeUncaught, currentVoice, interruptAttempt, runAttempt } from './attempt.mjs';
+import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
 import { activeResources, areBuiltinsReplaced, join, later, postMessage, slice, startsWith } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').Attempt} Attempt */
@@ -38,7 +38,7 @@ function open(task) {
 /** A ping is answered when the event loop turns: that is what it asks. @param {string} line */
 function hear(line) {
   if (startsWith(line, 'ping ')) postMessage(/** @type {OpenTask} */ (opened).port, `pong ${slice(line, 5)}`);
-  else interruptAttempt(line);
+  else hearHost(line);
 }
 
 /** @param {RunTask} task */
@@ -59,6 +59,7 @@ function lineOf(port, no, dropped) {
     event: (json) => postMessage(port, `event ${no} ${json}`),
     fault: (code, detail) => postMessage(port, `fault ${no} ${code} ${detail}`),
     dropped: (count) => { dropped[0] = count; },
+    call: (json) => postMessage(port, `call ${no} ${json}`),
   };
 }
 
