@@ -44,6 +44,8 @@ export interface ContainerDriver {
   readonly graceMs?: number;
   /** Between two readings of a running container. Default 50. */
   readonly sampleMs?: number;
+  /** The same while it uses no CPU. Default: `sampleMs`. */
+  readonly maxSampleMs?: number;
   /** Default 10,000. */
   readonly startTimeoutMs?: number;
   /** How long an outcome waits for a killed engine to be gone: a thread inside a native call may outlive it by far. Default 500. */
@@ -111,9 +113,9 @@ class EngineContainer implements RuntimeContainer {
     this.orgId = plan.orgId;
     this.limitMb = plan.limitMb;
     this.#plan = plan;
-    this.#driver = { graceMs: 250, sampleMs: 50, startTimeoutMs: 10_000, killWaitMs: 500, cpuPerWall: 2, ...driver };
+    this.#driver = { graceMs: 250, sampleMs: 50, startTimeoutMs: 10_000, killWaitMs: 500, cpuPerWall: 2, maxSampleMs: driver.sampleMs ?? 50, ...driver };
     this.#bornMs = driver.clock.monotonicMs();
-    this.#meter = new UsageMeter({ read: () => this.#read(), sampleMs: this.#driver.sampleMs, limitMb: plan.limitMb });
+    this.#meter = new UsageMeter({ read: () => this.#read(), ...this.#driver, limitMb: plan.limitMb });
     this.#baseline = new BaselineWatch(plan.limitMb);
     this.#loopDelay = new EventLoopDelay({ nowMs: () => driver.clock.monotonicMs(), ping: () => void this.#engine?.tell(`ping ${this.#pings += 1}`) });
     this.#settling.resolve();
@@ -289,7 +291,7 @@ class EngineContainer implements RuntimeContainer {
       this.#note('container.creeps', { baselineMb: this.#baseline.baselineMb });
       return 'leaking';
     }
-    return this.#runs >= this.#driver.maxRuns || this.#warmBundles.size >= MAX_BUNDLES ? 'recycled' : null;
+    return this.#plan.isAlone || this.#runs >= this.#driver.maxRuns || this.#warmBundles.size >= MAX_BUNDLES ? 'recycled' : null;
   }
 
   #finish(running: Running, death: ContainerDeath | null): void {

@@ -70,7 +70,7 @@ function organization(poolMb: number, clock: Clock = systemClock) {
     return container;
   };
   const claim = (memoryMb: number, sha256 = 'a', reserveMb = memoryMb) =>
-    runtime.claim({ memoryMb, reserveMb, sha256, tier: 'basic', factory, interrupt: new AbortController().signal }) as Promise<FakeContainer>;
+    runtime.claim({ memoryMb, reserveMb, sha256, tier: 'basic', factory, isAlone: false, interrupt: new AbortController().signal }) as Promise<FakeContainer>;
   const heldMb = () => made.reduce((sum, { state, limitMb }) => sum + (state === 'dead' ? 0 : limitMb), 0);
   return { runtime, made, idle, claim, heldMb };
 }
@@ -165,7 +165,7 @@ describe('the memory pool of an organization', () => {
   it('starts no container for an attempt that was interrupted meanwhile', async () => {
     const { runtime } = organization(64);
     runtime.admit(64);
-    const wanted = { memoryMb: 64, reserveMb: 64, sha256: 'a', tier: 'basic' as const, factory: () => { throw new Error('made one'); }, interrupt: AbortSignal.abort('shutdown') };
+    const wanted = { memoryMb: 64, reserveMb: 64, sha256: 'a', tier: 'basic' as const, factory: () => { throw new Error('made one'); }, isAlone: false, interrupt: AbortSignal.abort('shutdown') };
     await expect(runtime.claim(wanted)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
     expect(runtime.reservedMb).toBe(0);
   });

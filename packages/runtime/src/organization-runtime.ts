@@ -4,7 +4,7 @@ import {
 } from '@bullpen/core';
 
 import { within } from './bounded-wait.ts';
-import type { ContainerFactory, RuntimeContainer } from './container.ts';
+import type { ContainerFactory, ContainerPlan, RuntimeContainer } from './container.ts';
 import { DemandWindow } from './demand-window.ts';
 import type { IdleContainers } from './idle-containers.ts';
 import { PoolPromises } from './pool-promises.ts';
@@ -40,6 +40,8 @@ export interface Wanted {
   readonly tier: Tier;
   readonly factory: ContainerFactory;
   readonly sha256: string;
+  /** In a container for this attempt only. */
+  readonly isAlone: boolean;
   /** No container is started any more once this is aborted. */
   readonly interrupt: AbortSignal;
 }
@@ -207,7 +209,8 @@ export class OrganizationRuntime {
     };
   }
 
-  #takeIdle({ memoryMb, reserveMb, tier, sha256 }: Wanted): RuntimeContainer | null {
+  #takeIdle({ memoryMb, reserveMb, tier, sha256, isAlone }: Wanted): RuntimeContainer | null {
+    if (isAlone) return null;
     let found: RuntimeContainer | null = null;
     for (const container of this.#containers.keys()) {
       if (!this.#isIdle(container) || container.limitMb !== memoryMb || container.tier !== tier) continue;
@@ -224,11 +227,11 @@ export class OrganizationRuntime {
     return found;
   }
 
-  async #startNew({ memoryMb, reserveMb, factory, interrupt }: Wanted): Promise<RuntimeContainer> {
+  async #startNew({ memoryMb, reserveMb, factory, isAlone, interrupt }: Wanted): Promise<RuntimeContainer> {
     // Between the last look at the room and the start of the thread nothing else runs.
     while (!this.#hasRoom(reserveMb)) await this.#nextGone();
     if (interrupt.aborted) throw new BullpenError('SHUTTING_DOWN', 'the attempt was interrupted before its container started');
-    const container = this.#make(factory, memoryMb, reserveMb);
+    const container = this.#make(factory, { orgId: this.orgId, limitMb: memoryMb, isAlone }, reserveMb);
     this.#claimed.set(container, reserveMb);
     try {
       await container.start();
@@ -239,8 +242,8 @@ export class OrganizationRuntime {
     }
   }
 
-  #make(factory: ContainerFactory, limitMb: number, reserveMb: number): RuntimeContainer {
-    const container = factory({ orgId: this.orgId, limitMb });
+  #make(factory: ContainerFactory, plan: ContainerPlan, reserveMb: number): RuntimeContainer {
+    const container = factory(plan);
     this.#containers.set(container, reserveMb);
     void container.gone.then(() => this.#onGone(container));
     return container;
@@ -248,7 +251,7 @@ export class OrganizationRuntime {
 
   /** One that nobody asked for yet; it becomes idle once it is warm. */
   #startAhead({ factory, memoryMb, reserveMb }: Pick<Wanted, 'memoryMb' | 'reserveMb' | 'factory'>): void {
-    const container = this.#make(factory, memoryMb, reserveMb);
+    const container = this.#make(factory, { orgId: this.orgId, limitMb: memoryMb, isAlone: false }, reserveMb);
     this.#ahead.add(container);
     container.start().then(
       () => {
