@@ -147,7 +147,7 @@ export class OrganizationRuntime {
       const how = this.#kinds.get(kind);
       if (how === undefined || how.tier === 'strict') continue;
       // For a run like the last one.
-      const hasRoom = () => this.reservedMb + how.reserveMb <= this.#options.poolMb() && !this.#isNearPool;
+      const hasRoom = () => this.#takenMb + how.reserveMb <= this.#options.poolMb() && !this.#isNearPool;
       while (this.#countOf(kind) < this.#demand.expected(kind) && hasRoom() && mayStart()) {
         this.#startAhead(how);
       }
@@ -263,6 +263,11 @@ export class OrganizationRuntime {
         this.#options.log.warn({ orgId: this.orgId, limitMb: memoryMb, error: messageOf(error) }, 'container.not-started-ahead');
       },
     );
+  }
+
+  /** With those that are nearly gone: nobody waits for their memory to start a container ahead. */
+  get #takenMb(): number {
+    return Math.max(this.reservedMb, this.#heldMb() + this.#pending.reservedMb);
   }
 
   #countOf(kind: string): number {
