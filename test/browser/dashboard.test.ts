@@ -128,6 +128,25 @@ describe('signing in', () => {
   });
 });
 
+describe('alerts', () => {
+  it('stand above the figures with why, and who holds what is waited for; and are acknowledged', async () => {
+    fixture.show('hundred');
+    const page = await openBoard();
+    const starved = table(page, 'Alerts').getByRole('row').filter({ hasText: 'Organization starved' });
+    await starved.getByText('has waited 94 s').waitFor();
+    expect(await starved.getByRole('link').allTextContents()).toHaveLength(2);
+    await page.getByText('1 critical alert fires').waitFor();
+    await starved.getByRole('button', { name: /^Acknowledge/ }).click();
+    await starved.getByText('operator').waitFor();
+    await page.getByText('1 critical alert fires').waitFor({ state: 'detached' });
+  });
+
+  it('take no room where there are none', async () => {
+    const page = await openBoard();
+    expect(await table(page, 'Alerts').count()).toBe(0);
+  });
+});
+
 describe('the live board', () => {
   it('shows a new run and a change of state without a reload', async () => {
     const page = await openBoard();
@@ -231,7 +250,7 @@ describe('organizations', () => {
     await page.keyboard.press('Enter');
     const detail = page.getByRole('dialog', { name: 'Acme Analytics' });
     await detail.getByRole('table', { name: 'Containers by organization' }).waitFor();
-    await detail.getByText('Queue wait p95').waitFor();
+    await detail.getByText('Queue wait p95', { exact: true }).waitFor();
     await detail.getByRole('table', { name: 'Recent runs of Acme Analytics' }).getByRole('link').first().click();
     await page.getByRole('dialog', { name: /^run_/ }).waitFor();
     await page.goBack();
@@ -373,5 +392,29 @@ describe('the page as a whole', () => {
 
   it('loads less script than its limit', async () => {
     expect(await initialScriptBytes(built.dir)).toBeLessThanOrEqual(MOST_INITIAL_SCRIPT_BYTES);
+  });
+});
+
+describe('what an operator can see and end', () => {
+  it('shows what each worker enforces of each tier, with the cases tried', async () => {
+    const page = await openBoard();
+    const table = page.getByRole('table', { name: 'Isolation by worker and tier' });
+    expect(await table.getByText('refused', { exact: true }).count()).toBe(1);
+    expect(await table.getByText('weaker', { exact: true }).count()).toBe(1);
+    await table.getByText('1 of 3 did not hold').last().click();
+    await table.getByText('did not hold: has a pid namespace of its own').last().waitFor();
+  });
+
+  it('kills the container of a running run after asking once more', async () => {
+    const run = fixture.scene.status.recentRuns.find(({ state }) => state === 'running');
+    const page = await newPage();
+    await page.goto(fixture.signInUrl);
+    await figures(page).waitFor();
+    await page.goto(`${fixture.url}?run=${run?.orgId}/${run?.id}`);
+    await page.getByRole('button', { name: 'Kill container' }).click();
+    expect(fixture.killed).toEqual([]);
+    await page.getByRole('button', { name: 'Yes, kill it' }).click();
+    await page.getByText('Its worker was told to kill the container.').waitFor();
+    expect(fixture.killed).toEqual([`${run?.orgId}/${run?.id}`]);
   });
 });

@@ -4,13 +4,15 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { CliDeps, CommandAction, GlobalOptions } from './cli.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { deployCommand } from './commands/deploy.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { initCommand } from './commands/init.ts';
+import { killCommand } from './commands/kill.ts';
 import { logsCommand } from './commands/logs.ts';
 import { runCommand } from './commands/run.ts';
 import { STATE_CHOICES, runsCommand } from './commands/runs.ts';
 import { listSecretsCommand, removeSecretCommand, rewrapSecretsCommand, setSecretCommand } from './commands/secrets.ts';
 import { upCommand } from './commands/up.ts';
-import { resolveConnection } from './config.ts';
+import { resolveAdminConnection, resolveConnection } from './config.ts';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
 import { harmless } from './output.ts';
 
@@ -67,6 +69,7 @@ function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command 
     });
   addAgentCommands(program, binder(deps, done));
   addRunCommands(program, binder(deps, done));
+  addOperatorCommands(program, binder(deps, done));
   addSecretCommands(program, binder(deps, done));
   return program;
 }
@@ -80,7 +83,8 @@ const binder = (deps: CliDeps, done: (exitCode: number) => void): Bind => <Optio
     const options = command.optsWithGlobals<Options & GlobalOptions>();
     const args = given.slice(0, -2).flat().filter((arg): arg is string => arg !== undefined);
     const client = () => deps.connect(resolveConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials()));
-    done(await action({ deps, output: deps.output, options, client }, ...args));
+    const adminClient = () => deps.connect(resolveAdminConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials()));
+    done(await action({ deps, output: deps.output, options, client, adminClient }, ...args));
   };
 
 const hasKey = (options: GlobalOptions, deps: CliDeps): boolean => (options.key ?? deps.env.apiKey) !== undefined;
@@ -132,6 +136,20 @@ function addRunCommands(program: Command, bind: Bind): void {
     .description('stop a run')
     .argument('<runId>')
     .action(bind(cancelCommand));
+}
+
+function addOperatorCommands(program: Command, bind: Bind): void {
+  program.command('doctor')
+    .description('prove that no run is lost, duplicated or leaked between queue and Postgres, and repair (admin key)')
+    .option('--check-only', 'only look; ends with 1 where something was found')
+    .option('--isolation', 'instead: what each worker\'s machine can enforce of each tier, and the cases tried')
+    .option('--here', 'with --isolation: try this machine')
+    .action(bind(doctorCommand));
+  program.command('kill')
+    .description('kill a container, or the container of a run, at once (admin key)')
+    .argument('<id>', 'run_... or ctr_...')
+    .option('--yes', 'do not ask')
+    .action(bind(killCommand));
 }
 
 function addSecretCommands(program: Command, bind: Bind): void {

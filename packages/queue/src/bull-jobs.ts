@@ -1,4 +1,4 @@
-import { runJobSchema, type EnqueuedRun, type RunJob } from '@bullpen/core';
+import { defined, runJobSchema, type EnqueuedRun, type RunJob } from '@bullpen/core';
 
 /** How a run looks as a BullMQ job, whichever backend keeps it. */
 
@@ -7,8 +7,8 @@ export const JOB_NAME = 'run';
 export const KEPT_EVENTS = 100;
 
 /** The job's data, as JSON. */
-export function jobDataOf({ orgId, runId, memoryMb, agent }: EnqueuedRun): string {
-  return JSON.stringify({ orgId, runId, memoryMb, agent } satisfies RunJob);
+export function jobDataOf({ orgId, runId, memoryMb, agent, version }: EnqueuedRun): string {
+  return JSON.stringify({ orgId, runId, memoryMb, agent, version } satisfies Partial<RunJob>);
 }
 
 /** The job's options, as they are kept. Attempts are ours to count, and the record is in Postgres. */
@@ -25,15 +25,14 @@ export function jobOptionsOf(run: EnqueuedRun, priority: number): string {
 }
 
 /** What the data of a job say, where they are a run's. */
-export type ReadRun = { kind: 'run'; run: { runId: string; memoryMb: number; agent?: string } } | { kind: 'foreign'; reason: string };
+export type ReadRun = { kind: 'run'; run: { runId: string; memoryMb: number; agent?: string; version?: number } } | { kind: 'foreign'; reason: string };
 
 /** Reads the data of a job of an organization's queue. By hand, since every run comes by here; the schema says what is wrong with one. */
 export function readRun(orgId: string, jobId: string, data: string): ReadRun {
   try {
     const job = JSON.parse(data) as Partial<RunJob> | null;
-    if (job?.orgId === orgId && job.runId === jobId && isMemory(job.memoryMb)) {
-      if (job.agent === undefined) return { kind: 'run', run: { runId: jobId, memoryMb: job.memoryMb } };
-      if (typeof job.agent === 'string') return { kind: 'run', run: { runId: jobId, memoryMb: job.memoryMb, agent: job.agent } };
+    if (job?.orgId === orgId && job.runId === jobId && isPositive(job.memoryMb) && isOptional('string', job.agent) && isOptional('number', job.version)) {
+      return { kind: 'run', run: { runId: jobId, memoryMb: job.memoryMb, ...defined({ agent: job.agent, version: job.version }) } };
     }
     const parsed = runJobSchema.safeParse(job);
     return { kind: 'foreign', reason: parsed.success ? 'it names another run' : parsed.error.message };
@@ -42,8 +41,12 @@ export function readRun(orgId: string, jobId: string, data: string): ReadRun {
   }
 }
 
-function isMemory(value: unknown): value is number {
+function isPositive(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
+function isOptional(type: 'string' | 'number', value: unknown): boolean {
+  return value === undefined || typeof value === type;
 }
 
 /** What a job's run holds, MB; 0 where the job is none of ours. */

@@ -1,5 +1,5 @@
 import type {
-  Agent as StoredAgent, AgentManifestInput, AgentVersion, CreateOrganizationRequest, CreateRunRequest, CreatedKey, KeyRole, Organization, RewrapResult, Secret, SecretList,
+  Agent as StoredAgent, AgentManifestInput, AgentVersion, CreateOrganizationRequest, CreateRunRequest, CreatedKey, DoctorReport, KillOrder, KeyRole, Organization, RewrapResult, Secret, SecretList,
   Run, RunPage, RunState, RuntimeMetrics, RuntimeStatus,
 } from '@bullpen/core';
 
@@ -116,6 +116,11 @@ export interface BullpenClient {
     rewrapSecrets(options?: CallOptions): Promise<RewrapResult>;
     status(options?: CallOptions): Promise<RuntimeStatus>;
     metrics(options?: CallOptions & { windowMs?: number | undefined }): Promise<RuntimeMetrics>;
+    /** Kills what a container executes, and the container, at once; the run's `kill` says what became of it. */
+    killContainer(containerId: string, options?: CallOptions): Promise<KillOrder>;
+    killRun(orgId: string, runId: string, options?: CallOptions): Promise<KillOrder>;
+    /** Compares every run with every job; mends what it finds unless `repair` is false. */
+    doctor(options?: CallOptions & { repair?: boolean | undefined }): Promise<DoctorReport>;
   };
   whoami(options?: CallOptions): Promise<WhoAmI>;
 }

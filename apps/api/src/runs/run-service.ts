@@ -104,9 +104,9 @@ export class RunService {
     const { store, queue, log } = this.#deps;
     const inserted = await store.insert(plan);
     if (!inserted.created) return inserted;
-    const { orgId, id: runId, agent, memoryMb, priority, fairnessKey, delayMs } = plan;
+    const { orgId, id: runId, agent, version, memoryMb, priority, fairnessKey, delayMs } = plan;
     try {
-      await queue.enqueue([toEnqueuedRun({ orgId, runId, agent, memoryMb, priority, fairnessKey, delayMs })]);
+      await queue.enqueue([toEnqueuedRun({ orgId, runId, agent, version, memoryMb, priority, fairnessKey, delayMs })]);
     } catch (error) {
       log.warn({ orgId, runId, reason: messageOf(error) }, 'run.enqueue_left_to_reconciler');
     }

@@ -1,4 +1,4 @@
-import { scoreHealth, type RuntimeStatus, type WorkerSnapshot } from '@bullpen/core';
+import { scoreHealth, type Alert, type RuntimeStatus, type WorkerSnapshot } from '@bullpen/core';
 import { describe, expect, it } from '@jest/globals';
 
 import { overallState } from './overall-state.ts';
@@ -6,7 +6,7 @@ import type { HourTotals } from './totals.ts';
 
 const AT = '2025-11-22T11:00:00.000Z';
 const worker: WorkerSnapshot = {
-  id: 'wkr_1', host: 'node-a', pid: 71, startedAt: AT, at: AT, state: 'running', slots: 4, running: 1, rssMb: 90, eventLoopDelayMs: 1, organizations: [],
+  id: 'wkr_1', host: 'node-a', pid: 71, platform: 'linux x64', startedAt: AT, at: AT, state: 'running', slots: 4, running: 1, rssMb: 90, eventLoopDelayMs: 1, organizations: [],
 };
 const hour = (runs: number, failures: number): HourTotals => ({
   runs, failures, errorRatio: runs === 0 ? null : failures / runs, runsPerMinute: 0, p50Ms: null, p95Ms: null, slowest: null,
@@ -24,6 +24,13 @@ function status(workers: WorkerSnapshot[], waiting = 0, reservedMb = 0): Runtime
 const texts = (state: ReturnType<typeof overallState>) => state.reasons.map(({ text }) => text);
 
 describe('the overall state', () => {
+  it('needs attention while a critical alert fires that nobody has seen or silenced', () => {
+    const alert = { state: 'firing', severity: 'critical', silenced: false, acknowledgedAt: null, rule: 'Organization starved', subject: 'acme' } as Alert;
+    const withAlert = (change: Partial<Alert>) => overallState({ ...status([worker]), alerts: [{ ...alert, ...change }] }, null);
+    expect(withAlert({})).toMatchObject({ tone: 'warn', reasons: [{ text: '1 critical alert fires: Organization starved (acme).' }] });
+    for (const change of [{ state: 'pending' }, { severity: 'warning' }, { silenced: true }, { acknowledgedAt: AT }] as Partial<Alert>[]) expect(withAlert(change).tone).toBe('good');
+  });
+
   it('is normal while workers report and nothing is full', () => {
     expect(overallState(status([worker], 3), hour(100, 5))).toEqual({ tone: 'good', headline: 'Working normally', reasons: [] });
   });
