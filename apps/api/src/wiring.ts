@@ -1,7 +1,7 @@
 import { composeServices, newId, systemClock, type Clock, type Logger, type Service } from '@bullpen/core';
 import { createDatabase, createRunStore, type Database, type RunStore } from '@bullpen/db';
 import { createMetricsCollector } from '@bullpen/metrics';
-import { createLiveBus, createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
+import { createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
 
 import { WorkerRegistry } from './admin/worker-registry.ts';
 import { ApiKeys } from './auth/api-keys.ts';
@@ -33,7 +33,7 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
   const store = createRunStore({ db, clock, log });
   const metrics = createMetricsCollector({ db, clock, log });
   const queue = createRunQueue({ ...queueAt, clock });
-  const bus = createLiveBus({ ...queueAt, name });
+  const bus = queue.createLiveBus(name);
   const workers = new WorkerRegistry({ bus, clock });
   const organizations = new OrganizationDirectory({ db, clock, rememberMs: REMEMBER_MS });
   const keys = new ApiKeys({ db, clock, adminKey: config.BULLPEN_ADMIN_KEY, rememberMs: REMEMBER_MS });

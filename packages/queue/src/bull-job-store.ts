@@ -106,10 +106,6 @@ export class BullJobStore implements JobStore {
     return count;
   }
 
-  extendLeases(orgId: string, runIds: string[], leaseTokens: string[], leaseMs: number): Promise<string[]> {
-    return this.#queue(orgId).extendLocks(runIds, leaseTokens, leaseMs);
-  }
-
   recoverStalled(orgId: string): Promise<string[]> {
     return this.#queue(orgId).moveStalledJobsToWait();
   }

@@ -6,7 +6,9 @@ import { BullJobStore, KEPT_EVENTS } from './bull-job-store.ts';
 import { CostLedger } from './cost-ledger.ts';
 import { InnerOrder } from './inner-order.ts';
 import type { TakeResult } from './job-store.ts';
-import { LeaseKeeper, type LeaseLostListener } from './lease-keeper.ts';
+import { LeaseKeeper, type LeaseLostListener, type LeaseThread } from './leases/lease-keeper.ts';
+import type { LeaseNews } from './leases/lease-renewal.ts';
+import { RelayLiveBus, type LiveBus } from './live/live-bus.ts';
 import { NextRuns } from './next-runs.ts';
 import { withDefaults } from './organization-limits.ts';
 import { createPeriodic, type Periodic } from './periodic.ts';
@@ -22,6 +24,8 @@ import { retryWhileUnavailable, within } from './unavailable.ts';
 
 export interface RunQueueDeps {
   transport: Transport;
+  /** Renews leases from a thread of its own. */
+  startLeaseThread: (memory: readonly SharedArrayBuffer[], hear: (news: LeaseNews) => void) => LeaseThread;
   prefix: string;
   log: Logger;
   clock: Clock;
@@ -98,7 +102,7 @@ export class RunQueueService implements RunQueue {
     if (this.#running !== running) return;
     this.#running = null;
     this.#starting = null;
-    await running.transport.close(by);
+    await Promise.all([running.leases.stop(by), running.transport.close(by)]);
   }
 
   async ping(): Promise<void> {
@@ -228,6 +232,10 @@ export class RunQueueService implements RunQueue {
     return queue;
   }
 
+  createLiveBus(name: string): LiveBus {
+    return new RelayLiveBus({ open: () => this.#use().transport.openRelay(name), log: this.#deps.log });
+  }
+
   onLeaseLost(listener: LeaseLostListener): () => void {
     this.#leaseLostListeners.add(listener);
     return () => void this.#leaseLostListeners.delete(listener);
@@ -240,11 +248,11 @@ export class RunQueueService implements RunQueue {
     const jobs = new BullJobStore({ transport, order: new InnerOrder(transport.innerOrder, () => clock.nowMs()), prefix, workerName: name, clock });
     const costs = new CostLedger(clock);
     const adjuster = new Adjuster({ readySet: transport.readySet, clock, log });
-    const leases = new LeaseKeeper({ jobs, leaseMs, log, listeners: this.#leaseLostListeners });
+    const leases = new LeaseKeeper({ leaseMs, log, listeners: this.#leaseLostListeners, startThread: this.#deps.startLeaseThread });
     const sweeper = new Sweeper({ readySet: transport.readySet, jobs, everyMs: sweepMs, log });
     const timers = consumes
       ? [
-          createPeriodic({ everyMs: renewMs, name: 'renew', log, act: () => this.#renew() }),
+          createPeriodic({ everyMs: renewMs, name: 'accrue', log, act: () => this.#accrue() }),
           createPeriodic({ everyMs: sweepMs, name: 'sweep', log, act: () => sweeper.sweep() }),
         ]
       : [];
@@ -289,11 +297,10 @@ export class RunQueueService implements RunQueue {
     });
   }
 
-  /** Leases go on, and are paid for: a run that lasts is charged while it lasts, not only when it ends. */
-  async #renew(): Promise<void> {
-    const { leases, costs, adjuster } = this.#use();
-    const charges = costs.accrue().map((charge) => ({ ...charge, freedMb: 0, next: { kind: 'running' } as const }));
-    await Promise.all([leases.renew(), adjuster.add(...charges)]);
+  /** A run that lasts is charged while it lasts, not only when it ends. */
+  async #accrue(): Promise<void> {
+    const { costs, adjuster } = this.#use();
+    await adjuster.add(...costs.accrue().map((charge) => ({ ...charge, freedMb: 0, next: { kind: 'running' } as const })));
   }
 
   async #giveBack(taken: TakenRun, next: AdjustmentNext, used?: RunUse): Promise<void> {
@@ -312,6 +319,7 @@ export class RunQueueService implements RunQueue {
   /** Lets go of a run. Where that fails for good the lease is not renewed any more, so that the run comes back by itself. */
   async #let(taken: TakenRun, what: string, act: () => Promise<boolean>): Promise<void> {
     const { leases } = this.#use();
+    leases.leave(taken);
     try {
       const held = await this.#retry(what, act);
       if (!held) this.#deps.log.info({ orgId: taken.orgId, runId: taken.runId, what }, 'queue.lease_was_lost');

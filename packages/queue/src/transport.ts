@@ -2,6 +2,7 @@ import type { Deadline } from '@bullpen/core';
 import type { IQueueBackend, JobJson } from 'bullmq';
 
 import type { InnerOrderStore } from './inner-order.ts';
+import type { RelayConnection } from './live/relay-connection.ts';
 import type { ReadySet } from './ready-set.ts';
 import type { Standing } from './standing.ts';
 
@@ -33,6 +34,8 @@ export interface OpenTransport {
   /** Adds jobs to one queue, all or none. */
   addAll(queue: IQueueBackend, entries: readonly JobEntry[]): Promise<void>;
   standing(orgId: string): Promise<Standing>;
+  /** For a live bus, over these connections where it can be. */
+  openRelay(name: string): Promise<RelayConnection>;
   ping(): Promise<void>;
   /** Closes every connection; what is still under way by the deadline is cut off. */
   close(by: Deadline): Promise<void>;

@@ -2,7 +2,9 @@ import type { Clock, Logger } from '@bullpen/core';
 
 import type { ReadySet } from '../ready-set.ts';
 import { connect, createBlockingClient, createMainClient, quit } from '../redis/connections.ts';
+import { readySetKey } from '../redis/keys.ts';
 import { RedisReadySet } from '../redis/ready-set.ts';
+import { Wake } from '../redis/wake.ts';
 
 const QUIT_WITHIN_MS = 1000;
 
@@ -12,7 +14,7 @@ export async function openRedisReadySet({ url, prefix, clock, log }: { url: stri
   const blocking = createBlockingClient({ url, connectionName: `${prefix}:model-blocking`, log });
   await connect(client);
   return {
-    readySet: new RedisReadySet({ client, blocking, prefix, clock }),
+    readySet: new RedisReadySet({ client, wake: new Wake({ client, blocking, key: readySetKey(prefix, 'wake', 0) }), prefix, shard: 0, clock }),
     async close() {
       blocking.disconnect();
       await quit(client, QUIT_WITHIN_MS);

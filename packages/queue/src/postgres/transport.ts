@@ -2,6 +2,7 @@ import type { Clock, Logger } from '@bullpen/core';
 import { createPostgresBackend, type WorkerOptions as AnyWorkerOptions } from 'bullmq';
 import type { Pool } from 'pg';
 
+import { openPostgresRelay } from '../live/relay-connection.ts';
 import { UNLIMITED_STALLS, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
 import { isUnavailable, unavailable, within } from '../unavailable.ts';
 import { MAX_QUEUE_CONNECTIONS, connectionConfig, createPool } from './connections.ts';
@@ -18,6 +19,8 @@ const PING_WITHIN_MS = 2000;
 
 interface PostgresTransportOptions {
   url: string;
+  /** Of the live bus. */
+  prefix: string;
   log: Logger;
   clock: Clock;
 }
@@ -27,7 +30,7 @@ export function createPostgresTransport(options: PostgresTransportOptions): Tran
   return { backend: 'postgres', open: (settings) => open(options, settings) };
 }
 
-async function open({ url, log, clock }: PostgresTransportOptions, settings: TransportSettings): Promise<OpenTransport> {
+async function open({ url, prefix, log, clock }: PostgresTransportOptions, settings: TransportSettings): Promise<OpenTransport> {
   const config = connectionConfig(url, `bullpen-queue:${settings.name}`);
   const pool = createPool(config, MAX_QUEUE_CONNECTIONS, log);
   const root = createPostgresBackend('bullpen', bullOptions(pool, settings));
@@ -48,6 +51,8 @@ async function open({ url, log, clock }: PostgresTransportOptions, settings: Tra
       await queue.addJobs([...entries]); // One statement.
     },
     standing: (orgId) => readStanding(statements, orgId),
+    // On connections of its own: of the queue's few it would keep one for good.
+    openRelay: (name) => openPostgresRelay({ url, prefix, name, log }),
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => pool.query('SELECT 1'));
     },

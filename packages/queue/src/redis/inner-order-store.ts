@@ -1,7 +1,6 @@
-import type { Redis } from 'ioredis';
-
 import { BAND_SIZE, type FlowDemand, type InnerOrderStore } from '../inner-order.ts';
 import { orderKey, prioritizedKey } from './keys.ts';
+import type { RedisClient } from './new-client.ts';
 import { defineScript } from './scripts.ts';
 
 /** Longer than any run waits. A queue that never empties renews it with each run. */
@@ -9,11 +8,11 @@ const KEPT_MS = 7 * 86_400_000;
 
 /** The flows of each organization in a hash beside its queue, in the same slot. */
 export class RedisInnerOrderStore implements InnerOrderStore {
-  readonly #client: Redis;
+  readonly #client: RedisClient;
   readonly #prefix: string;
   readonly #extend: (keys: readonly string[], args: readonly (string | number)[]) => Promise<unknown>;
 
-  constructor(client: Redis, prefix: string) {
+  constructor(client: RedisClient, prefix: string) {
     this.#client = client;
     this.#prefix = prefix;
     this.#extend = defineScript(client, 'extend-flows', 2);

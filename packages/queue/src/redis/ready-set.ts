@@ -1,27 +1,38 @@
 import type { Clock, OrganizationLimits } from '@bullpen/core';
-import type { Redis } from 'ioredis';
 
 import { patchOf, withDefaults } from '../organization-limits.ts';
 import type { Adjustment, Claim, ClaimOutcome, KnownOrganization, ReadyOrganization, ReadySet, ScheduledOrganization } from '../ready-set.ts';
 import { readySetKey } from './keys.ts';
+import type { RedisClient } from './new-client.ts';
 import { defineScripts, type RunScript } from './scripts.ts';
-
-/**
- * Longest single block. A worker that was woken for `later` and then fills up leaves nobody else with the right
- * timeout; this bounds how late such an organization is offered.
- */
-const MAX_BLOCK_MS = 1000;
-/** How often CLIENT UNBLOCK is repeated: the first may reach the server before the BZPOPMIN does. */
-const UNBLOCK_RETRY_MS = 20;
+import type { Wake } from './wake.ts';
 
 type ClaimReply = [organizations: (string | number)[], isAlone: number, nextDueMs: string | null, generations: (string | null)[]];
 
+type LookReply = [times: string[], ready: number, claimed: number, lowestClaimed: string | null, clock: string, elsewhere: string | null, nextDueMs: string | null];
+
+/** What a claim over several shards must know of each. */
+export interface ShardView {
+  /** Virtual times of the first that are offered. */
+  times: number[];
+  readyCount: number;
+  claimedCount: number;
+  /** Lowest virtual time that is offered or claimed; null where none is. */
+  line: number | null;
+  /** The virtual time that dispatch has reached. */
+  clock: number;
+  /** What the shard believes to be the line of the others. */
+  elsewhere: number | null;
+  nextDueMs: number | null;
+}
+
 interface RedisReadySetDeps {
   /** Shared with BullMQ; scripts run in the order in which they were issued. */
-  client: Redis;
-  /** Used for BZPOPMIN only. */
-  blocking: Redis;
+  client: RedisClient;
+  wake: Wake;
   prefix: string;
+  /** Which part of the ready set this is; 0 where there is one. */
+  shard: number;
   clock: Clock;
 }
 
@@ -30,18 +41,20 @@ interface RedisReadySetDeps {
  * organization is claimed by one caller at a time; it does not guarantee that a claim is settled, which the sweep does.
  */
 export class RedisReadySet implements ReadySet {
-  readonly #client: Redis;
-  readonly #blocking: Redis;
+  readonly #client: RedisClient;
+  readonly #wake: Wake;
   readonly #prefix: string;
+  readonly #shard: number;
   readonly #clock: Clock;
   readonly #run: RunScript;
 
   constructor(deps: RedisReadySetDeps) {
     this.#client = deps.client;
-    this.#blocking = deps.blocking;
+    this.#wake = deps.wake;
     this.#prefix = deps.prefix;
+    this.#shard = deps.shard;
     this.#clock = deps.clock;
-    this.#run = defineScripts(deps.client, deps.prefix);
+    this.#run = defineScripts(deps.client, deps.prefix, deps.shard);
   }
 
   async markReady(orgIds: readonly string[]): Promise<void> {
@@ -65,16 +78,7 @@ export class RedisReadySet implements ReadySet {
   }
 
   async wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    const seconds = Math.min(timeoutMs, MAX_BLOCK_MS) / 1000;
-    const clientId = this.#blocking.client('ID').catch(() => null);
-    const pop = this.#blocking.bzpopmin(this.#key('wake'), seconds);
-    const stopUnblocking = this.#unblockOnAbort(signal, clientId);
-    try {
-      await pop;
-    } finally {
-      stopUnblocking();
-    }
+    await this.#wake.wait(timeoutMs, signal);
   }
 
   async settle(outcomes: readonly ClaimOutcome[]): Promise<void> {
@@ -131,27 +135,26 @@ export class RedisReadySet implements ReadySet {
     await this.#run('forget', [orgId, generation]);
   }
 
+  async look(max: number): Promise<ShardView> {
+    const [times, readyCount, claimedCount, lowestClaimed, clock, elsewhere, nextDueMs] = (await this.#run('look', [this.#clock.nowMs(), max])) as LookReply;
+    const lowest = Math.min(Number(times[0] ?? Infinity), Number(lowestClaimed ?? Infinity));
+    return {
+      times: times.map(Number),
+      readyCount,
+      claimedCount,
+      line: Number.isFinite(lowest) ? lowest : null,
+      clock: Number(clock),
+      elsewhere: elsewhere === null ? null : Number(elsewhere),
+      nextDueMs: nextDueMs === null ? null : Number(nextDueMs),
+    };
+  }
+
+  /** What the other shards have come to. */
+  async level(elsewhere: number | null, clock: number): Promise<void> {
+    await this.#run('level', [elsewhere ?? '', clock]);
+  }
+
   #key(key: Parameters<typeof readySetKey>[1]): string {
-    return readySetKey(this.#prefix, key);
-  }
-
-  /** CLIENT UNBLOCK ends the pop cleanly; cutting the connection would mean to make it again. */
-  #unblockOnAbort(signal: AbortSignal, clientId: Promise<number | null>): () => void {
-    let timer: NodeJS.Timeout | undefined;
-    const unblock = (): void => {
-      timer = setInterval(() => void this.#unblock(clientId), UNBLOCK_RETRY_MS);
-      void this.#unblock(clientId);
-    };
-    signal.addEventListener('abort', unblock, { once: true });
-    return () => {
-      signal.removeEventListener('abort', unblock);
-      clearInterval(timer);
-    };
-  }
-
-  async #unblock(clientId: Promise<number | null>): Promise<void> {
-    const id = await clientId;
-    // A failure means that Redis is away: then the pop fails as well, and that ends the wait.
-    if (id !== null) await this.#client.client('UNBLOCK', id).catch(() => undefined);
+    return readySetKey(this.#prefix, key, this.#shard);
   }
 }

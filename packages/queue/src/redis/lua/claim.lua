@@ -6,16 +6,7 @@
 -- Atomic: an organization is given to one caller; if that one dies before it settles it (settle.lua), the sweep finds
 -- it through `known`. Where some are left, the next blocked worker is woken.
 local now = tonumber(ARGV[1])
-local due = redis.call('ZRANGEBYSCORE', LATER, '-inf', now, 'LIMIT', 0, 256)
-for _, org in ipairs(due) do
-  local untilMs = parkedUntil(org, now)
-  if untilMs > 0 then
-    redis.call('ZADD', LATER, untilMs, org)
-  else
-    redis.call('ZREM', LATER, org)
-    enter(org)
-  end
-end
+promote(now)
 local popped = redis.call('ZPOPMIN', READY, ARGV[2])
 local claimed, times, scores, orgs = {}, {}, {}, {}
 for i = 1, #popped, 2 do

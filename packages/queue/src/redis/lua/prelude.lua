@@ -13,8 +13,9 @@
 --  10 limits   hash        organization -> its limits that are not the default, JSON
 --  11 memory   hash        organization -> MB in flight, of those with a memory limit
 --  12 sweep    string      there while nobody may sweep
+--  13 elsewhere string     on a cluster, where some wait or are claimed in other shards: the lowest virtual time there
 local READY, LATER, PARKED, KNOWN, VTIME, CLOCK, WAKE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local CLAIMED, UNSETTLED, LIMITS, MEMORY, SWEEP = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local CLAIMED, UNSETTLED, LIMITS, MEMORY, SWEEP, ELSEWHERE = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 -- Parked until one of its runs ends.
 local UNTIL_ROOM = 9000000000000000
 
@@ -42,12 +43,14 @@ end
 local function startOfLine()
   local head = redis.call('ZRANGE', READY, 0, 0, 'WITHSCORES')[2]
   local served = redis.call('ZRANGE', CLAIMED, 0, 0, 'WITHSCORES')[2]
-  if head and served then return math.min(tonumber(head), tonumber(served)) end
-  return tonumber(head or served or clockTime())
+  local elsewhere = redis.call('GET', ELSEWHERE)
+  local start = math.min(tonumber(head or math.huge), tonumber(served or math.huge), tonumber(elsewhere or math.huge))
+  return start < math.huge and start or clockTime()
 end
 
 -- Whether nobody but this organization waits.
 local function isAlone(org)
+  if redis.call('EXISTS', ELSEWHERE) == 1 then return false end
   local own = (redis.call('ZSCORE', READY, org) and 1 or 0) + (redis.call('ZSCORE', CLAIMED, org) and 1 or 0)
   return redis.call('ZCARD', READY) + redis.call('ZCARD', CLAIMED) == own
 end
@@ -89,6 +92,19 @@ local function enter(org)
   if redis.call('ZSCORE', READY, org) or limitsOf(org).paused then return end
   local own = tonumber(redis.call('HGET', VTIME, org) or '0')
   offer(org, math.max(startOfLine(), own))
+end
+
+-- Offers those whose time in `later` has come.
+local function promote(now)
+  for _, org in ipairs(redis.call('ZRANGEBYSCORE', LATER, '-inf', now, 'LIMIT', 0, 256)) do
+    local untilMs = parkedUntil(org, now)
+    if untilMs > 0 then
+      redis.call('ZADD', LATER, untilMs, org)
+    else
+      redis.call('ZREM', LATER, org)
+      enter(org)
+    end
+  end
 end
 
 -- Takes the organization out of `ready`.
