@@ -37,7 +37,7 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
   const workers = new WorkerRegistry({ bus, clock });
   const organizations = new OrganizationDirectory({ db, clock, rememberMs: REMEMBER_MS });
   const keys = new ApiKeys({ db, clock, adminKey: config.BULLPEN_ADMIN_KEY, rememberMs: REMEMBER_MS });
-  const runs = new RunService({ db, store, queue, bus, metrics, organizations, log });
+  const runs = new RunService({ db, store, queue, bus, metrics, organizations, clock, log });
   const closing = new AbortController();
   const server = new HttpServer({
     host: config.HOST,

@@ -39,4 +39,5 @@ export {
 export * as schema from './schema.ts';
 export type { StoredHistogram } from './schema.ts';
 export { countRunsAhead, listRecentStarts } from './queries/read-wait.ts';
+export { cancelWaitingRuns } from './queries/cancel-waiting-runs.ts';
 export { listFilteredRunIds, readRunsToReplay } from './queries/filter-runs.ts';

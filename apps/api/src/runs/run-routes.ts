@@ -1,4 +1,4 @@
-import { BullpenError, bulkRequestSchema, createRunSchema, isId, isTerminal, listRunsSchema, parseOrThrow, waitSchema, type Run } from '@bullpen/core';
+import { BullpenError, bulkRequestSchema, createRunBatchSchema, createRunSchema, idempotencyKeySchema, isId, isTerminal, listRunsSchema, parseOrThrow, waitSchema, type Run } from '@bullpen/core';
 import { listRuns, type Database } from '@bullpen/db';
 import type { LiveBus } from '@bullpen/queue';
 import { Router, type Request, type Response } from 'express';
@@ -6,6 +6,7 @@ import { z } from 'zod';
 
 import { tenant } from '../auth/authenticate.ts';
 import { BulkRuns } from './bulk-runs.ts';
+import { createBatch } from './create-batch.ts';
 import { RunEventStream, type FrameSink } from './run-event-stream.ts';
 import type { CreatedRun, RunService } from './run-service.ts';
 import { whyWaiting, type WhyDeps } from './why.ts';
@@ -15,7 +16,6 @@ const eventsQuerySchema = z.strictObject({
   after: z.coerce.number().int().nonnegative().optional(),
   follow: z.enum(['true', 'false']).default('true'),
 });
-const idempotencyKeySchema = z.string().regex(/^[\x21-\x7e]{1,255}$/, '1 to 255 visible ASCII characters');
 
 /** `/v1/runs`. `closing` aborts when the process stops: waiting requests are then answered with what there is. */
 export function runRoutes(deps: WhyDeps & { bus: LiveBus; runs: RunService; closing: AbortSignal }): Router {
@@ -61,6 +61,13 @@ export function runRoutes(deps: WhyDeps & { bus: LiveBus; runs: RunService; clos
 function bulkRoutes(deps: { db: Database; runs: RunService }): Router {
   const bulk = new BulkRuns(deps);
   const router = Router();
+
+  router.post('/runs/batch', async (req, res) => {
+    const orgId = tenant(req, res);
+    const batch = await createBatch(deps.runs, orgId, parseOrThrow(createRunBatchSchema, req.body), idempotencyKeyOf(req));
+    if (batch.created === 0) res.setHeader('Idempotent-Replayed', 'true');
+    res.status(202).json(batch);
+  });
 
   router.post('/runs/cancel', async (req, res) => {
     const { filter, dryRun } = parseOrThrow(bulkRequestSchema, req.body);

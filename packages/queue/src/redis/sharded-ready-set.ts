@@ -128,11 +128,11 @@ export class ShardedReadySet implements ReadySet {
 
   async #level(views: readonly ShardView[]): Promise<void> {
     const clock = Math.max(...views.map((view) => view.clock));
-    await Promise.all(views.map((view, i) => {
+    await Promise.all(views.map(async (view, i) => {
       const elsewhere = lowest(views.filter((_, j) => j !== i).map((other) => other.line));
       // A newcomer starts at the clock where nobody waits anywhere.
       const isBehind = elsewhere === null && view.clock < clock - LEVEL_WITHIN_SECONDS;
-      return isLevel(view.elsewhere, elsewhere) && !isBehind ? undefined : this.#deps.shards[i]!.level(elsewhere, elsewhere === null ? clock : 0);
+      if (!isLevel(view.elsewhere, elsewhere) || isBehind) await this.#deps.shards[i]!.level(elsewhere, elsewhere === null ? clock : 0);
     }));
   }
 }

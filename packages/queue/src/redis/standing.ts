@@ -15,6 +15,6 @@ export async function readStanding(client: RedisClient, prefix: string, shards: 
   const [score, virtualTime, inFlightMb, rank] = (replies ?? []).map(([, reply]) => reply as string | number | null);
   const time = score ?? virtualTime ?? '-inf';
   const below = (shard: number): Promise<number> => client.zcount(key('ready', shard), '-inf', `(${time}`);
-  const inOthers = await Promise.all(Array.from({ length: shards }, (_, shard) => (shard === own && typeof rank === 'number' ? rank : below(shard))));
+  const inOthers = await Promise.all(Array.from({ length: shards }, async (_, shard) => (shard === own && typeof rank === 'number' ? rank : below(shard))));
   return { organizationsAhead: inOthers.reduce((sum, count) => sum + count, 0), inFlightMb: inFlightMb == null ? null : Number(inFlightMb) };
 }
