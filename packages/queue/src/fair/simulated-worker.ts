@@ -4,6 +4,7 @@ import { Adjuster } from '../adjuster.ts';
 import { CostLedger } from '../cost-ledger.ts';
 import type { TakeResult } from '../job-store.ts';
 import { RunTaker, takenRun } from '../run-taker.ts';
+import type { InnerOrder } from '../inner-order.ts';
 import type { TakenRun } from '../taken-run.ts';
 import type { Ledger } from './ledger.ts';
 import type { MemoryJobs } from './memory-jobs.ts';
@@ -18,6 +19,7 @@ export interface World {
   readonly clock: VirtualClock;
   readonly readySet: MemoryReadySet;
   readonly jobs: MemoryJobs;
+  readonly order: InnerOrder;
   readonly ledger: Ledger;
 }
 
