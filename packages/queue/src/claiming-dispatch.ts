@@ -7,6 +7,9 @@ import type { Adjustment, Claim, ClaimNext, ClaimOutcome, ClaimingReadySet, Read
 import { CostAverages } from './run-cost.ts';
 import type { TakenRun } from './taken-run.ts';
 
+/** How long one turn goes on claiming while it finds nothing. */
+const LOOK_FOR_MS = 2000;
+
 export interface ClaimingDispatchDeps {
   readySet: ClaimingReadySet;
   jobs: Pick<JobStore, 'add' | 'take' | 'complete' | 'giveBack' | 'setAside'>;
@@ -42,9 +45,18 @@ export class ClaimingDispatch implements Dispatch {
 
   async turn({ ends, max }: TurnRequest): Promise<TurnResult> {
     const lost = await this.#end(ends);
-    const claim = max > 0 ? await this.#deps.readySet.claim(max) : null;
-    if (!claim) return { lost, runs: [], nextDueMs: null };
-    return { lost, runs: await this.#takeOf(claim, max), nextDueMs: claim.nextDueMs };
+    return max > 0 ? { lost, ...(await this.#takeNext(max)) } : { lost, runs: [], nextDueMs: null };
+  }
+
+  /** Claims that found nothing say nothing of those behind them: whoever took the last run of a queue does not know it. */
+  async #takeNext(max: number): Promise<Pick<TurnResult, 'runs' | 'nextDueMs'>> {
+    const { readySet, clock } = this.#deps;
+    const untilMs = clock.monotonicMs() + LOOK_FOR_MS;
+    for (;;) {
+      const claim = await readySet.claim(max);
+      const runs = claim.organizations.length > 0 ? await this.#takeOf(claim, max) : [];
+      if (runs.length > 0 || claim.organizations.length === 0 || clock.monotonicMs() >= untilMs) return { runs, nextDueMs: claim.nextDueMs };
+    }
   }
 
   wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
@@ -54,7 +66,7 @@ export class ClaimingDispatch implements Dispatch {
   async #end(ends: readonly RunEnd[]): Promise<Set<number>> {
     const { jobs, readySet } = this.#deps;
     const held = await Promise.all(ends.map(({ taken: { orgId, runId, leaseToken } }) => jobs.complete(orgId, runId, leaseToken)));
-    for (const { taken, costSeconds } of ends) if (costSeconds !== null) this.#averages.learn(taken.orgId, taken.agent, costSeconds);
+    for (const { taken, costSeconds } of ends) if (costSeconds !== null) this.#averages.learn(taken.orgId, costSeconds);
     await readySet.adjust(ends.map(({ taken, owedSeconds }): Adjustment => {
       return { orgId: taken.orgId, chargeSeconds: owedSeconds, freedMb: taken.memoryMb, next: { kind: 'ended' } };
     }));
@@ -90,7 +102,7 @@ export class ClaimingDispatch implements Dispatch {
     const isLast = results.some((result) => result.kind === 'run' && result.isLast);
     const next = kept.length === taken.length ? (short ?? { kind: isLast ? 'idle' : 'ready' }) : { kind: 'ready' as const };
     // Alone it takes nothing from anybody, and pays what it used when a run ends.
-    const runs = kept.map((run) => ({ taken: run, chargedSeconds: isAlone ? 0 : this.#averages.estimateSeconds(orgId, run.agent) }));
+    const runs = kept.map((run) => ({ taken: run, chargedSeconds: isAlone ? 0 : this.#averages.estimateSeconds(orgId) }));
     return { runs, outcome: { orgId, chargeSeconds: runs.reduce((sum, run) => sum + run.chargedSeconds, 0), next } };
   }
 

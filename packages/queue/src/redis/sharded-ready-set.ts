@@ -62,8 +62,8 @@ export class ShardedReadySet implements ReadySet {
     for (const shard of this.#shards) yield* shard.known(batchSize);
   }
 
-  forget(orgId: string, generation: string): Promise<void> {
-    return this.#shards[shardOf(orgId, this.#shards.length)]!.forget(orgId, generation);
+  forget(orgId: string): Promise<void> {
+    return this.#shards[shardOf(orgId, this.#shards.length)]!.forget(orgId);
   }
 
   /** Items by shard. */
