@@ -18,8 +18,7 @@ const listSchema = z.strictObject({ cursor: cursorSchema.optional(), limit: page
 /** `/v1/organizations` (platform admin), `/v1/keys`, `/v1/usage`, `/v1/whoami`. */
 export function organizationRoutes(deps: { db: Database; queue: RunQueue; organizations: OrganizationDirectory; runs: RunService; clock: Clock }): Router {
   const { db, queue, organizations } = deps;
-  const router = Router();
-  router.use(drainRoutes(deps));
+  const router = Router().use(drainRoutes(deps));
 
   router.post('/organizations', async (req, res) => {
     requireAdmin(res);
