@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { bullQueueAddress } from '@bullpen/queue';
 import { createPostgresBackend, DEFAULT_SCHEMA, Queue } from 'bullmq';
 import { Cluster, Redis } from 'ioredis';
 
@@ -12,8 +13,9 @@ interface Plain {
 }
 
 /** A queue as somebody without Bullpen opens it, over a connection of his own. */
-function openPlain(backend: QueueBackendName, { url, prefix }: QueueBench, orgId: string): Plain {
-  const name = `{${orgId}}`;
+function openPlain(backend: QueueBackendName, bench: QueueBench, orgId: string): Plain {
+  const { url } = bench;
+  const { name, prefix } = bullQueueAddress({ url, prefix: bench.prefix, orgId });
   if (backend === 'postgres') {
     const connection = { connectionString: url, max: 2, options: `-c search_path=${DEFAULT_SCHEMA}` };
     const queue = new Queue(name, { connection: connection as never, skipMetasUpdate: true }, createPostgresBackend as never) as unknown as Queue;

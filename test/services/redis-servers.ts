@@ -11,6 +11,7 @@ import { Redis } from 'ioredis';
 import { requireProgram } from './programs.ts';
 
 const READY_WITHIN_MS = 30_000;
+const MOST_TRIES = 3;
 /** A node of a cluster also listens this much above its port, so its port must be low enough. */
 const BUS_OFFSET = 10_000;
 
@@ -27,8 +28,21 @@ export class RedisServers {
   readonly #stops: (() => Promise<void>)[] = [];
 
   /** @param args - options as on the command line; `--sentinel` with its configuration file first starts a Sentinel */
-  async start(args: readonly string[], port?: number): Promise<RedisServer> {
-    const listensOn = port ?? (await freeLowPort());
+  async start(args: readonly string[]): Promise<RedisServer> {
+    for (let tries = 1; ; tries += 1) {
+      const started = await this.#tryStart(args, await freeLowPort());
+      if (typeof started !== 'string') return started;
+      // Somebody else drew the same port.
+      if (tries >= MOST_TRIES) throw new Error(`a Redis of the tests did not start:\n${started}`);
+    }
+  }
+
+  file(name: string): string {
+    return path.join(this.#dir, name);
+  }
+
+  /** @returns its log where it did not start */
+  async #tryStart(args: readonly string[], listensOn: number): Promise<RedisServer | string> {
     const name = path.join(this.#dir, String(listensOn));
     const server = spawnGuarded({
       command: requireProgram('redis'),
@@ -41,12 +55,8 @@ export class RedisServers {
     const stop = (): Promise<void> => server.stop(Deadline.in(5000));
     this.#stops.push(stop);
     const isUp = await pollUntil(async () => (server.hasExited() ? false : (await answers(listensOn)) || null), Deadline.in(READY_WITHIN_MS));
-    if (!isUp) throw new Error(`a Redis of the tests did not start:\n${readFileSync(`${name}.log`, 'utf8')}`);
+    if (!isUp) return readFileSync(`${name}.log`, 'utf8');
     return { port: listensOn, pid: Number(readFileSync(`${name}.pid`, 'utf8')), stop };
-  }
-
-  file(name: string): string {
-    return path.join(this.#dir, name);
   }
 
   async stopAll(): Promise<void> {
@@ -70,10 +80,10 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-/** One that, like its bus port, nothing listens on. Drawn, not counted up: other test files draw at the same time. */
+/** One that, like its bus port, nothing listens on, below those that outgoing connections get. Drawn: other test files draw too. */
 async function freeLowPort(): Promise<number> {
   for (;;) {
-    const port = 15_000 + Math.floor(Math.random() * 30_000);
+    const port = 11_000 + Math.floor(Math.random() * 11_000);
     if (!(await answers(port)) && !(await answers(port + BUS_OFFSET))) return port;
   }
 }

@@ -47,7 +47,6 @@ export function createRunQueue(options: RunQueueOptions): RunQueue {
   return new RunQueueService({
     transport: transportOf(options.url, prefix, log, clock),
     startLeaseThread: (memory, hear) => startLeaseThread({ at: leaseAddress(options.url, prefix, name), leaseMs, renewMs, memory }, log, hear),
-    prefix,
     log,
     clock,
     faults,

@@ -10,31 +10,33 @@ describe('what a run costs', () => {
     expect(heldCostSeconds(512, 4000)).toBeCloseTo(2);
   });
 
-  it('is estimated from the agent, else from its organization, else from nothing', () => {
+  it('is estimated from what runs of the organization cost lately', () => {
     const averages = new CostAverages();
-    expect(averages.estimateSeconds('a', 'one')).toBe(DEFAULT_COST_SECONDS);
-    averages.learn('a', 'one', 4);
-    expect(averages.estimateSeconds('a', 'one')).toBe(4);
-    expect(averages.estimateSeconds('a', 'two')).toBe(4);
-    averages.learn('a', 'two', 0);
-    expect(averages.estimateSeconds('a', 'two')).toBe(0);
+    expect(averages.estimateSeconds('a')).toBe(DEFAULT_COST_SECONDS);
+    expect(averages.learn('a', 4)).toBe(4);
+    expect(averages.estimateSeconds('a')).toBe(4);
+    expect(averages.learn('a', 0)).toBeCloseTo(3.2);
     expect(averages.estimateSeconds('a')).toBeCloseTo(3.2);
-    expect(averages.estimateSeconds('b', 'one')).toBe(DEFAULT_COST_SECONDS);
+    expect(averages.estimateSeconds('b')).toBe(DEFAULT_COST_SECONDS);
+    for (let i = 0; i < 30; i += 1) averages.learn('a', 5);
+    expect(averages.estimateSeconds('a')).toBeCloseTo(5, 0);
   });
 
-  it('follows what runs cost lately', () => {
+  it('is told anew only where it moved', () => {
     const averages = new CostAverages();
-    for (let i = 0; i < 30; i += 1) averages.learn('a', 'one', i < 10 ? 1 : 5);
-    expect(averages.estimateSeconds('a', 'one')).toBeCloseTo(5, 1);
+    averages.learn('a', 1);
+    expect(averages.learn('a', 1.05)).toBeNull();
+    expect(averages.estimateSeconds('a')).toBe(1);
+    expect(averages.learn('a', 1.2)).toBeCloseTo(1.048);
   });
 
   it('forgets the averages that were not asked for longest', () => {
     const averages = new CostAverages();
-    averages.learn('kept', undefined, 1);
-    averages.learn('dropped', undefined, 1);
+    averages.learn('kept', 1);
+    averages.learn('dropped', 1);
     for (let i = 0; i < 9999; i += 1) {
       averages.estimateSeconds('kept');
-      averages.learn(`org-${i}`, undefined, 1);
+      averages.learn(`org-${i}`, 1);
     }
     expect(averages.estimateSeconds('kept')).toBe(1);
     expect(averages.estimateSeconds('dropped')).toBe(DEFAULT_COST_SECONDS);
@@ -50,9 +52,8 @@ describe('what runs have been charged', () => {
     const ledger = new CostLedger(clock);
     ledger.open(taken('r1'), 3);
     ledger.open(taken('r2'), 0.5);
-    expect(ledger.close(taken('r1'), { gbSeconds: 1, cpuMs: 0 })).toBe(-2);
-    expect(ledger.close(taken('r2'), { gbSeconds: 1, cpuMs: 0 })).toBe(0.5);
-    expect(ledger.estimateSeconds('a', 'one')).toBe(1);
+    expect(ledger.close(taken('r1'), { gbSeconds: 1, cpuMs: 0 })).toEqual({ taken: taken('r1'), owedSeconds: -2, costSeconds: 1 });
+    expect(ledger.close(taken('r2'), { gbSeconds: 1, cpuMs: 0 })).toEqual({ taken: taken('r2'), owedSeconds: 0.5, costSeconds: 1 });
   });
 
   it('grows while they last, once that is more than the estimate', () => {
@@ -64,7 +65,7 @@ describe('what runs have been charged', () => {
     expect(ledger.accrue()).toEqual([{ orgId: 'a', chargeSeconds: 1 }]);
     nowMs += 500;
     expect(ledger.accrue()).toEqual([{ orgId: 'a', chargeSeconds: 0.5 }]);
-    expect(ledger.close(taken('r1'), { gbSeconds: 5, cpuMs: 1000 })).toBe(1.5);
+    expect(ledger.close(taken('r1'), { gbSeconds: 5, cpuMs: 1000 }).owedSeconds).toBe(1.5);
     expect(ledger.accrue()).toEqual([]);
   });
 
@@ -73,7 +74,7 @@ describe('what runs have been charged', () => {
     for (const runId of ['r1', 'r2', 'r3']) ledger.open(taken(runId), 3);
     expect(ledger.cancel(taken('r1'))).toBe(-3);
     expect(ledger.cancel(taken('r2'), { gbSeconds: 1, cpuMs: 0 })).toBe(-2);
-    expect(ledger.close(taken('r3'))).toBe(0);
-    expect(ledger.close(taken('r3'), { gbSeconds: 9, cpuMs: 0 })).toBe(0);
+    expect(ledger.close(taken('r3'))).toEqual({ taken: taken('r3'), owedSeconds: 0, costSeconds: null });
+    expect(ledger.close(taken('r3'), { gbSeconds: 9, cpuMs: 0 }).owedSeconds).toBe(0);
   });
 });

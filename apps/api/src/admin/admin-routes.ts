@@ -1,16 +1,19 @@
-import { BullpenError, isId, orgIdSchema, parseOrThrow, runtimeMetricsQuerySchema } from '@bullpen/core';
+import { BullpenError, isId, orgIdSchema, parseOrThrow, runtimeMetricsQuerySchema, type Clock } from '@bullpen/core';
+import type { Database } from '@bullpen/db';
+import { readRuntimeMetrics } from '@bullpen/metrics';
 import { Router, type Response } from 'express';
 import { z } from 'zod';
 
+import { alertRoutes } from '../alerts/alert-routes.ts';
 import { ADMIN_COOKIE, authenticateAdmin, principalOf } from '../auth/authenticate.ts';
 import type { ApiKeys } from '../auth/api-keys.ts';
 import type { RunService } from '../runs/run-service.ts';
-import { readRuntimeMetrics, readRuntimeStatus, type RuntimeStatusDeps } from './runtime-status.ts';
+import type { StatusBoard } from './status-board.ts';
 
 const sessionSchema = z.strictObject({ key: z.string().min(1).max(500) });
 
 /** `/api/admin`: the operator's JSON, and the session of the operator's browser. */
-export function adminRoutes(deps: RuntimeStatusDeps & { keys: ApiKeys; runs: RunService }): Router {
+export function adminRoutes(deps: { db: Database; clock: Clock; status: StatusBoard; keys: ApiKeys; runs: RunService }): Router {
   const router = Router();
 
   router.post('/session', async (req, res) => {
@@ -29,13 +32,14 @@ export function adminRoutes(deps: RuntimeStatusDeps & { keys: ApiKeys; runs: Run
   router.use(authenticateAdmin(deps.keys));
 
   router.get('/runtime/status', async (_req, res) => {
-    res.json(await readRuntimeStatus(deps));
+    res.type('application/json').send((await deps.status.latest()).json);
   });
 
   router.get('/runtime/metrics', async (req, res) => {
-    const { windowMs } = parseOrThrow(runtimeMetricsQuerySchema, req.query, 'query');
-    res.json(await readRuntimeMetrics(deps, windowMs));
+    res.json(await readRuntimeMetrics(deps, parseOrThrow(runtimeMetricsQuerySchema, req.query, 'query')));
   });
+
+  router.use(alertRoutes({ ...deps, owner: () => null }));
 
   router.post('/runs/:orgId/:runId/cancel', async (req, res) => {
     const orgId = parseOrThrow(orgIdSchema, req.params.orgId, 'organization id');

@@ -1,4 +1,5 @@
 import { BullpenError, messageOf, SIZE_CAPS, type Logger } from '@bullpen/core';
+import type { ApiPrometheus } from '@bullpen/metrics';
 import type { LiveBus } from '@bullpen/queue';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
@@ -7,21 +8,26 @@ import { adminRoutes } from '../admin/admin-routes.ts';
 import { dashboard } from '../admin/dashboard.ts';
 import { queueBoard } from '../admin/queue-board.ts';
 import type { RuntimeStatusDeps } from '../admin/runtime-status.ts';
+import type { StatusBoard } from '../admin/status-board.ts';
 import { agentRoutes } from '../agents/agent-routes.ts';
+import { alertRoutes } from '../alerts/alert-routes.ts';
 import type { ApiKeys } from '../auth/api-keys.ts';
-import { authenticate, authenticateAdmin } from '../auth/authenticate.ts';
+import { authenticate, authenticateAdmin, tenant } from '../auth/authenticate.ts';
 import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
 import { organizationRoutes } from '../organizations/organization-routes.ts';
 import { runRoutes } from '../runs/run-routes.ts';
 import type { RunService } from '../runs/run-service.ts';
 import { scheduleRoutes } from '../schedules/schedule-routes.ts';
-import { notFound, problemHandler, requestIds, requestLog } from './respond.ts';
+import { traceRequests } from './request-tracing.ts';
+import { notFound, problemHandler, requestCount, requestIds, requestLog } from './respond.ts';
 
 export interface AppDeps extends RuntimeStatusDeps {
   bus: LiveBus;
   keys: ApiKeys;
   organizations: OrganizationDirectory;
   runs: RunService;
+  prometheus: ApiPrometheus;
+  status: StatusBoard;
   log: Logger;
   /** Aborts when the process stops. */
   closing: AbortSignal;
@@ -38,7 +44,7 @@ const BATCH_BODY_BYTES = 16 * SIZE_CAPS.inputBytes;
 export function createApp(deps: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by').set('trust proxy', 'loopback').set('query parser', 'simple');
-  app.use(requestIds(), requestLog(deps.log));
+  app.use(requestIds(), requestLog(deps.log), requestCount(deps.prometheus.count), traceRequests());
   app.use('/admin/queues', boardPolicy());
   app.use(/^\/(?!admin\/queues)/, helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'self'"], styleSrc: ["'self'"], upgradeInsecureRequests: null } }, strictTransportSecurity: false }));
 
@@ -47,7 +53,7 @@ export function createApp(deps: AppDeps): Express {
   app.use('/v1/agents', express.json({ limit: BUNDLE_BODY_BYTES, strict: false }));
   app.use('/v1/runs/batch', express.json({ limit: BATCH_BODY_BYTES, strict: false }));
   app.use(express.json({ limit: RUN_BODY_BYTES, strict: false }));
-  app.use('/v1', runRoutes(deps), agentRoutes(deps), scheduleRoutes(deps), organizationRoutes(deps));
+  app.use('/v1', runRoutes(deps), agentRoutes(deps), scheduleRoutes(deps), organizationRoutes(deps), alertRoutes({ ...deps, owner: tenant }));
   app.use('/api/admin', adminRoutes(deps));
 
   const board = queueBoard('/admin/queues', deps);
@@ -64,7 +70,8 @@ function boardPolicy() {
   return helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'self'"], scriptSrc: ["'self'", "'unsafe-inline'"], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:'], upgradeInsecureRequests: null } }, strictTransportSecurity: false });
 }
 
-function probes({ db, queue, closing }: AppDeps): express.Router {
+/** For machines, without a key: they tell of no organization. */
+function probes({ db, queue, closing, prometheus }: AppDeps): express.Router {
   const router = express.Router();
   router.get('/healthz', (_req, res) => { res.json({ status: 'alive' }); });
   router.get('/readyz', async (_req, res) => {
@@ -75,6 +82,9 @@ function probes({ db, queue, closing }: AppDeps): express.Router {
       throw new BullpenError('SERVICE_UNAVAILABLE', `Postgres or the queue cannot be reached: ${messageOf(error)}`, {}, { cause: error });
     }
     res.json({ status: 'ready' });
+  });
+  router.get('/metrics', async (_req, res) => {
+    res.type(prometheus.contentType).send(await prometheus.render());
   });
   return router;
 }

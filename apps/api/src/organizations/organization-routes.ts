@@ -1,7 +1,9 @@
 import {
-  BullpenError, createKeySchema, createOrganizationSchema, cursorSchema, defined, pageLimitSchema, orgIdSchema, parseOrThrow, updateOrganizationSchema, type CreatedKey, type DrainResult,
+  BullpenError, createKeySchema, createOrganizationSchema, cursorSchema, defined, pageLimitSchema, orgIdSchema, parseOrThrow, updateOrganizationSchema, usageQuerySchema,
+  type Clock, type CreatedKey, type DrainResult,
 } from '@bullpen/core';
 import { adminListOrganizations, createOrganization, getOrganization, insertApiKey, updateOrganization, type Database } from '@bullpen/db';
+import { readUsage } from '@bullpen/metrics';
 import type { RunQueue } from '@bullpen/queue';
 import { Router } from 'express';
 import { z } from 'zod';
@@ -13,11 +15,10 @@ import type { OrganizationDirectory } from './organization-directory.ts';
 
 const listSchema = z.strictObject({ cursor: cursorSchema.optional(), limit: pageLimitSchema });
 
-/** `/v1/organizations` (platform admin), `/v1/keys`, `/v1/whoami`. */
-export function organizationRoutes(deps: { db: Database; queue: RunQueue; organizations: OrganizationDirectory; runs: RunService }): Router {
+/** `/v1/organizations` (platform admin), `/v1/keys`, `/v1/usage`, `/v1/whoami`. */
+export function organizationRoutes(deps: { db: Database; queue: RunQueue; organizations: OrganizationDirectory; runs: RunService; clock: Clock }): Router {
   const { db, queue, organizations } = deps;
-  const router = Router();
-  router.use(drainRoutes(deps));
+  const router = Router().use(drainRoutes(deps));
 
   router.post('/organizations', async (req, res) => {
     requireAdmin(res);
@@ -63,6 +64,10 @@ export function organizationRoutes(deps: { db: Database; queue: RunQueue; organi
     await insertApiKey(db, { id, orgId, name, role: 'developer', secretHash });
     const created: CreatedKey = { id, orgId, name, secret, createdAt: new Date().toISOString() };
     res.status(201).json(created);
+  });
+
+  router.get('/usage', async (req, res) => {
+    res.json(await readUsage(deps, tenant(req, res), parseOrThrow(usageQuerySchema, req.query, 'query')));
   });
 
   router.get('/whoami', (_req, res) => {

@@ -5,6 +5,7 @@ import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 
 import { tenant } from '../auth/authenticate.ts';
+import { traceparentOf } from '../http/request-tracing.ts';
 import { BulkRuns } from './bulk-runs.ts';
 import { createBatch } from './create-batch.ts';
 import { RunEventStream, type FrameSink } from './run-event-stream.ts';
@@ -29,8 +30,8 @@ export function runRoutes(deps: WhyDeps & { bus: LiveBus; runs: RunService; clos
     const request = parseOrThrow(createRunSchema, req.body);
     const key = idempotencyKeyOf(req);
     const created = wait === undefined
-      ? await runs.create(orgId, request, key)
-      : await runs.createAndWait(orgId, request, key, wait, AbortSignal.any([deps.closing, whenClosed(res)]));
+      ? await runs.create(orgId, request, key, traceparentOf(req))
+      : await runs.createAndWait(orgId, request, key, { ms: wait, signal: AbortSignal.any([deps.closing, whenClosed(res)]) }, traceparentOf(req));
     answerCreated(res, created);
   });
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import type { LeaseAddress, LeaseConnection } from '../leases/lease-connection.ts';
-import { queueNameOf } from './keys.ts';
+import { queueNameOf, queuePrefix } from './keys.ts';
 import { newClient } from './new-client.ts';
 
 type Extend = (stalledKey: string, lockPrefix: string, leaseMs: number, ...idsAndTokens: string[]) => Promise<string[]>;
@@ -14,7 +14,7 @@ export function openRedisLeases({ address, prefix, connectionName }: LeaseAddres
   const extend = (client as unknown as Record<string, Extend>)['bullpen:extend-leases']!.bind(client);
   return {
     extendLeases(orgId, runIds, leaseTokens, leaseMs) {
-      const queueKey = `${prefix}:${queueNameOf(orgId)}:`;
+      const queueKey = `${queuePrefix(prefix, orgId, address.kind === 'cluster')}:${queueNameOf(orgId)}:`;
       return extend(`${queueKey}stalled`, queueKey, leaseMs, ...runIds.flatMap((runId, i) => [runId, leaseTokens[i]!]));
     },
     async close() {

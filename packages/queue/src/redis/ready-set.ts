@@ -1,27 +1,24 @@
 import type { Clock, OrganizationLimits } from '@bullpen/core';
 
+import { KEPT_EVENTS } from '../bull-jobs.ts';
 import { patchOf, withDefaults } from '../organization-limits.ts';
-import type { Adjustment, Claim, ClaimOutcome, KnownOrganization, ReadyOrganization, ReadySet, ScheduledOrganization } from '../ready-set.ts';
-import { readySetKey } from './keys.ts';
+import type { Adjustment, KnownOrganization, ReadySet, ScheduledOrganization } from '../ready-set.ts';
+import { queueAffixes, readySetKey } from './keys.ts';
 import type { RedisClient } from './new-client.ts';
-import { defineScripts, type RunScript } from './scripts.ts';
-import type { Wake } from './wake.ts';
+import type { RunScript } from './scripts.ts';
 
-type ClaimReply = [organizations: (string | number)[], isAlone: number, nextDueMs: string | null, generations: (string | null)[]];
+type LookReply = [times: string[], ready: number, due: number, clock: string, elsewhere: string | null, nextDueMs: string | null];
 
-type LookReply = [times: string[], ready: number, claimed: number, lowestClaimed: string | null, clock: string, elsewhere: string | null, nextDueMs: string | null];
-
-/** What a claim over several shards must know of each. */
+/** What a turn that spans shards must know of each. */
 export interface ShardView {
   /** Virtual times of the first that are offered. */
   times: number[];
   readyCount: number;
-  claimedCount: number;
-  /** Lowest virtual time that is offered or claimed; null where none is. */
-  line: number | null;
+  /** Waited for a time that has come. */
+  dueCount: number;
   /** The virtual time that dispatch has reached. */
   clock: number;
-  /** What the shard believes to be the line of the others. */
+  /** What the shard believes to be the lowest virtual time in the others. */
   elsewhere: number | null;
   nextDueMs: number | null;
 }
@@ -29,32 +26,25 @@ export interface ShardView {
 interface RedisReadySetDeps {
   /** Shared with BullMQ; scripts run in the order in which they were issued. */
   client: RedisClient;
-  wake: Wake;
+  run: RunScript;
   prefix: string;
-  /** Which part of the ready set this is; 0 where there is one. */
-  shard: number;
   clock: Clock;
 }
 
 /**
- * The ready set in Redis: sorted sets and the Lua scripts beside this file, each atomic. It guarantees that an
- * organization is claimed by one caller at a time; it does not guarantee that a claim is settled, which the sweep does.
+ * The ready set in Redis: sorted sets and the Lua scripts beside this file, each atomic. Taking is RedisDispatch's.
  */
 export class RedisReadySet implements ReadySet {
   readonly #client: RedisClient;
-  readonly #wake: Wake;
   readonly #prefix: string;
-  readonly #shard: number;
   readonly #clock: Clock;
   readonly #run: RunScript;
 
   constructor(deps: RedisReadySetDeps) {
     this.#client = deps.client;
-    this.#wake = deps.wake;
     this.#prefix = deps.prefix;
-    this.#shard = deps.shard;
     this.#clock = deps.clock;
-    this.#run = defineScripts(deps.client, deps.prefix, deps.shard);
+    this.#run = deps.run;
   }
 
   async markReady(orgIds: readonly string[]): Promise<void> {
@@ -64,31 +54,6 @@ export class RedisReadySet implements ReadySet {
   async schedule(entries: readonly ScheduledOrganization[]): Promise<void> {
     if (entries.length === 0) return;
     await this.#run('schedule', [this.#clock.nowMs(), ...entries.flatMap(({ orgId, atMs }) => [orgId, Math.ceil(atMs)])]);
-  }
-
-  async claim(max: number): Promise<Claim> {
-    const [flat, isAlone, nextDue, generations] = (await this.#run('claim', [this.#clock.nowMs(), max])) as ClaimReply;
-    const organizations: ReadyOrganization[] = [];
-    for (let i = 0; i < flat.length; i += 4) {
-      const [orgId, virtualTime, weight, hasMemoryLimit] = flat.slice(i, i + 4);
-      const generation = generations[i / 4] ?? '';
-      organizations.push({ orgId: String(orgId), virtualTime: Number(virtualTime), weight: Number(weight), hasMemoryLimit: hasMemoryLimit === 1, generation });
-    }
-    return { organizations, isAlone: isAlone === 1, nextDueMs: nextDue === null ? null : Number(nextDue) };
-  }
-
-  async wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    await this.#wake.wait(timeoutMs, signal);
-  }
-
-  async settle(outcomes: readonly ClaimOutcome[]): Promise<void> {
-    if (outcomes.length === 0) return;
-    const groups = outcomes.flatMap(({ orgId, chargeSeconds, next }) => [orgId, chargeSeconds, next.kind, next.kind === 'later' ? Math.ceil(next.atMs) : 0]);
-    await this.#run('settle', [this.#clock.nowMs(), ...groups]);
-  }
-
-  async reserve(orgId: string, memoryMb: readonly number[]): Promise<number> {
-    return (await this.#run('reserve', [orgId, ...memoryMb])) as number;
   }
 
   async adjust(adjustments: readonly Adjustment[]): Promise<void> {
@@ -131,22 +96,15 @@ export class RedisReadySet implements ReadySet {
     } while (cursor !== '0');
   }
 
-  async forget(orgId: string, generation: string): Promise<void> {
-    await this.#run('forget', [orgId, generation]);
+  /** The script looks into the queue itself, so it needs no generation to know that nothing came in between. */
+  async forget(orgId: string): Promise<void> {
+    const { head, tail } = queueAffixes(this.#prefix);
+    await this.#run('forget', [this.#clock.nowMs(), head, tail, KEPT_EVENTS, orgId]);
   }
 
   async look(max: number): Promise<ShardView> {
-    const [times, readyCount, claimedCount, lowestClaimed, clock, elsewhere, nextDueMs] = (await this.#run('look', [this.#clock.nowMs(), max])) as LookReply;
-    const lowest = Math.min(Number(times[0] ?? Infinity), Number(lowestClaimed ?? Infinity));
-    return {
-      times: times.map(Number),
-      readyCount,
-      claimedCount,
-      line: Number.isFinite(lowest) ? lowest : null,
-      clock: Number(clock),
-      elsewhere: elsewhere === null ? null : Number(elsewhere),
-      nextDueMs: nextDueMs === null ? null : Number(nextDueMs),
-    };
+    const [times, readyCount, dueCount, clock, elsewhere, nextDueMs] = (await this.#run('look', [this.#clock.nowMs(), max])) as LookReply;
+    return { times: times.map(Number), readyCount, dueCount, clock: Number(clock), elsewhere: numberOrNull(elsewhere), nextDueMs: numberOrNull(nextDueMs) };
   }
 
   /** What the other shards have come to. */
@@ -154,7 +112,16 @@ export class RedisReadySet implements ReadySet {
     await this.#run('level', [elsewhere ?? '', clock]);
   }
 
-  #key(key: Parameters<typeof readySetKey>[1]): string {
-    return readySetKey(this.#prefix, key, this.#shard);
+  /** Whether a blocked worker would be woken. */
+  async wakes(): Promise<boolean> {
+    return (await this.#client.exists(this.#key('wake'))) === 1;
   }
+
+  #key(key: Parameters<typeof readySetKey>[1]): string {
+    return readySetKey(this.#prefix, key);
+  }
+}
+
+function numberOrNull(text: string | null): number | null {
+  return text === null ? null : Number(text);
 }
