@@ -1,5 +1,5 @@
 import { composeServices, newId, systemClock, type Clock, type Logger, type Service } from '@bullpen/core';
-import { createDatabase, createRunStore, type Database, type RunStore } from '@bullpen/db';
+import { SecretStore, createDatabase, createRunStore, parseKeyRing, type Database, type RunStore } from '@bullpen/db';
 import { createApiPrometheus, createMetricsCollector, type SystemReadings } from '@bullpen/metrics';
 import { createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
 
@@ -43,12 +43,14 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
   const figures = new RecentFiguresReader({ db, clock });
   const status = new StatusBoard({ db, queue, workers, figures, clock });
   const prometheus = createApiPrometheus(() => readSystem(status));
+  const keyText = config.BULLPEN_SECRETS_KEY ?? config.BULLPEN_SECRETS_KEY_FILE;
+  const secrets = new SecretStore({ db, keys: keyText === undefined ? null : parseKeyRing(keyText) });
   const closing = new AbortController();
   const server = new HttpServer({
     host: config.HOST,
     port: config.PORT,
     closing,
-    app: () => createApp({ db, queue, bus, workers, keys, organizations, runs, figures, status, prometheus, clock, log, closing: closing.signal }),
+    app: () => createApp({ db, queue, bus, workers, keys, organizations, runs, secrets, figures, status, prometheus, clock, log, closing: closing.signal }),
   });
 
   const all = composeServices([db, store, metrics, queue, bus, workers, status, server]);

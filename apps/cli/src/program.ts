@@ -14,6 +14,7 @@ import { STATE_CHOICES, runsCommand } from './commands/runs.ts';
 import {
   createScheduleCommand, deleteScheduleCommand, nextScheduleCommand, pauseScheduleCommand, resumeScheduleCommand, schedulesCommand,
 } from './commands/schedules.ts';
+import { listSecretsCommand, removeSecretCommand, rewrapSecretsCommand, setSecretCommand } from './commands/secrets.ts';
 import { upCommand } from './commands/up.ts';
 import { whyCommand } from './commands/why.ts';
 import { resolveConnection } from './config.ts';
@@ -75,6 +76,7 @@ function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command 
   addRunCommands(program, binder(deps, done));
   addQueueCommands(program, binder(deps, done));
   addScheduleCommands(program.command('schedules').description('runs at times: list, create, pause, resume, next, delete'), binder(deps, done));
+  addSecretCommands(program, binder(deps, done));
   return program;
 }
 
@@ -183,6 +185,18 @@ function addScheduleCommands(schedules: Command, bind: Bind): void {
     .argument('<name>')
     .option('--count <n>', 'how many', wholeNumber, 5)
     .action(bind(nextScheduleCommand));
+}
+
+function addSecretCommands(program: Command, bind: Bind): void {
+  const secrets = program.command('secrets').description('secrets of the organization: written, never read back');
+  secrets.command('set')
+    .description('set a secret, or give it a new value')
+    .argument('<name>', 'letters, digits and _')
+    .option('--value <value>', 'the value; stdin where left out')
+    .action(bind(setSecretCommand));
+  secrets.command('list').description('names and versions').action(bind(listSecretsCommand));
+  secrets.command('rm').description('delete a secret').argument('<name>').action(bind(removeSecretCommand));
+  secrets.command('rewrap').description('seal every secret under the newest master key (with --key of the platform admin)').action(bind(rewrapSecretsCommand));
 }
 
 function wholeNumber(text: string): number {

@@ -1,7 +1,7 @@
 import type {
-  Agent as StoredAgent, AgentManifest, AgentVersion, BulkResult, ChangeScheduleRequest, CreateOrganizationRequest, CreateRunBatchRequest, CreateRunRequest,
-  CreateScheduleRequest, CreatedKey, DrainResult, KeyRole, Organization, PreviewScheduleRequest, Run, RunBatch, RunFilter, RunPage, RunState, RuntimeMetrics,
-  RuntimeStatus, Schedule, SchedulePage, SchedulePreview, UpdateOrganizationRequest, Why,
+  Agent as StoredAgent, AgentManifestInput, AgentVersion, BulkResult, ChangeScheduleRequest, CreateOrganizationRequest, CreateRunBatchRequest, CreateRunRequest,
+  CreateScheduleRequest, CreatedKey, DrainResult, KeyRole, Organization, PreviewScheduleRequest, RewrapResult, Run, RunBatch, RunFilter, RunPage, RunState, RuntimeMetrics,
+  RuntimeStatus, Schedule, SchedulePage, SchedulePreview, Secret, SecretList, UpdateOrganizationRequest, Why,
 } from '@bullpen/core';
 
 import type { Fetch } from './http.ts';
@@ -81,7 +81,7 @@ export interface RunsClient {
 export interface DeployRequest {
   /** One ES module as text whose default export is the agent. */
   bundle: string;
-  manifest?: AgentManifest;
+  manifest?: AgentManifestInput;
   /** Of the bundle's UTF-8 bytes; checked by the API where given. */
   sha256?: string;
 }
@@ -139,8 +139,18 @@ export interface BullpenClient {
     /** The answer holds the secret; it is shown this once. `orgId` is for admins. */
     create(request: { orgId?: string; name?: string }, options?: CallOptions): Promise<CreatedKey>;
   };
+  /** Secrets of the organization: written, listed by name, never read back. */
+  readonly secrets: {
+    /** Sets it, or gives it a new value. */
+    set(name: string, value: string, options?: CallOptions): Promise<Secret>;
+    list(options?: CallOptions): Promise<SecretList>;
+    /** SECRET_NOT_FOUND where there is none. */
+    delete(name: string, options?: CallOptions): Promise<void>;
+  };
   /** Needs an admin key. */
   readonly admin: {
+    /** Seals every secret under the newest master key, after which older ones are not needed any more. */
+    rewrapSecrets(options?: CallOptions): Promise<RewrapResult>;
     status(options?: CallOptions): Promise<RuntimeStatus>;
     metrics(options?: CallOptions & { windowMs?: number | undefined }): Promise<RuntimeMetrics>;
   };

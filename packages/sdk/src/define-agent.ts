@@ -1,9 +1,9 @@
-import type { AgentManifest } from '@bullpen/core';
+import type { AgentManifestInput } from '@bullpen/core';
 
 import type { AgentContext } from './agent-context.ts';
 
 /** What `defineAgent` takes: a name, what the agent asks for, and what it does. */
-export interface AgentDefinition<Input, Output> extends AgentManifest {
+export interface AgentDefinition<Input, Output> extends AgentManifestInput {
   /** Lower-case letters, digits and dashes; unique in its organization. */
   name: string;
   /** Runs once per attempt. What it returns is the result of the run and must be JSON, at most 1 MiB. */
@@ -13,7 +13,7 @@ export interface AgentDefinition<Input, Output> extends AgentManifest {
 /** An agent as a bundle's default export carries it. */
 export interface Agent<Input = never, Output = unknown> {
   readonly name: string;
-  readonly manifest: AgentManifest;
+  readonly manifest: AgentManifestInput;
   run(input: Input, ctx: AgentContext): Output | Promise<Output>;
 }
 

@@ -1,6 +1,7 @@
 import { BullpenError, isId, orgIdSchema, parseOrThrow, runtimeMetricsQuerySchema, type Clock } from '@bullpen/core';
 import type { Database } from '@bullpen/db';
 import { readRuntimeMetrics } from '@bullpen/metrics';
+import type { SecretStore } from '@bullpen/db';
 import { Router, type Response } from 'express';
 import { z } from 'zod';
 
@@ -13,7 +14,7 @@ import type { StatusBoard } from './status-board.ts';
 const sessionSchema = z.strictObject({ key: z.string().min(1).max(500) });
 
 /** `/api/admin`: the operator's JSON, and the session of the operator's browser. */
-export function adminRoutes(deps: { db: Database; clock: Clock; status: StatusBoard; keys: ApiKeys; runs: RunService }): Router {
+export function adminRoutes(deps: { db: Database; clock: Clock; status: StatusBoard; keys: ApiKeys; runs: RunService; secrets: SecretStore }): Router {
   const router = Router();
 
   router.post('/session', async (req, res) => {
@@ -40,6 +41,10 @@ export function adminRoutes(deps: { db: Database; clock: Clock; status: StatusBo
   });
 
   router.use(alertRoutes({ ...deps, owner: () => null }));
+
+  router.post('/secrets/rewrap', async (_req, res) => {
+    res.json(await deps.secrets.rewrapAll());
+  });
 
   router.post('/runs/:orgId/:runId/cancel', async (req, res) => {
     const orgId = parseOrThrow(orgIdSchema, req.params.orgId, 'organization id');

@@ -1,5 +1,6 @@
 import { BullpenError, messageOf, SIZE_CAPS, type Logger } from '@bullpen/core';
 import type { ApiPrometheus } from '@bullpen/metrics';
+import type { SecretStore } from '@bullpen/db';
 import type { LiveBus } from '@bullpen/queue';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
@@ -18,6 +19,7 @@ import { organizationRoutes } from '../organizations/organization-routes.ts';
 import { runRoutes } from '../runs/run-routes.ts';
 import type { RunService } from '../runs/run-service.ts';
 import { scheduleRoutes } from '../schedules/schedule-routes.ts';
+import { secretRoutes } from '../secrets/secret-routes.ts';
 import { traceRequests } from './request-tracing.ts';
 import { notFound, problemHandler, requestCount, requestIds, requestLog } from './respond.ts';
 
@@ -26,6 +28,7 @@ export interface AppDeps extends RuntimeStatusDeps {
   keys: ApiKeys;
   organizations: OrganizationDirectory;
   runs: RunService;
+  secrets: SecretStore;
   prometheus: ApiPrometheus;
   status: StatusBoard;
   log: Logger;
@@ -53,7 +56,7 @@ export function createApp(deps: AppDeps): Express {
   app.use('/v1/agents', express.json({ limit: BUNDLE_BODY_BYTES, strict: false }));
   app.use('/v1/runs/batch', express.json({ limit: BATCH_BODY_BYTES, strict: false }));
   app.use(express.json({ limit: RUN_BODY_BYTES, strict: false }));
-  app.use('/v1', runRoutes(deps), agentRoutes(deps), scheduleRoutes(deps), organizationRoutes(deps), alertRoutes({ ...deps, owner: tenant }));
+  app.use('/v1', runRoutes(deps), agentRoutes(deps), scheduleRoutes(deps), secretRoutes(deps), organizationRoutes(deps), alertRoutes({ ...deps, owner: tenant }));
   app.use('/api/admin', adminRoutes(deps));
 
   const board = queueBoard('/admin/queues', deps);
