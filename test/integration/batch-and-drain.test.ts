@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MOST_BATCH_RUNS } from '@bullpen/core';
 import type { BullpenClient } from '@bullpen/sdk';
 
-import { deploy, eventually, startSystem, type QueueBackend, type RunningSystem } from '../system/running-system.ts';
+import { bullpen } from '../system/bullpen-command.ts';
+import { ADMIN_KEY, deploy, eventually, startSystem, type QueueBackend, type RunningSystem } from '../system/running-system.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -75,6 +76,25 @@ describe.each<QueueBackend>(['redis', 'postgres'])('batches and drains, with the
     const again = await acme.runs.replay(run.id);
     expect(await acme.runs.wait(again.id)).toMatchObject({ state: 'succeeded', result: 7, metadata: { replayOf: run.id } });
     await system.stopWorkers();
+  });
+
+  it('are had by the command as well, like pause, why, replay and schedules', async () => {
+    const { secret } = await system.admin.keys.create({ orgId: 'acme' });
+    const at = ['--url', system.apis[0]!.url(), '--org', 'acme'];
+    const cli = (args: string[], key = secret, stdin?: string) => bullpen([...args, ...at, '--key', key], { cwd: process.cwd(), ...(stdin === undefined ? {} : { stdin }) });
+    const made = await cli(['batch'], secret, JSON.stringify([{ agent: 'echo', delayMs: HOUR_MS }, { agent: 'echo', delayMs: HOUR_MS }]));
+    expect(made).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('2 of 2 are new') });
+    const [runId = ''] = made.stdout.trim().split('\n');
+    expect(await cli(['pause'], ADMIN_KEY)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('acme is paused') });
+    expect(await cli(['why', runId])).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/organization_paused/) });
+    expect(await cli(['resume'], ADMIN_KEY)).toMatchObject({ exitCode: 0 });
+    expect(await cli(['drain'])).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('2 waiting runs of acme are cancelled') });
+    expect(await cli(['replay', runId])).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^run_/) });
+    expect(await cli(['schedules', 'create', 'hourly', 'echo', '--every', '3600000'])).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('hourly: every') });
+    expect(await cli(['schedules', 'pause', 'hourly'])).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('paused') });
+    expect(await cli(['schedules'])).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/hourly +echo/) });
+    expect(await cli(['schedules', 'delete', 'hourly'])).toMatchObject({ exitCode: 0 });
+    expect(await acme.organizations.drain('acme')).toEqual({ cancelled: 1 });
   });
 
   it('schedules are made, paused, resumed, told and deleted by the client', async () => {

@@ -124,10 +124,20 @@ function sinkOf(res: Response): FrameSink {
   return {
     async write(frame) {
       if (res.writable && !res.write(frame)) {
-        await new Promise<void>((resolve) => { res.once('drain', resolve).once('close', resolve); });
+        await drained(res);
       }
     },
   };
+}
+
+/** Or closed: then nobody reads any more. */
+async function drained(res: Response): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const go = (): void => resolve();
+  res.once('drain', go).once('close', go);
+  await promise;
+  // A long stream drains often: what is left behind each time would add up.
+  res.off('drain', go).off('close', go);
 }
 
 function whenClosed(res: Response): AbortSignal {
