@@ -50,7 +50,7 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
     host: config.HOST,
     port: config.PORT,
     closing,
-    app: () => createApp({ db, queue, bus, workers, keys, organizations, runs, secrets, figures, status, prometheus, clock, log, closing: closing.signal }),
+    app: () => createApp({ db, store, queue, bus, workers, keys, organizations, runs, secrets, figures, status, prometheus, clock, log, closing: closing.signal }),
   });
 
   const all = composeServices([db, store, metrics, queue, bus, workers, status, server]);

@@ -5,7 +5,9 @@ import type { CliDeps, CommandAction, GlobalOptions } from './cli.ts';
 import { batchCommand } from './commands/batch.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { deployCommand } from './commands/deploy.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { initCommand } from './commands/init.ts';
+import { killCommand } from './commands/kill.ts';
 import { logsCommand } from './commands/logs.ts';
 import { drainCommand, pauseCommand, resumeCommand } from './commands/organization.ts';
 import { replayCommand } from './commands/replay.ts';
@@ -17,7 +19,7 @@ import {
 import { listSecretsCommand, removeSecretCommand, rewrapSecretsCommand, setSecretCommand } from './commands/secrets.ts';
 import { upCommand } from './commands/up.ts';
 import { whyCommand } from './commands/why.ts';
-import { resolveConnection } from './config.ts';
+import { resolveAdminConnection, resolveConnection } from './config.ts';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
 import { harmless } from './output.ts';
 
@@ -76,6 +78,7 @@ function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command 
   addRunCommands(program, binder(deps, done));
   addQueueCommands(program, binder(deps, done));
   addScheduleCommands(program.command('schedules').description('runs at times: list, create, pause, resume, next, delete'), binder(deps, done));
+  addOperatorCommands(program, binder(deps, done));
   addSecretCommands(program, binder(deps, done));
   return program;
 }
@@ -89,7 +92,8 @@ const binder = (deps: CliDeps, done: (exitCode: number) => void): Bind => <Optio
     const options = command.optsWithGlobals<Options & GlobalOptions>();
     const args = given.slice(0, -2).flat().filter((arg): arg is string => arg !== undefined);
     const client = () => deps.connect(resolveConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials()));
-    done(await action({ deps, output: deps.output, options, client }, ...args));
+    const adminClient = () => deps.connect(resolveAdminConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials()));
+    done(await action({ deps, output: deps.output, options, client, adminClient }, ...args));
   };
 
 const hasKey = (options: GlobalOptions, deps: CliDeps): boolean => (options.key ?? deps.env.apiKey) !== undefined;
@@ -185,6 +189,20 @@ function addScheduleCommands(schedules: Command, bind: Bind): void {
     .argument('<name>')
     .option('--count <n>', 'how many', wholeNumber, 5)
     .action(bind(nextScheduleCommand));
+}
+
+function addOperatorCommands(program: Command, bind: Bind): void {
+  program.command('doctor')
+    .description('prove that no run is lost, duplicated or leaked between queue and Postgres, and repair (admin key)')
+    .option('--check-only', 'only look; ends with 1 where something was found')
+    .option('--isolation', 'instead: what each worker\'s machine can enforce of each tier, and the cases tried')
+    .option('--here', 'with --isolation: try this machine')
+    .action(bind(doctorCommand));
+  program.command('kill')
+    .description('kill a container, or the container of a run, at once (admin key)')
+    .argument('<id>', 'run_... or ctr_...')
+    .option('--yes', 'do not ask')
+    .action(bind(killCommand));
 }
 
 function addSecretCommands(program: Command, bind: Bind): void {

@@ -31,12 +31,16 @@ export {
 export { Deadline, composeServices, type Service } from './service.ts';
 export { checkStorableText, toStorableJson, type StorableJson, type StorableProblem } from './stored-json.ts';
 export { GEN_AI, TRACE_ATTRIBUTES, formatTraceparent, idsOfTraceparent, parseTraceparent, type SpanIds } from './tracing.ts';
-export { AVAILABLE_TIERS, DEFAULT_TIER, TIERS, isAtLeast, type Tier } from './tier.ts';
+export { AVAILABLE_TIERS, DEFAULT_TIER, TIERS, checkTier, chooseTier, isAtLeast, type Tier } from './tier.ts';
 
 export {
   agentManifestSchema, agentPageSchema, agentSchema, agentVersionSchema, createVersionSchema, versionPageSchema,
   type Agent, type AgentManifest, type AgentManifestInput, type AgentVersion, type CreateVersionRequest,
 } from './agent-schemas.ts';
+export {
+  DOCTOR_CHECKS, doctorFindingSchema, doctorReportSchema, doctorRequestSchema, killMessageSchema, killOrderSchema,
+  type DoctorCheckName, type DoctorFinding, type DoctorReport, type KillMessage, type KillOrder,
+} from './doctor-schemas.ts';
 export {
   EGRESS_BOUNDS, egressHostSchema, egressManifestSchema, egressRuleSchema, fillTemplate, secretsOfTemplate, type EgressManifest, type EgressRule,
 } from './egress-schemas.ts';
@@ -60,10 +64,10 @@ export {
   type CreateRun, type CreateRunRequest, type ListRuns, type Run, type RunError, type RunPage, type RunSummary, type RunUsage,
 } from './run-schemas.ts';
 export {
-  CONTAINER_DEATHS, CONTAINER_STATES, METRIC_GROUPINGS, containerSnapshotSchema, isolationReportSchema, organizationMetricsSchema,
+  CONTAINER_DEATHS, CONTAINER_STATES, METRIC_GROUPINGS, containerHealthSchema, containerSnapshotSchema, isolationReportSchema, organizationMetricsSchema,
   organizationRuntimeSnapshotSchema, queueCountsSchema, runFiguresSchema, runtimeMetricsQuerySchema, runtimeMetricsSchema, runtimeStatusSchema,
   usageQuerySchema, usageReportSchema, workerMetricsSchema, workerSnapshotSchema,
-  type ContainerDeath, type ContainerSnapshot, type ContainerState, type IsolationReport, type MetricGrouping, type OrganizationMetrics,
+  type ContainerDeath, type ContainerHealth, type ContainerSnapshot, type ContainerState, type IsolationReport, type MetricGrouping, type OrganizationMetrics,
   type OrganizationRuntimeSnapshot, type QueueCounts, type RunFigures, type RuntimeMetrics, type RuntimeMetricsQuery, type RuntimeStatus,
   type UsageQuery, type UsageReport, type WorkerMetrics, type WorkerSnapshot,
 } from './runtime-schemas.ts';
@@ -86,7 +90,7 @@ export {
   type CreateRunBatch, type CreateRunBatchRequest, type DrainResult, type RunBatch,
 } from './batch-schemas.ts';
 export { MOST_BULK_RUNS, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkResult, type RunFilter } from './bulk-schemas.ts';
-export { ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH } from './health/criteria.ts';
+export { CONTAINER_HEALTH, ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH } from './health/criteria.ts';
 export {
   HEALTH_LEVELS, healthComponentSchema, healthLevel, healthReportSchema, scoreHealth,
   type HealthComponent, type HealthCriterion, type HealthLevel, type HealthReport, type HealthValues,

@@ -1,7 +1,7 @@
 import { messageOf, type Clock, type Faults, type Logger } from '@bullpen/core';
 
 import { BurstLimits, planClaim } from './claim-plan.ts';
-import type { ChargedRun, Dispatch, RunEnd, RunGroup, TurnRequest, TurnResult } from './dispatch.ts';
+import { PASS_MS, type ChargedRun, type Dispatch, type RunEnd, type RunGroup, type TurnRequest, type TurnResult } from './dispatch.ts';
 import type { JobStore } from './job-store.ts';
 import type { Adjustment, Claim, ClaimNext, ClaimOutcome, ClaimingReadySet, ReadyOrganization } from './ready-set.ts';
 import { CostAverages } from './run-cost.ts';
@@ -43,18 +43,18 @@ export class ClaimingDispatch implements Dispatch {
     await Promise.all([readySet.markReady([...new Set(now)]), readySet.schedule(later)]);
   }
 
-  async turn({ ends, max }: TurnRequest): Promise<TurnResult> {
+  async turn({ ends, max, full }: TurnRequest): Promise<TurnResult> {
     const lost = await this.#end(ends);
-    return max > 0 ? { lost, ...(await this.#takeNext(max)) } : { lost, runs: [], nextDueMs: null };
+    return max > 0 ? { lost, ...(await this.#takeNext(max, new Set(full))) } : { lost, runs: [], nextDueMs: null };
   }
 
   /** Claims that found nothing say nothing of those behind them: whoever took the last run of a queue does not know it. */
-  async #takeNext(max: number): Promise<Pick<TurnResult, 'runs' | 'nextDueMs'>> {
+  async #takeNext(max: number, full: ReadonlySet<string>): Promise<Pick<TurnResult, 'runs' | 'nextDueMs'>> {
     const { readySet, clock } = this.#deps;
     const untilMs = clock.monotonicMs() + LOOK_FOR_MS;
     for (;;) {
       const claim = await readySet.claim(max);
-      const runs = claim.organizations.length > 0 ? await this.#takeOf(claim, max) : [];
+      const runs = claim.organizations.length > 0 ? await this.#takeOf(claim, max, full) : [];
       if (runs.length > 0 || claim.organizations.length === 0 || clock.monotonicMs() >= untilMs) return { runs, nextDueMs: claim.nextDueMs };
     }
   }
@@ -73,14 +73,14 @@ export class ClaimingDispatch implements Dispatch {
     return new Set(held.flatMap((isHeld, place) => (isHeld ? [] : [place])));
   }
 
-  async #takeOf({ organizations, isAlone }: Claim, max: number): Promise<ChargedRun[]> {
+  async #takeOf({ organizations, isAlone }: Claim, max: number, full: ReadonlySet<string>): Promise<ChargedRun[]> {
     const { faults, readySet } = this.#deps;
     const counts = planClaim(organizations, {
       max,
-      limitOf: (orgId) => this.#bursts.of(orgId),
+      limitOf: (orgId) => (full.has(orgId) ? 0 : this.#bursts.of(orgId)),
       estimateSecondsOf: (orgId) => this.#averages.estimateSeconds(orgId),
     });
-    const claims = await Promise.all(organizations.map((organization, i) => this.#takeFrom(organization, counts[i]!, isAlone)));
+    const claims = await Promise.all(organizations.map((organization, i) => (full.has(organization.orgId) ? this.#pass(organization) : this.#takeFrom(organization, counts[i]!, isAlone))));
     const runs = claims.flatMap((claim) => claim.runs);
     if (runs.length > 0) await faults.hit('after-take');
     try {
@@ -89,6 +89,11 @@ export class ClaimingDispatch implements Dispatch {
       this.#deps.log.warn({ organizations: claims.length, error: messageOf(thrown) }, 'queue.settle_failed');
     }
     return runs;
+  }
+
+  /** There is no room for its next run here: another worker may have some, and soon this one. */
+  async #pass({ orgId }: ReadyOrganization): Promise<{ runs: ChargedRun[]; outcome: ClaimOutcome }> {
+    return { runs: [], outcome: { orgId, chargeSeconds: 0, next: { kind: 'later', atMs: this.#deps.clock.nowMs() + PASS_MS } } };
   }
 
   /** Takes up to `count` runs of one organization: its oldest, among themselves in no promised order. */

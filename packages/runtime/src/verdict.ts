@@ -1,4 +1,4 @@
-import { assertNever, type AttemptOutcome, type ContainerDeath, type FailedState, type RunUsage } from '@bullpen/core';
+import { assertNever, type AttemptOutcome, type ContainerDeath, type FailedState, type InterruptReason, type RunUsage } from '@bullpen/core';
 
 import type { EventFault } from './attempt-events.ts';
 import type { StopCause } from './attempt-watch.ts';
@@ -8,6 +8,8 @@ import { outcomeOfReply, type Reply } from './reply.ts';
 /** How a container died by itself. */
 export type OwnDeath =
   | { readonly kind: 'heap_limit' }
+  /** It was ended for memory that its own readings do not show: shared, of WebAssembly. */
+  | { readonly kind: 'memory_limit'; readonly usedMb: number }
   | { readonly kind: 'exited'; readonly exitCode: number }
   | { readonly kind: 'failed'; readonly message: string }
   /** It was ended because of another run, or nobody can tell because of which: the attempt does not count. */
@@ -56,6 +58,10 @@ function outcomeOfDeath(how: OwnDeath, { usage, limitMb }: Evidence): AttemptOut
       const reached = { ...usage, peakHeapMb: Math.max(usage.peakHeapMb, limitMb) };
       return failure('out_of_memory', 'OUT_OF_MEMORY', `the heap reached its limit of ${limitMb} MB`, reached);
     }
+    case 'memory_limit': {
+      const reached = { ...usage, peakExternalMb: Math.max(usage.peakExternalMb, how.usedMb - usage.peakHeapMb) };
+      return failure('out_of_memory', 'OUT_OF_MEMORY', `${Math.round(how.usedMb)} MB are beyond the limit of ${limitMb} MB`, reached);
+    }
     case 'exited':
       return failure('crashed', 'AGENT_EXITED', `the agent ended its container with exit code ${how.exitCode}`, usage);
     case 'failed':
@@ -80,19 +86,25 @@ function deathOf(cause: StopCause | null, how: OwnDeath): ContainerDeath {
     case 'timed_out':
       return 'timed_out';
     case 'interrupted':
-      return cause.reason === 'shutdown' ? 'shutdown' : 'cancelled';
+      return deathOfInterrupt(cause.reason);
     case 'limit':
       return deathOfLimit(cause.state);
     case 'event_fault':
       return 'recycled';
     case undefined:
-      if (how.kind === 'heap_limit') return 'out_of_memory';
+      if (how.kind === 'heap_limit' || how.kind === 'memory_limit') return 'out_of_memory';
       return how.kind === 'exited' ? 'exited' : 'crashed';
     default:
       return assertNever(cause, 'stop cause');
   }
 }
 
+function deathOfInterrupt(reason: InterruptReason): ContainerDeath {
+  if (reason === 'shutdown' || reason === 'killed') return reason;
+  return reason === 'pool_pressure' ? 'evicted' : 'cancelled';
+}
+
 function deathOfLimit(state: FailedState): ContainerDeath {
-  return state === 'out_of_memory' ? 'out_of_memory' : 'crashed';
+  if (state === 'out_of_memory' || state === 'crashed') return state;
+  return 'killed';
 }

@@ -1,6 +1,6 @@
 import type {
   Agent as StoredAgent, AgentManifestInput, AgentVersion, BulkResult, ChangeScheduleRequest, CreateOrganizationRequest, CreateRunBatchRequest, CreateRunRequest,
-  CreateScheduleRequest, CreatedKey, DrainResult, KeyRole, Organization, PreviewScheduleRequest, RewrapResult, Run, RunBatch, RunFilter, RunPage, RunState, RuntimeMetrics,
+  CreateScheduleRequest, CreatedKey, DoctorReport, DrainResult, KeyRole, KillOrder, Organization, PreviewScheduleRequest, RewrapResult, Run, RunBatch, RunFilter, RunPage, RunState, RuntimeMetrics,
   RuntimeStatus, Schedule, SchedulePage, SchedulePreview, Secret, SecretList, UpdateOrganizationRequest, Why,
 } from '@bullpen/core';
 
@@ -153,6 +153,11 @@ export interface BullpenClient {
     rewrapSecrets(options?: CallOptions): Promise<RewrapResult>;
     status(options?: CallOptions): Promise<RuntimeStatus>;
     metrics(options?: CallOptions & { windowMs?: number | undefined }): Promise<RuntimeMetrics>;
+    /** Kills what a container executes, and the container, at once; the run's `kill` says what became of it. */
+    killContainer(containerId: string, options?: CallOptions): Promise<KillOrder>;
+    killRun(orgId: string, runId: string, options?: CallOptions): Promise<KillOrder>;
+    /** Compares every run with every job; mends what it finds unless `repair` is false. */
+    doctor(options?: CallOptions & { repair?: boolean | undefined }): Promise<DoctorReport>;
   };
   whoami(options?: CallOptions): Promise<WhoAmI>;
 }

@@ -9,12 +9,13 @@ import { alertRoutes } from '../alerts/alert-routes.ts';
 import { ADMIN_COOKIE, authenticateAdmin, principalOf } from '../auth/authenticate.ts';
 import type { ApiKeys } from '../auth/api-keys.ts';
 import type { RunService } from '../runs/run-service.ts';
+import { interventionRoutes, type InterventionDeps } from './intervention-routes.ts';
 import type { StatusBoard } from './status-board.ts';
 
 const sessionSchema = z.strictObject({ key: z.string().min(1).max(500) });
 
 /** `/api/admin`: the operator's JSON, and the session of the operator's browser. */
-export function adminRoutes(deps: { db: Database; clock: Clock; status: StatusBoard; keys: ApiKeys; runs: RunService; secrets: SecretStore }): Router {
+export function adminRoutes(deps: InterventionDeps & { db: Database; clock: Clock; status: StatusBoard; keys: ApiKeys; runs: RunService; secrets: SecretStore }): Router {
   const router = Router();
 
   router.post('/session', async (req, res) => {
@@ -41,6 +42,7 @@ export function adminRoutes(deps: { db: Database; clock: Clock; status: StatusBo
   });
 
   router.use(alertRoutes({ ...deps, owner: () => null }));
+  router.use(interventionRoutes(deps));
 
   router.post('/secrets/rewrap', async (_req, res) => {
     res.json(await deps.secrets.rewrapAll());

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import {
-  agentNameSchema, AVAILABLE_TIERS, BullpenError, createVersionSchema, cursorSchema, pageLimitSchema, parseOrThrow, SIZE_CAPS,
+  agentNameSchema, BullpenError, checkTier, createVersionSchema, cursorSchema, pageLimitSchema, parseOrThrow, SIZE_CAPS,
   type AgentManifest, type Organization,
 } from '@bullpen/core';
 import { createAgentVersion, listAgents, listVersions, type Database } from '@bullpen/db';
@@ -58,9 +58,7 @@ function checkBundle(bundle: string, declared: string | undefined): string {
 }
 
 function checkManifest(manifest: AgentManifest, organization: Organization): void {
-  if (manifest.tier !== undefined && !AVAILABLE_TIERS.includes(manifest.tier)) {
-    throw new BullpenError('TIER_UNAVAILABLE', `tier ${manifest.tier} cannot be built here; available: ${AVAILABLE_TIERS.join(', ')}`);
-  }
+  checkTier(manifest.tier, organization.minimumTier);
   if (manifest.memoryMb !== undefined && manifest.memoryMb > organization.maxMemoryMb) {
     throw new BullpenError('LIMIT_EXCEEDED', `memoryMb ${manifest.memoryMb} is beyond the organization's ${organization.maxMemoryMb}`);
   }

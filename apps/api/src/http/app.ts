@@ -1,4 +1,5 @@
 import { BullpenError, messageOf, SIZE_CAPS, type Logger } from '@bullpen/core';
+import type { RunStore } from '@bullpen/db';
 import type { ApiPrometheus } from '@bullpen/metrics';
 import type { SecretStore } from '@bullpen/db';
 import type { LiveBus } from '@bullpen/queue';
@@ -24,6 +25,7 @@ import { traceRequests } from './request-tracing.ts';
 import { notFound, problemHandler, requestCount, requestIds, requestLog } from './respond.ts';
 
 export interface AppDeps extends RuntimeStatusDeps {
+  store: RunStore;
   bus: LiveBus;
   keys: ApiKeys;
   organizations: OrganizationDirectory;

@@ -166,7 +166,7 @@ export class RunService {
     if (!first) return;
     const { queue, log } = this.#deps;
     try {
-      await queue.enqueue(plans.map(({ orgId, id: runId, agent, memoryMb, priority, fairnessKey, delayMs }) => toEnqueuedRun({ orgId, runId, agent, memoryMb, priority, fairnessKey, delayMs })));
+      await queue.enqueue(plans.map(({ orgId, id: runId, agent, version, memoryMb, priority, fairnessKey, delayMs }) => toEnqueuedRun({ orgId, runId, agent, version, memoryMb, priority, fairnessKey, delayMs })));
     } catch (error) {
       log.warn({ orgId: first.orgId, runId: first.id, runs: plans.length, reason: messageOf(error) }, 'run.enqueue_left_to_reconciler');
     }

@@ -35,13 +35,13 @@ export class ShardedDispatch implements Dispatch {
     await readySet.wakeFor(grouped.map(([shard]) => shard));
   }
 
-  async turn({ ends, max }: TurnRequest): Promise<TurnResult> {
+  async turn({ ends, max, full }: TurnRequest): Promise<TurnResult> {
     const lost = await this.#end(ends);
     if (max < 1) return { lost, runs: [], nextDueMs: null };
     const { readySet, wake } = this.#deps;
     const views = await readySet.look(max);
     const counts = shareOut(views, max);
-    const [results] = await Promise.all([this.#take(counts), readySet.level(views)]);
+    const [results] = await Promise.all([this.#take(counts, full), readySet.level(views)]);
     const runs = results.flatMap((result) => result.runs);
     const waiting = views.reduce((sum, view) => sum + view.readyCount + view.dueCount, 0);
     // The next one that is blocked finds what this turn left.
@@ -62,7 +62,7 @@ export class ShardedDispatch implements Dispatch {
     const grouped = readySet.grouped(placed, ({ end }) => end.taken.orgId);
     const lost = await Promise.all(grouped.map(async ([shard, some]) => {
       // By itself: what other shards have done must not be done again.
-      const result = await retryWhileUnavailable(clock, 'complete', () => shards[shard]!.turn({ ends: some.map(({ end }) => end), max: 0 }));
+      const result = await retryWhileUnavailable(clock, 'complete', () => shards[shard]!.turn({ ends: some.map(({ end }) => end), max: 0, full: [] }));
       return some.filter((_, i) => result.lost.has(i)).map(({ place }) => place);
     }));
     await readySet.wakeFor(grouped.map(([shard]) => shard));
@@ -70,10 +70,10 @@ export class ShardedDispatch implements Dispatch {
     return new Set(lost.flat());
   }
 
-  async #take(counts: readonly number[]): Promise<TurnResult[]> {
+  async #take(counts: readonly number[], full: readonly string[]): Promise<TurnResult[]> {
     const { shards, log } = this.#deps;
     const wanted = counts.flatMap((count, shard) => (count > 0 ? [{ shard, count }] : []));
-    const settled = await Promise.allSettled(wanted.map(({ shard, count }) => shards[shard]!.turn({ ends: [], max: count })));
+    const settled = await Promise.allSettled(wanted.map(({ shard, count }) => shards[shard]!.turn({ ends: [], max: count, full })));
     const failed = settled.filter((one) => one.status === 'rejected');
     if (failed.length > 0 && failed.length === settled.length) throw failed[0]!.reason;
     for (const { reason } of failed) log.warn({ error: messageOf(reason) }, 'queue.take_failed');
