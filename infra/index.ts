@@ -1,6 +1,7 @@
 /** Local services: what `npm start` brings up and what the tests run on. */
 export { CHECKOUT_DIR } from './local/data-dir.ts';
 export { firstFreePort, freePort } from './local/free-port.ts';
+export { spawnGuarded, type GuardedProcess } from './local/guarded-process.ts';
 export { takeLaunchLock } from './local/launch-lock.ts';
 export { pollUntil } from './local/poll.ts';
 export { createEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './local/postgres.ts';

@@ -1,7 +1,7 @@
 import { composeServices, newId, systemClock, type Clock, type Logger, type Service } from '@bullpen/core';
 import { SecretStore, createDatabase, createRunStore, parseKeyRing, type Database, type RunStore } from '@bullpen/db';
 import { createApiPrometheus, createMetricsCollector, type SystemReadings } from '@bullpen/metrics';
-import { createLiveBus, createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
+import { createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
 
 import { RecentFiguresReader } from './admin/recent-figures.ts';
 import { StatusBoard } from './admin/status-board.ts';
@@ -35,11 +35,11 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
   const store = createRunStore({ db, clock, log });
   const metrics = createMetricsCollector({ db, clock, log });
   const queue = createRunQueue({ ...queueAt, clock });
-  const bus = createLiveBus({ ...queueAt, name });
+  const bus = queue.createLiveBus(name);
   const workers = new WorkerRegistry({ bus, clock });
   const organizations = new OrganizationDirectory({ db, clock, rememberMs: REMEMBER_MS });
   const keys = new ApiKeys({ db, clock, adminKey: config.BULLPEN_ADMIN_KEY, rememberMs: REMEMBER_MS });
-  const runs = new RunService({ db, store, queue, bus, metrics, organizations, log });
+  const runs = new RunService({ db, store, queue, bus, metrics, organizations, clock, log });
   const figures = new RecentFiguresReader({ db, clock });
   const status = new StatusBoard({ db, queue, workers, figures, clock });
   const prometheus = createApiPrometheus(() => readSystem(status));

@@ -1,6 +1,7 @@
 import type {
-  Agent as StoredAgent, AgentManifestInput, AgentVersion, CreateOrganizationRequest, CreateRunRequest, CreatedKey, DoctorReport, KillOrder, KeyRole, Organization, RewrapResult, Secret, SecretList,
-  Run, RunPage, RunState, RuntimeMetrics, RuntimeStatus,
+  Agent as StoredAgent, AgentManifestInput, AgentVersion, BulkResult, ChangeScheduleRequest, CreateOrganizationRequest, CreateRunBatchRequest, CreateRunRequest,
+  CreateScheduleRequest, CreatedKey, DoctorReport, DrainResult, KeyRole, KillOrder, Organization, PreviewScheduleRequest, RewrapResult, Run, RunBatch, RunFilter, RunPage, RunState, RuntimeMetrics,
+  RuntimeStatus, Schedule, SchedulePage, SchedulePreview, Secret, SecretList, UpdateOrganizationRequest, Why,
 } from '@bullpen/core';
 
 import type { Fetch } from './http.ts';
@@ -51,12 +52,26 @@ export interface ListRunsOptions extends PageOptions {
   agent?: string | undefined;
 }
 
+export interface BulkOptions extends CallOptions {
+  /** Only count. */
+  dryRun?: boolean | undefined;
+}
+
 export interface RunsClient {
   create<Result = unknown>(request: CreateRunRequest, options?: CreateRunOptions): Promise<RunOf<Result>>;
+  /** Up to 1,000 runs: all of them, or none. */
+  createBatch(runs: CreateRunBatchRequest['runs'], options?: CallOptions & { idempotencyKey?: string | undefined }): Promise<RunBatch>;
   get<Result = unknown>(runId: string, options?: CallOptions): Promise<RunOf<Result>>;
   list(options?: ListRunsOptions): Promise<RunPage>;
   /** RUN_ALREADY_FINISHED where it is over. A running run stops soon after; `events` tells when. */
   cancel(runId: string, options?: CallOptions): Promise<Run>;
+  /** Every run that matches and has not ended; the first hundred ids come back. */
+  cancelMany(filter: RunFilter, options?: BulkOptions): Promise<BulkResult>;
+  /** A run that has ended once more, as a new run. */
+  replay(runId: string, options?: CallOptions): Promise<Run>;
+  replayMany(filter: RunFilter, options?: BulkOptions): Promise<BulkResult>;
+  /** What a waiting run waits for, in order, and an estimate. */
+  why(runId: string, options?: CallOptions): Promise<Why>;
   /** What the run says, live, reconnecting by itself; see `RunStreamItem`. */
   events(runId: string, options?: RunStreamOptions): AsyncGenerator<RunStreamItem, void, undefined>;
   /** The run when it is over. */
@@ -83,6 +98,20 @@ export interface AgentsClient {
   versions(agent: string, options?: PageOptions): Promise<Page<AgentVersion>>;
 }
 
+export interface SchedulesClient {
+  create(request: CreateScheduleRequest, options?: CallOptions): Promise<Schedule>;
+  list(options?: PageOptions): Promise<SchedulePage>;
+  get(name: string, options?: CallOptions): Promise<Schedule>;
+  update(name: string, change: ChangeScheduleRequest, options?: CallOptions): Promise<Schedule>;
+  pause(name: string, options?: CallOptions): Promise<Schedule>;
+  resume(name: string, options?: CallOptions): Promise<Schedule>;
+  delete(name: string, options?: CallOptions): Promise<void>;
+  /** The next times of one that there is. */
+  next(name: string, options?: CallOptions & { count?: number | undefined }): Promise<SchedulePreview>;
+  /** The next times of one that there is not. */
+  preview(request: PreviewScheduleRequest, options?: CallOptions): Promise<SchedulePreview>;
+}
+
 export interface WhoAmI {
   keyId: string;
   orgId: string | null;
@@ -93,10 +122,18 @@ export interface WhoAmI {
 export interface BullpenClient {
   readonly runs: RunsClient;
   readonly agents: AgentsClient;
+  readonly schedules: SchedulesClient;
   /** Needs an admin key. */
   readonly organizations: {
     create(request: CreateOrganizationRequest, options?: CallOptions): Promise<Organization>;
     list(options?: PageOptions): Promise<Page<Organization>>;
+    get(orgId: string, options?: CallOptions): Promise<Organization>;
+    update(orgId: string, change: UpdateOrganizationRequest, options?: CallOptions): Promise<Organization>;
+    /** None of its runs is started until `resume`; those that run go on. */
+    pause(orgId: string, options?: CallOptions): Promise<Organization>;
+    resume(orgId: string, options?: CallOptions): Promise<Organization>;
+    /** Cancels what waits; a key of the organization itself will do. */
+    drain(orgId: string, options?: CallOptions): Promise<DrainResult>;
   };
   readonly keys: {
     /** The answer holds the secret; it is shown this once. `orgId` is for admins. */

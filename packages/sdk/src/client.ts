@@ -1,7 +1,7 @@
 import { BullpenError, type RunPage } from '@bullpen/core';
 
 import type {
-  AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, ListRunsOptions, RunsClient,
+  AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, ListRunsOptions, RunsClient, SchedulesClient,
 } from './client-types.ts';
 import { createHttp, type Http, type HttpRequest } from './http.ts';
 import { streamRun } from './run-stream.ts';
@@ -26,10 +26,8 @@ export function createClient(options: ClientOptions): BullpenClient {
   return {
     runs: runsClient(http),
     agents: agentsClient(http),
-    organizations: {
-      create: (request, call) => post('/v1/organizations', request, call),
-      list: (page) => get('/v1/organizations', page),
-    },
+    schedules: schedulesClient(http),
+    organizations: organizationsClient(http),
     keys: { create: (request, call) => post('/v1/keys', request, call) },
     secrets: secretsClient(http),
     admin: {
@@ -51,7 +49,12 @@ function runsClient(http: Http): RunsClient {
     create: async (request, options = {}) => (await http.send<never>(createRunCall(request, options))).body,
     get: (runId, call) => get(pathOf(runId), call),
     list: (options: ListRunsOptions = {}) => get<RunPage>('/v1/runs', options),
+    createBatch: async (batch, options = {}) => (await http.send<never>({ ...createRunCall({ runs: batch }, options), path: '/v1/runs/batch' })).body,
     cancel: (runId, call) => poster(http)(`${pathOf(runId)}/cancel`, undefined, call),
+    cancelMany: (filter, { dryRun, ...call } = {}) => poster(http)('/v1/runs/cancel', { filter, dryRun }, call),
+    replay: (runId, call) => poster(http)(`${pathOf(runId)}/replay`, undefined, call),
+    replayMany: (filter, { dryRun, ...call } = {}) => poster(http)('/v1/runs/replay', { filter, dryRun }, call),
+    why: (runId, call) => get(`${pathOf(runId)}/why`, call),
     events: (runId, options = {}) => streamRun(http, runId, options),
     async wait(runId, call = {}) {
       const items = streamRun(http, runId, { signal: call.signal });
@@ -104,6 +107,40 @@ function agentsClient(http: Http): AgentsClient {
   };
 }
 
+function organizationsClient(http: Http): BullpenClient['organizations'] {
+  const get = getter(http);
+  const pathOf = (orgId: string): string => `/v1/organizations/${encodeURIComponent(orgId)}`;
+  const update: BullpenClient['organizations']['update'] = (orgId, change, call) => patcher(http)(pathOf(orgId), change, call);
+  return {
+    create: (request, call) => poster(http)('/v1/organizations', request, call),
+    list: (page) => get('/v1/organizations', page),
+    get: (orgId, call) => get(pathOf(orgId), call),
+    update,
+    pause: (orgId, call) => update(orgId, { limits: { paused: true } }, call),
+    resume: (orgId, call) => update(orgId, { limits: { paused: false } }, call),
+    drain: (orgId, call) => poster(http)(`${pathOf(orgId)}/drain`, undefined, call),
+  };
+}
+
+function schedulesClient(http: Http): SchedulesClient {
+  const get = getter(http);
+  const pathOf = (name: string): string => `/v1/schedules/${encodeURIComponent(name)}`;
+  const update: SchedulesClient['update'] = (name, change, call) => patcher(http)(pathOf(name), change, call);
+  return {
+    create: (request, call) => poster(http)('/v1/schedules', request, call),
+    list: (page) => get('/v1/schedules', page),
+    get: (name, call) => get(pathOf(name), call),
+    update,
+    pause: (name, call) => update(name, { paused: true }, call),
+    resume: (name, call) => update(name, { paused: false }, call),
+    async delete(name, call = {}) {
+      await http.send({ method: 'DELETE', path: pathOf(name), signal: call.signal, idempotent: false });
+    },
+    next: (name, options) => get(`${pathOf(name)}/preview`, options),
+    preview: (request, call) => poster(http)('/v1/schedules/preview', request, call),
+  };
+}
+
 /** Everything in the options but the signal becomes the query. */
 const getter = (http: Http) => async <T>(path: string, options: CallOptions = {}): Promise<T> => {
   const { signal, ...query } = options;
@@ -114,6 +151,12 @@ const getter = (http: Http) => async <T>(path: string, options: CallOptions = {}
 /** A POST that may have had its effect although no answer came: never repeated by itself. */
 const poster = (http: Http) => async <T>(path: string, body: unknown, call: CallOptions = {}): Promise<T> => {
   const answer = await http.send<T>({ method: 'POST', path, body, signal: call.signal, idempotent: false });
+  return answer.body;
+};
+
+/** A change to what is named: doing it twice is doing it once. */
+const patcher = (http: Http) => async <T>(path: string, body: unknown, call: CallOptions = {}): Promise<T> => {
+  const answer = await http.send<T>({ method: 'PATCH', path, body, signal: call.signal, idempotent: true });
   return answer.body;
 };
 

@@ -42,6 +42,9 @@ export interface AppDeps extends RuntimeStatusDeps {
 const BUNDLE_BODY_BYTES = 2 * SIZE_CAPS.bundleBytes + 64 * 1024;
 const RUN_BODY_BYTES = SIZE_CAPS.inputBytes + SIZE_CAPS.metadataBytes + 64 * 1024;
 
+/** 1,000 runs of ordinary size; with larger inputs, fewer. */
+const BATCH_BODY_BYTES = 16 * SIZE_CAPS.inputBytes;
+
 /** The whole HTTP face as one Express app. */
 export function createApp(deps: AppDeps): Express {
   const app = express();
@@ -53,6 +56,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(probes(deps));
   app.use('/v1', authenticate(deps.keys));
   app.use('/v1/agents', express.json({ limit: BUNDLE_BODY_BYTES, strict: false }));
+  app.use('/v1/runs/batch', express.json({ limit: BATCH_BODY_BYTES, strict: false }));
   app.use(express.json({ limit: RUN_BODY_BYTES, strict: false }));
   app.use('/v1', runRoutes(deps), agentRoutes(deps), scheduleRoutes(deps), secretRoutes(deps), organizationRoutes(deps), alertRoutes({ ...deps, owner: tenant }));
   app.use('/api/admin', adminRoutes(deps));

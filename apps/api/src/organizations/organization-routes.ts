@@ -1,6 +1,6 @@
 import {
   BullpenError, createKeySchema, createOrganizationSchema, cursorSchema, defined, pageLimitSchema, orgIdSchema, parseOrThrow, updateOrganizationSchema, usageQuerySchema,
-  type Clock, type CreatedKey,
+  type Clock, type CreatedKey, type DrainResult,
 } from '@bullpen/core';
 import { adminListOrganizations, createOrganization, getOrganization, insertApiKey, updateOrganization, type Database } from '@bullpen/db';
 import { readUsage } from '@bullpen/metrics';
@@ -10,14 +10,15 @@ import { z } from 'zod';
 
 import { generateApiKey } from '../auth/api-keys.ts';
 import { principal, requireAdmin, tenant } from '../auth/authenticate.ts';
+import type { RunService } from '../runs/run-service.ts';
 import type { OrganizationDirectory } from './organization-directory.ts';
 
 const listSchema = z.strictObject({ cursor: cursorSchema.optional(), limit: pageLimitSchema });
 
 /** `/v1/organizations` (platform admin), `/v1/keys`, `/v1/usage`, `/v1/whoami`. */
-export function organizationRoutes(deps: { db: Database; queue: RunQueue; organizations: OrganizationDirectory; clock: Clock }): Router {
+export function organizationRoutes(deps: { db: Database; queue: RunQueue; organizations: OrganizationDirectory; runs: RunService; clock: Clock }): Router {
   const { db, queue, organizations } = deps;
-  const router = Router();
+  const router = Router().use(drainRoutes(deps));
 
   router.post('/organizations', async (req, res) => {
     requireAdmin(res);
@@ -71,6 +72,21 @@ export function organizationRoutes(deps: { db: Database; queue: RunQueue; organi
 
   router.get('/whoami', (_req, res) => {
     res.json(principal(res));
+  });
+
+  return router;
+}
+
+function drainRoutes({ db, runs }: { db: Database; runs: RunService }): Router {
+  const router = Router();
+
+  router.post('/organizations/:id/drain', async (req, res) => {
+    const orgId = parseOrThrow(orgIdSchema, req.params.id, 'organization id');
+    // One's own may be drained by oneself.
+    if (principal(res).role !== 'admin' && tenant(req, res) !== orgId) throw new BullpenError('FORBIDDEN', 'the key belongs to another organization');
+    await getOrganization(db, orgId);
+    const drained: DrainResult = { cancelled: await runs.drain(orgId) };
+    res.json(drained);
   });
 
   return router;

@@ -1,4 +1,4 @@
-import { BullpenError, bulkRequestSchema, createRunSchema, isId, isTerminal, listRunsSchema, parseOrThrow, waitSchema, type Run } from '@bullpen/core';
+import { BullpenError, bulkRequestSchema, createRunBatchSchema, createRunSchema, idempotencyKeySchema, isId, isTerminal, listRunsSchema, parseOrThrow, waitSchema, type Run } from '@bullpen/core';
 import { listRuns, type Database } from '@bullpen/db';
 import type { LiveBus } from '@bullpen/queue';
 import { Router, type Request, type Response } from 'express';
@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { tenant } from '../auth/authenticate.ts';
 import { traceparentOf } from '../http/request-tracing.ts';
 import { BulkRuns } from './bulk-runs.ts';
+import { createBatch } from './create-batch.ts';
 import { RunEventStream, type FrameSink } from './run-event-stream.ts';
 import type { CreatedRun, RunService } from './run-service.ts';
 import { whyWaiting, type WhyDeps } from './why.ts';
@@ -16,7 +17,6 @@ const eventsQuerySchema = z.strictObject({
   after: z.coerce.number().int().nonnegative().optional(),
   follow: z.enum(['true', 'false']).default('true'),
 });
-const idempotencyKeySchema = z.string().regex(/^[\x21-\x7e]{1,255}$/, '1 to 255 visible ASCII characters');
 
 /** `/v1/runs`. `closing` aborts when the process stops: waiting requests are then answered with what there is. */
 export function runRoutes(deps: WhyDeps & { bus: LiveBus; runs: RunService; closing: AbortSignal }): Router {
@@ -62,6 +62,13 @@ export function runRoutes(deps: WhyDeps & { bus: LiveBus; runs: RunService; clos
 function bulkRoutes(deps: { db: Database; runs: RunService }): Router {
   const bulk = new BulkRuns(deps);
   const router = Router();
+
+  router.post('/runs/batch', async (req, res) => {
+    const orgId = tenant(req, res);
+    const batch = await createBatch(deps.runs, orgId, parseOrThrow(createRunBatchSchema, req.body), idempotencyKeyOf(req));
+    if (batch.created === 0) res.setHeader('Idempotent-Replayed', 'true');
+    res.status(202).json(batch);
+  });
 
   router.post('/runs/cancel', async (req, res) => {
     const { filter, dryRun } = parseOrThrow(bulkRequestSchema, req.body);
@@ -117,10 +124,20 @@ function sinkOf(res: Response): FrameSink {
   return {
     async write(frame) {
       if (res.writable && !res.write(frame)) {
-        await new Promise<void>((resolve) => { res.once('drain', resolve).once('close', resolve); });
+        await drained(res);
       }
     },
   };
+}
+
+/** Or closed: then nobody reads any more. */
+async function drained(res: Response): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const go = (): void => resolve();
+  res.once('drain', go).once('close', go);
+  await promise;
+  // A long stream drains often: what is left behind each time would add up.
+  res.off('drain', go).off('close', go);
 }
 
 function whenClosed(res: Response): AbortSignal {

@@ -3,6 +3,7 @@ import { createPostgresBackend, type WorkerOptions as AnyWorkerOptions } from 'b
 import type { Pool } from 'pg';
 
 import { ClaimingDispatch } from '../claiming-dispatch.ts';
+import { openPostgresRelay } from '../live/relay-connection.ts';
 import { UNLIMITED_STALLS, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
 import { isUnavailable, unavailable, within } from '../unavailable.ts';
 import { MAX_QUEUE_CONNECTIONS, connectionConfig, createPool } from './connections.ts';
@@ -19,6 +20,8 @@ const PING_WITHIN_MS = 2000;
 
 interface PostgresTransportOptions {
   url: string;
+  /** Of the live bus. */
+  prefix: string;
   log: Logger;
   clock: Clock;
 }
@@ -28,7 +31,7 @@ export function createPostgresTransport(options: PostgresTransportOptions): Tran
   return { backend: 'postgres', open: (settings) => open(options, settings) };
 }
 
-async function open({ url, log, clock }: PostgresTransportOptions, settings: TransportSettings): Promise<OpenTransport> {
+async function open({ url, prefix, log, clock }: PostgresTransportOptions, settings: TransportSettings): Promise<OpenTransport> {
   const config = connectionConfig(url, `bullpen-queue:${settings.name}`);
   const pool = createPool(config, MAX_QUEUE_CONNECTIONS, log);
   const root = createPostgresBackend('bullpen', bullOptions(pool, settings));
@@ -47,7 +50,10 @@ async function open({ url, log, clock }: PostgresTransportOptions, settings: Tra
     readySet,
     innerOrder: new PostgresInnerOrderStore(pool),
     createDispatch: ({ jobs, faults }) => new ClaimingDispatch({ readySet, jobs, clock, log, faults, newLeaseToken: () => crypto.randomUUID() }),
+    prefixOf: () => prefix,
     standing: (orgId) => readStanding(statements, orgId),
+    // On connections of its own: of the queue's few it would keep one for good.
+    openRelay: (name) => openPostgresRelay({ url, prefix, name, log }),
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => pool.query('SELECT 1'));
     },

@@ -11,8 +11,9 @@
 --   8 limits   hash        organization -> its limits that are not the default, JSON
 --   9 memory   hash        organization -> MB in flight, of those with a memory limit
 --  10 sweep    string      there while nobody may sweep
+--  11 elsewhere string     on a cluster, where some wait in other shards: the lowest virtual time there
 local READY, LATER, PARKED, KNOWN, VTIME, CLOCK, WAKE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local LIMITS, MEMORY, SWEEP = KEYS[8], KEYS[9], KEYS[10]
+local LIMITS, MEMORY, SWEEP, ELSEWHERE = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local call = redis.call
 -- Parked until one of its runs ends.
 local UNTIL_ROOM = 9000000000000000
@@ -43,7 +44,9 @@ local lineStart, isEmptyLine
 local function startOfLine()
   if not lineStart then
     local head = call('ZRANGE', READY, 0, 0, 'WITHSCORES')[2]
-    lineStart, isEmptyLine = tonumber(head or clockTime()), not head
+    local elsewhere = call('GET', ELSEWHERE)
+    if head and elsewhere then head = math.min(tonumber(head), tonumber(elsewhere)) end
+    lineStart, isEmptyLine = tonumber(head or elsewhere or clockTime()), not head and not elsewhere
   end
   return lineStart
 end
@@ -68,7 +71,7 @@ local function charge(org, seconds)
     time, own = exact(tonumber(before) + step), 0
     call('HSET', VTIME, org, time)
   end
-  if countOffered() == own then advanceClock(tonumber(time)) end
+  if countOffered() == own and call('EXISTS', ELSEWHERE) == 0 then advanceClock(tonumber(time)) end
 end
 
 local function know(org)

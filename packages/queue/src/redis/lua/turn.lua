@@ -162,7 +162,7 @@ local function take(at)
     return 0
   end
   -- Alone it takes nothing from anybody, and pays what it used when the run ends.
-  local isAlone = #line == 1 and offered == inAll
+  local isAlone = #line == 1 and offered == inAll and call('EXISTS', ELSEWHERE) == 0
   local cost = isAlone and 0 or tonumber(meta[5] or unknownCost)
   local n = #runs
   runs[n + 1], runs[n + 2], runs[n + 3], runs[n + 4], runs[n + 5] = org, id, facts[2], before + tonumber(facts[4] or '0'), exact(cost)
