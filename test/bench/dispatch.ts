@@ -23,6 +23,7 @@ const MOST_WORKERS = 5000;
 const SLOTS = 32;
 /** What a run that does nothing uses: 1 ms in 64 MB. */
 const USED = { gbSeconds: 0.0001, cpuMs: 1 };
+const THREAD_START_MS = 1000;
 
 type Load = 'arriving' | 'backlog';
 
@@ -144,6 +145,7 @@ async function drainOurs({ redisUrl, load, organizations, runs }: DrainOptions):
   const queue = createRunQueue({ url: redisUrl, prefix: 'bench', log: silentLogger, consumer: { name: 'bench' } });
   const beforeMb = rssMb();
   await queue.start();
+  await warmUp(queue);
   const fill = async (): Promise<void> => {
     for (const slice of slices(runs)) await queue.enqueue(slice.map((n) => runOf(n, organizations)));
   };
@@ -153,6 +155,14 @@ async function drainOurs({ redisUrl, load, organizations, runs }: DrainOptions):
   } finally {
     await queue.stop(Deadline.in(5000));
   }
+}
+
+/** A worker's first run starts the thread that renews its leases, once in its life. */
+async function warmUp(queue: RunQueue): Promise<void> {
+  await queue.enqueue([{ orgId: 'warm-up', runId: 'run_first', memoryMb: 64, delayMs: 0 }]);
+  const [first] = await queue.take(1, AbortSignal.timeout(5000));
+  await queue.complete(first!, USED);
+  await new Promise<void>((resolve) => { setTimeout(resolve, THREAD_START_MS); });
 }
 
 /** 0, 1, 2, ... in slices of 1,000. */
