@@ -11,7 +11,7 @@ import type { RunScript } from './scripts.ts';
 import type { Wake } from './wake.ts';
 
 /** Runs of several organizations in one script: about 10 ms of the server's time. One organization's runs are never split. */
-const MAX_ENQUEUED_AT_ONCE = 250;
+const MAX_ENQUEUED_AT_ONCE = 500;
 /** Runs that one turn takes at most. */
 const MAX_TAKEN_AT_ONCE = 256;
 
