@@ -19,9 +19,9 @@ export function organizationRoutes(deps: { db: Database; queue: RunQueue; organi
 
   router.post('/organizations', async (req, res) => {
     requireAdmin(res);
-    const { id, name = id, limits: asked, ...rest } = parseOrThrow(createOrganizationSchema, req.body);
+    const { id, name = id, limits: asked, retention, ...rest } = parseOrThrow(createOrganizationSchema, req.body);
     const limits = defined(asked);
-    const created = await createOrganization(db, { id, name, limits, ...rest });
+    const created = await createOrganization(db, { id, name, limits, retention: defined(retention), ...rest });
     if (Object.keys(limits).length > 0) await queue.setLimits(id, limits);
     res.status(201).json(created);
   });
@@ -34,8 +34,12 @@ export function organizationRoutes(deps: { db: Database; queue: RunQueue; organi
   router.patch('/organizations/:id', async (req, res) => {
     requireAdmin(res);
     const orgId = parseOrThrow(orgIdSchema, req.params.id, 'organization id');
-    const { limits, ...rest } = parseOrThrow(updateOrganizationSchema, req.body);
-    const change = { ...defined(rest), ...(limits === undefined ? {} : { limits: defined(limits) }) };
+    const { limits, retention, ...rest } = parseOrThrow(updateOrganizationSchema, req.body);
+    const change = {
+      ...defined(rest),
+      ...(limits === undefined ? {} : { limits: defined(limits) }),
+      ...(retention === undefined ? {} : { retention: defined(retention) }),
+    };
     // The record first: whoever sets the queue up anew sets it by the record.
     const updated = await updateOrganization(db, orgId, change);
     if (limits !== undefined) await queue.setLimits(orgId, updated.limits);

@@ -11,7 +11,7 @@ export interface EventRow {
   eventJson: string;
 }
 
-/** Adds what is not there yet by (org_id, run_id, seq), the primary key: a repeated write adds nothing. */
+/** Adds what is not there yet by (org_id, run_id, seq, at), the primary key: a repeated write adds nothing. */
 export async function appendEvents(db: Database, rows: readonly EventRow[]): Promise<void> {
   await db.sql`
     INSERT INTO run_events (org_id, run_id, seq, attempt, at, event)

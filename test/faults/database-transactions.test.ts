@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { Deadline } from '@bullpen/core';
+import { createAgentVersion, createDatabase, getRun, listVersions, migrate, type Database } from '@bullpen/db';
+
+import { ORG, createDbFixture, type DbFixture } from '../integration/db-fixture.ts';
+import { eventually } from '../system/running-system.ts';
+
+/**
+ * Backends that are killed while they are in the middle of what must happen as a whole. The driver's own transactions end
+ * the process with an exception that nobody can catch when that happens; a test of Jest would end with it.
+ */
+let fixture: DbFixture;
+let victim: Database;
+
+beforeEach(async () => {
+  fixture = await createDbFixture();
+  victim = createDatabase({ url: fixture.url, applicationName: 'victim' });
+});
+afterEach(async () => {
+  await victim.stop(Deadline.in(1000));
+  await fixture[Symbol.asyncDispose]();
+});
+
+/** Kills the victim's backend as soon as it runs, or waits in, what matches. */
+async function killIn(matching: string): Promise<void> {
+  await eventually(`the victim is in ${matching}`, async () => {
+    const killed = await fixture.db.sql`
+      SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = 'victim' AND state = 'active' AND query LIKE ${`%${matching}%`}`;
+    return killed.length > 0 ? true : undefined;
+  });
+}
+
+/** For sessions that begin from now on. */
+async function setSlow(setting: string): Promise<void> {
+  await fixture.db.sql.unsafe(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I ${setting.replaceAll("'", "''")}', current_database()); END $$`);
+}
+
+describe('a backend that is killed', () => {
+  it('in the middle of a new version leaves no version, and the next call makes it', async () => {
+    // Held by another session, so that the victim stands in the middle: its agent's row is written, its version is not.
+    const holder = createDatabase({ url: fixture.url, maxConnections: 1 });
+    await holder.sql`BEGIN; SELECT 1 FROM agents WHERE name = 'echo' FOR UPDATE`.simple();
+    const given = { agent: 'echo', manifest: {}, bundle: 'export default 2', sha256: 'b'.repeat(64) };
+    const [added] = await Promise.all([
+      createAgentVersion(victim, ORG, given).catch((error: unknown) => error),
+      killIn('create_agent_version'),
+    ]);
+    expect(added).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryable: true });
+    await holder.stop(Deadline.in(1000));
+    expect((await listVersions(victim, ORG, 'echo', { limit: 10 })).items).toHaveLength(1);
+    expect(await createAgentVersion(victim, ORG, given)).toMatchObject({ created: true, version: { version: 2 } });
+  });
+
+  it('in the middle of a migration leaves the database as it was, and the next call brings it further', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'migrations-'));
+    await writeFile(join(folder, '0901_first.sql'), 'CREATE TABLE first_half ()');
+    await writeFile(join(folder, '0902_second.sql'), `SELECT pg_sleep_for(coalesce(current_setting('app.slow', true), '0 s')::interval); CREATE TABLE second_half ()`);
+    await setSlow(`SET app.slow = '30 s'`);
+    const [migrated] = await Promise.all([
+      migrate(victim, pathToFileURL(`${folder}/`)).catch((error: unknown) => error),
+      killIn('0902_second'),
+    ]);
+    await setSlow('RESET app.slow');
+    expect(migrated).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryable: true });
+    expect(await fixture.db.sql`SELECT to_regclass('first_half') AS found`).toEqual([{ found: null }]);
+    expect(await migrate(fixture.db, pathToFileURL(`${folder}/`))).toEqual({ applied: ['0901_first.sql', '0902_second.sql'] });
+  });
+
+  it('between two reads of a tenant shows an error that may be retried, or the row, and never that it is not there', async () => {
+    const { run } = await fixture.store.insert(fixture.newRun());
+    for (let n = 0; n < 20; n += 1) {
+      const reads = Array.from({ length: 12 }, () => getRun(victim, ORG, run.id));
+      await fixture.db.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'victim'`;
+      expect((await Promise.all(reads)).every(({ id }) => id === run.id)).toBe(true);
+    }
+  });
+});
