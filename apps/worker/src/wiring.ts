@@ -7,9 +7,11 @@ import { createAgentRuntimeManager, type AgentRuntimeManager } from '@bullpen/ru
 import { ActiveRuns } from './active-runs.ts';
 import { createCancelListener } from './cancel-listener.ts';
 import type { WorkerConfig } from './config.ts';
+import { createFleetRecorder } from './fleet-recorder.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { OrganizationPools } from './organization-pools.ts';
 import { Reconciler } from './reconciler.ts';
+import { RecordUpkeep } from './record-upkeep.ts';
 import { RunConsumer } from './run-consumer.ts';
 import { RunExecutor } from './run-executor.ts';
 import { Scheduler } from './scheduler.ts';
@@ -23,6 +25,8 @@ export interface BullpenWorker extends Service {
 }
 
 const HEARTBEAT_MS = 1000;
+const FLEET_RECORD_MS = 5000;
+const UPKEEP_MS = 60_000;
 const CANCEL_POLL_MS = 2000;
 const POOL_REFRESH_MS = 5000;
 /** At most; with short leases more often, so that a lost run is found soon after its lease. */
@@ -54,11 +58,12 @@ export function createWorker(config: WorkerConfig, deps: { log: Logger; clock?: 
   const executor = new RunExecutor({ workerId: id, store, queue, runtime, bus, metrics, active, faults, random: Math.random, ...bare });
   const consumer = new RunConsumer({ queue, runtime, executor, active, log });
   const cancels = createCancelListener({ workerId: id, bus, db, active, log, pollMs: CANCEL_POLL_MS });
-  const heartbeat = createHeartbeat({ workerId: id, host: config.HOSTNAME, slots: config.BULLPEN_SLOTS, everyMs: HEARTBEAT_MS, bus, runtime, active, ...bare });
+  const heartbeat = createHeartbeat({ workerId: id, host: config.HOSTNAME, slots: config.BULLPEN_SLOTS, everyMs: HEARTBEAT_MS, fleet: createFleetRecorder({ db, everyMs: FLEET_RECORD_MS, ...bare }), bus, runtime, active, ...bare });
   const reconciler = new Reconciler({ db, store, queue, bus, metrics, ...bare, everyMs: config.BULLPEN_RECONCILE_MS, graceMs: config.BULLPEN_RECONCILE_MS, leaseMs: config.BULLPEN_LEASE_MS });
+  const upkeep = new RecordUpkeep({ db, everyMs: UPKEEP_MS, ...bare });
   const scheduler = new Scheduler({ db, store, queue, faults, ...bare });
 
   // Started from the record outwards; stopped from the consumer inwards, so that whatever ends can still be recorded.
-  const all = composeServices([db, store, metrics, queue, bus, pools, runtime, cancels, heartbeat, reconciler.service, scheduler, consumer]);
+  const all = composeServices([db, store, metrics, queue, bus, pools, runtime, cancels, heartbeat, reconciler.service, upkeep.service, scheduler, consumer]);
   return { id, db, queue, runtime, start: all.start, quiesce: all.quiesce, stop: all.stop };
 }

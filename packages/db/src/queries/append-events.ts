@@ -1,5 +1,6 @@
-import { column } from '../array-literal.ts';
+import { column, timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
+import { earliestEventMs } from './event-days.ts';
 
 export interface EventRow {
   orgId: string;
@@ -21,8 +22,13 @@ export async function appendEvents(db: Database, rows: readonly EventRow[]): Pro
       ${column(rows, (row) => row.runId)}::text[],
       ${column(rows, (row) => row.seq)}::bigint[],
       ${column(rows, (row) => row.attempt)}::integer[],
-      ${column(rows, (row) => row.at)}::timestamptz[],
+      ${column(rows, keptAt)}::timestamptz[],
       ${column(rows, (row) => row.eventJson)}::text[]
     ) AS given (org_id, run_id, seq, attempt, at, event)
     ON CONFLICT DO NOTHING`;
+}
+
+/** The same for the same row, so that a repeated write meets what the first one wrote. */
+function keptAt({ runId, at }: EventRow): string | null {
+  return timeText(Math.max(Date.parse(at), earliestEventMs(runId)));
 }

@@ -1,11 +1,9 @@
-import { timeOfId, type StoredRunEvent } from '@bullpen/core';
+import type { StoredRunEvent } from '@bullpen/core';
 
 import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
 import { reading } from '../postgres-errors.ts';
-
-/** How far a worker's clock may be behind that of the process which made the run's id. */
-const CLOCKS_APART_MS = 24 * 60 * 60 * 1000;
+import { earliestEventMs } from './event-days.ts';
 
 /**
  * Events of a run after `afterSeq` (-1: from the first), oldest first: the primary key of the partitions from the day of
@@ -14,7 +12,7 @@ const CLOCKS_APART_MS = 24 * 60 * 60 * 1000;
 export async function listRunEvents(
   db: Database, orgId: string, runId: string, afterSeq: number, limit: number,
 ): Promise<StoredRunEvent[]> {
-  const since = timeText((timeOfId('run', runId) ?? 0) - CLOCKS_APART_MS);
+  const since = timeText(earliestEventMs(runId));
   const rows = await reading(() => db.tenant(orgId, ({ sql }) => sql<StoredRunEvent[]>`
     SELECT seq, attempt, at, event FROM run_events
     WHERE org_id = ${orgId} AND run_id = ${runId} AND seq > ${afterSeq} AND at >= ${since}::timestamptz
