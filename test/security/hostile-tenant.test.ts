@@ -158,7 +158,7 @@ describe('a hostile tenant', () => {
   it('becomes nobody else, opens no wall and builds nothing', async () => {
     const [owner] = await db.sql<{ name: string }[]>`SELECT current_user AS name`;
     await expectRefused(`SET ROLE "${owner?.name}"`);
-    await expectRefused('SET SESSION AUTHORIZATION postgres');
+    await expectRefused(`SET SESSION AUTHORIZATION "${owner?.name}"`);
     await expectRefused('SET row_security = off; SELECT * FROM runs');
     await expectRefused('ALTER TABLE runs DISABLE ROW LEVEL SECURITY');
     await expectRefused('DROP POLICY tenant ON runs');

@@ -45,6 +45,8 @@ export interface ReadySet {
   known(batchSize: number): AsyncIterable<KnownOrganization[]>;
   /** Drops an organization, unless it was marked since `generation` was read. Its limits stay. */
   forget(orgId: string, generation: string): Promise<void>;
+  /** Drops the organization, its limits and the order of its runs too, whatever it has. */
+  erase(orgId: string): Promise<void>;
 }
 
 export interface ScheduledOrganization {

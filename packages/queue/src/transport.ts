@@ -32,6 +32,8 @@ export interface OpenTransport {
   readonly innerOrder: InnerOrderStore;
   /** Adds jobs to one queue, all or none. */
   addAll(queue: IQueueBackend, entries: readonly JobEntry[]): Promise<void>;
+  /** Removes what BullMQ leaves of an erased queue, and the order of its runs. */
+  eraseQueue(orgId: string): Promise<void>;
   standing(orgId: string): Promise<Standing>;
   ping(): Promise<void>;
   /** Closes every connection; what is still under way by the deadline is cut off. */

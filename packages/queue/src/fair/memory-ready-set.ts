@@ -179,6 +179,10 @@ export class MemoryReadySet implements ReadySet {
     if (this.#memoryMb.has(orgId)) this.#memoryMb.set(orgId, 0);
   }
 
+  async erase(orgId: string): Promise<void> {
+    for (const of of [this.#ready, this.#later, this.#parked, this.#claimed, this.#known, this.#virtualTimes, this.#limits, this.#memoryMb]) of.delete(orgId);
+  }
+
   #note(orgId: string): void {
     this.#known.set(orgId, (this.#known.get(orgId) ?? 0) + 1);
   }

@@ -2,6 +2,7 @@ import type { Clock, Logger } from '@bullpen/core';
 import { createPostgresBackend, type WorkerOptions as AnyWorkerOptions } from 'bullmq';
 import type { Pool } from 'pg';
 
+import { queueNameOf } from '../redis/keys.ts';
 import { UNLIMITED_STALLS, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
 import { isUnavailable, unavailable, within } from '../unavailable.ts';
 import { MAX_QUEUE_CONNECTIONS, connectionConfig, createPool } from './connections.ts';
@@ -46,6 +47,9 @@ async function open({ url, log, clock }: PostgresTransportOptions, settings: Tra
     innerOrder: new PostgresInnerOrderStore(pool),
     async addAll(queue, entries) {
       await queue.addJobs([...entries]); // One statement.
+    },
+    async eraseQueue(orgId) {
+      await statements('erase-queue', [queueNameOf(orgId)]);
     },
     standing: (orgId) => readStanding(statements, orgId),
     async ping() {

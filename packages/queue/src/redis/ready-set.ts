@@ -131,6 +131,10 @@ export class RedisReadySet implements ReadySet {
     await this.#run('forget', [orgId, generation]);
   }
 
+  async erase(orgId: string): Promise<void> {
+    await this.#run('erase', [orgId]);
+  }
+
   #key(key: Parameters<typeof readySetKey>[1]): string {
     return readySetKey(this.#prefix, key);
   }

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { READY_SET_KEYS, readySetKey } from './keys.ts';
 
 const SCRIPT_NAMES = [
-  'mark-ready', 'schedule', 'claim', 'settle', 'reserve', 'adjust', 'set-limits', 'take-sweep-turn', 'forget',
+  'mark-ready', 'schedule', 'claim', 'settle', 'reserve', 'adjust', 'set-limits', 'take-sweep-turn', 'forget', 'erase',
 ] as const;
 type ScriptName = (typeof SCRIPT_NAMES)[number];
 

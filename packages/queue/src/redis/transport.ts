@@ -6,10 +6,12 @@ import { UNLIMITED_STALLS, type JobEntry, type OpenTransport, type Transport, ty
 import { within } from '../unavailable.ts';
 import { connect, createBlockingClient, createMainClient, quit } from './connections.ts';
 import { RedisInnerOrderStore } from './inner-order-store.ts';
+import { orderKey, queueNameOf } from './keys.ts';
 import { RedisReadySet } from './ready-set.ts';
 import { readStanding } from './standing.ts';
 
 const PING_WITHIN_MS = 2000;
+const SCANNED_AT_ONCE = 1000;
 
 interface RedisTransportOptions {
   url: string;
@@ -37,6 +39,7 @@ async function open({ url, prefix, log, clock }: RedisTransportOptions, settings
     innerOrder: new RedisInnerOrderStore(client, prefix),
     // Not addJobs, which is a pipeline: cut in the middle, half of it is added. A flow is a MULTI.
     addAll: (queue, entries) => addFlow(queue, prefix, entries),
+    eraseQueue: (orgId) => eraseQueue(client, prefix, orgId),
     standing: (orgId) => readStanding(client, prefix, orgId),
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => client.ping());
@@ -47,6 +50,18 @@ async function open({ url, prefix, log, clock }: RedisTransportOptions, settings
       await quit(client, by.remainingMs);
     },
   };
+}
+
+/** Organizations' ids hold nothing that a pattern of SCAN would read otherwise. */
+async function eraseQueue(client: Redis, prefix: string, orgId: string): Promise<void> {
+  const pattern = `${prefix}:${queueNameOf(orgId)}:*`;
+  let cursor = '0';
+  do {
+    const [next, keys] = await client.scan(cursor, 'MATCH', pattern, 'COUNT', SCANNED_AT_ONCE);
+    cursor = next;
+    if (keys.length > 0) await client.unlink(...keys);
+  } while (cursor !== '0');
+  await client.unlink(orderKey(prefix, orgId));
 }
 
 async function addFlow(queue: IQueueBackend, prefix: string, entries: readonly JobEntry[]): Promise<void> {
