@@ -26,12 +26,12 @@ afterEach(async () => {
   await fixture[Symbol.asyncDispose]();
 });
 
-/** Kills the victim's backend as soon as it runs, or waits in, what matches. */
-async function killIn(matching: string): Promise<void> {
-  await eventually(`the victim is in ${matching}`, async () => {
+/** Kills the victim's backend as soon as it waits for this. */
+async function killIn(waitEvent: 'PgSleep' | 'transactionid'): Promise<void> {
+  await eventually(`the victim waits for ${waitEvent}`, async () => {
     const killed = await fixture.db.sql`
       SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-      WHERE datname = current_database() AND application_name = 'victim' AND state = 'active' AND query LIKE ${`%${matching}%`}`;
+      WHERE datname = current_database() AND application_name = 'victim' AND wait_event = ${waitEvent}`;
     return killed.length > 0 ? true : undefined;
   });
 }
@@ -49,7 +49,7 @@ describe('a backend that is killed', () => {
     const given = { agent: 'echo', manifest: {}, bundle: 'export default 2', sha256: 'b'.repeat(64) };
     const [added] = await Promise.all([
       createAgentVersion(victim, ORG, given).catch((error: unknown) => error),
-      killIn('create_agent_version'),
+      killIn('transactionid'),
     ]);
     expect(added).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryable: true });
     await holder.stop(Deadline.in(1000));
@@ -64,7 +64,7 @@ describe('a backend that is killed', () => {
     await setSlow(`SET app.slow = '30 s'`);
     const [migrated] = await Promise.all([
       migrate(victim, pathToFileURL(`${folder}/`)).catch((error: unknown) => error),
-      killIn('0902_second'),
+      killIn('PgSleep'),
     ]);
     await setSlow('RESET app.slow');
     expect(migrated).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryable: true });

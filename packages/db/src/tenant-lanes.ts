@@ -1,6 +1,7 @@
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import type postgres from 'postgres';
 
+import { classifyFailure } from './postgres-errors.ts';
 import type * as schema from './schema.ts';
 
 /** What statements are written with. */
@@ -9,24 +10,30 @@ export interface Statements {
   readonly orm: PostgresJsDatabase<typeof schema>;
 }
 
-interface Lane extends Statements {
-  /** For which its connection is set; null: for none, or a new connection that nobody has set yet. */
+interface Lane {
+  readonly statements: Statements;
+  /** For which its connection is set; null: nobody has set it yet. */
   orgId: string | null;
+  /** Rejects when the connection is lost. */
+  readonly lost: Promise<never>;
+  isLost: boolean;
 }
 
 /**
  * Single connections, each of the role bullpen_tenant and each lent to one caller at a time. What it guarantees:
  *
  * - The lane is set to the caller's organization (`app.org_id`) before its first statement arrives, in the same packet,
- *   and to nobody else's until it is given back: no transaction is needed, and no second round trip.
- * - A lane that stays with an organization is not set again. When its connection is lost, the new one is set for nobody,
- *   on which a tenant's statement fails (SQLSTATE BP002, which counts as unavailable) and shows nothing.
+ *   and to nobody else's until it is given back: no transaction is needed, and no second round trip. A lane that stays with
+ *   an organization is not set again.
+ * - A lane is one connection. When that is lost, what was under way on it rejects at once, and the lane is thrown away:
+ *   postgres.js 3.4 would open another one in its place, which nobody has set, and which may wait for ever for what it did
+ *   not send on the first. Were it used all the same, row level security would refuse (SQLSTATE BP002) and show nothing.
  * - Callers are served in the order in which they came; lanes are opened when they are needed.
  */
 export class TenantLanes {
   readonly #open: (onclose: () => void) => Statements;
   readonly #most: number;
-  readonly #lanes: Lane[] = [];
+  readonly #lanes = new Set<Lane>();
   readonly #free: Lane[] = [];
   readonly #waiting: ((lane: Lane) => void)[] = [];
 
@@ -37,41 +44,63 @@ export class TenantLanes {
   }
 
   async use<T>(orgId: string, act: (statements: Statements) => PromiseLike<T>): Promise<T> {
-    const lane = this.#takeFree(orgId) ?? await new Promise<Lane>((resolve) => { this.#waiting.push(resolve); });
+    const lent = this.#takeFree(orgId) ?? await new Promise<Lane>((resolve) => { this.#waiting.push(resolve); });
+    const lane = lent.isLost ? this.#replace(lent) : lent;
     try {
-      return await actFor(lane, orgId, act);
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next(lane);
-      else this.#free.push(lane);
+      const acting = actFor(lane, orgId, act);
+      acting.catch(() => undefined); // Nobody hears it any more where the connection is lost first.
+      const result = await Promise.race([acting, lane.lost]);
+      this.#giveBack(lane);
+      return result;
+    } catch (error) {
+      this.#giveBack(classifyFailure(error) === 'unavailable' ? this.#replace(lane) : lane);
+      throw error;
     }
   }
 
   async end(timeoutS: number): Promise<void> {
-    await Promise.all(this.#lanes.map((lane) => lane.sql.end({ timeout: timeoutS })));
+    await Promise.all([...this.#lanes].map((lane) => lane.statements.sql.end({ timeout: timeoutS })));
   }
 
   #takeFree(orgId: string): Lane | undefined {
     const own = this.#free.findIndex((lane) => lane.orgId === orgId);
     if (own >= 0) return this.#free.splice(own, 1)[0];
-    if (this.#free.length > 0 || this.#lanes.length === this.#most) return this.#free.shift();
-    const lane: Lane = { ...this.#open(() => { lane.orgId = null; }), orgId: null };
-    this.#lanes.push(lane);
+    if (this.#free.length > 0 || this.#lanes.size === this.#most) return this.#free.shift();
+    return this.#openLane();
+  }
+
+  #giveBack(lane: Lane): void {
+    const next = this.#waiting.shift();
+    if (next) next(lane);
+    else this.#free.push(lane);
+  }
+
+  #openLane(): Lane {
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    lost.catch(() => undefined);
+    const statements = this.#open(() => {
+      lane.isLost = true;
+      reject(Object.assign(new Error('the connection was lost'), { code: 'CONNECTION_CLOSED' }));
+    });
+    const lane: Lane = { statements, orgId: null, lost, isLost: false };
+    this.#lanes.add(lane);
     return lane;
+  }
+
+  #replace(lane: Lane): Lane {
+    this.#lanes.delete(lane);
+    lane.statements.sql.end({ timeout: 0 }).catch(() => undefined);
+    return this.#openLane();
   }
 }
 
 async function actFor<T>(lane: Lane, orgId: string, act: (statements: Statements) => PromiseLike<T>): Promise<T> {
-  if (lane.orgId === orgId) return act(lane);
-  // Before it is set, so that a connection that is lost meanwhile takes it back.
-  lane.orgId = orgId;
-  const setting = lane.sql`SELECT set_config('app.org_id', ${orgId}, false)`.execute();
+  if (lane.orgId === orgId) return act(lane.statements);
+  const setting = lane.statements.sql`SELECT set_config('app.org_id', ${orgId}, false)`.execute();
   // Both must be over before the lane is lent again, whichever fails.
-  const [set, acted] = await Promise.allSettled([setting, Promise.resolve().then(() => act(lane))]);
-  if (set.status === 'rejected') {
-    lane.orgId = null;
-    throw set.reason;
-  }
+  const [set, acted] = await Promise.allSettled([setting, Promise.resolve().then(() => act(lane.statements))]);
+  lane.orgId = set.status === 'fulfilled' ? orgId : null;
+  if (set.status === 'rejected') throw set.reason;
   if (acted.status === 'rejected') throw acted.reason;
   return acted.value;
 }
