@@ -17,7 +17,11 @@ END $$;
 -- Whoever migrates also serves, and changes to the role for a tenant's statements.
 DO $$
 BEGIN
-  IF NOT pg_has_role(current_user, 'bullpen_tenant', 'MEMBER') THEN EXECUTE format('GRANT bullpen_tenant TO %I', current_user); END IF;
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE format('GRANT bullpen_tenant TO %I', current_user); END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+  -- Somebody else made the role. That is well where it was granted already; else this says that it was not.
+  SET LOCAL ROLE bullpen_tenant;
+  RESET ROLE;
 END $$;
 
 CREATE FUNCTION current_org_id() RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
