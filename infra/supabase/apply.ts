@@ -10,7 +10,7 @@ import { say } from './output.ts';
  * Applies setup-runtime-tables.sql to DATABASE_URL as one transaction; with `--dry-run` takes it back at the end and says what
  * would have been done. Exit code 0: done, or could be done; 1: Postgres refused, and nothing has changed; 2: wrong use.
  */
-const config = loadDeployConfig(process.env, process.argv.slice(2));
+const config = loadDeployConfig(process.argv.slice(2));
 if ('problem' in config) {
   say(config.problem);
   process.exitCode = 2;

@@ -6,10 +6,11 @@ import { cancelCommand } from './commands/cancel.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { initCommand } from './commands/init.ts';
 import { logsCommand } from './commands/logs.ts';
+import { orgsDeleteCommand } from './commands/orgs.ts';
 import { runCommand } from './commands/run.ts';
 import { STATE_CHOICES, runsCommand } from './commands/runs.ts';
 import { upCommand } from './commands/up.ts';
-import { resolveConnection } from './config.ts';
+import { resolveAdminConnection, resolveConnection } from './config.ts';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
 import { harmless } from './output.ts';
 
@@ -66,6 +67,7 @@ function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command 
     });
   addAgentCommands(program, binder(deps, done));
   addRunCommands(program, binder(deps, done));
+  addOrganizationCommands(program, binder(deps, done));
   return program;
 }
 
@@ -78,7 +80,8 @@ const binder = (deps: CliDeps, done: (exitCode: number) => void): Bind => <Optio
     const options = command.optsWithGlobals<Options & GlobalOptions>();
     const args = given.slice(0, -2).flat().filter((arg): arg is string => arg !== undefined);
     const client = () => deps.connect(resolveConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials()));
-    done(await action({ deps, output: deps.output, options, client }, ...args));
+    const adminClient = () => deps.connect(resolveAdminConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials()));
+    done(await action({ deps, output: deps.output, options, client, adminClient }, ...args));
   };
 
 const hasKey = (options: GlobalOptions, deps: CliDeps): boolean => (options.key ?? deps.env.apiKey) !== undefined;
@@ -130,6 +133,15 @@ function addRunCommands(program: Command, bind: Bind): void {
     .description('stop a run')
     .argument('<runId>')
     .action(bind(cancelCommand));
+}
+
+function addOrganizationCommands(program: Command, bind: Bind): void {
+  program.command('orgs').description('organizations (with the key of the platform admin)').command('delete')
+    .description('delete an organization: its rows, keys and queue, after writing all it has to a file')
+    .argument('<org>')
+    .option('--export <file>', 'where to write it; <org>.ndjson where left out')
+    .option('--yes', 'yes, delete it')
+    .action(bind(orgsDeleteCommand));
 }
 
 function wholeNumber(text: string): number {

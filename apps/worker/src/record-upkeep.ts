@@ -1,6 +1,6 @@
 import { messageOf, type Clock, type Logger, type Service } from '@bullpen/core';
 import {
-  adminClaimRetention, adminDeleteOldRows, adminDropEventPartitions, adminFindLostWorkers, adminForgetFleet, adminMakeEventPartitions,
+  adminClaimRetention, adminClosePartitions, adminDeleteOldRows, adminDropEventPartitions, adminFindLostWorkers, adminForgetFleet, adminMakeEventPartitions,
   adminReleaseRetention, type Database, type RetentionTurn,
 } from '@bullpen/db';
 
@@ -43,6 +43,7 @@ export class RecordUpkeep {
   async turn(): Promise<void> {
     const { db, log } = this.#deps;
     await this.#step('partitions_made', () => adminMakeEventPartitions(db, DAYS_AHEAD));
+    await this.#step('partitions_closed', () => adminClosePartitions(db));
     await this.#step('partitions_dropped', () => adminDropEventPartitions(db));
     await this.#step('rows_deleted', () => this.#removeOld());
     await this.#step('workers_lost', async () => {

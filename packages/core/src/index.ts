@@ -37,8 +37,8 @@ export {
 export { agentNameSchema, cursorSchema, orgIdSchema, pageLimitSchema, pageSchema } from './fields.ts';
 export { runJobSchema, toEnqueuedRun, type EnqueuedRun, type RunJob } from './job-schemas.ts';
 export {
-  DEFAULT_ORGANIZATION_LIMITS, DEFAULT_ORGANIZATION_RETENTION, KEY_ROLES, createKeySchema, createOrganizationSchema, createdKeySchema, organizationLimitsSchema,
-  organizationRetentionSchema, organizationSchema, updateOrganizationSchema, type CreateOrganizationRequest, type CreatedKey, type KeyRole, type Organization, type OrganizationLimits, type OrganizationRetention, type UpdateOrganizationRequest,
+  DEFAULT_ORGANIZATION_LIMITS, DEFAULT_ORGANIZATION_RETENTION, KEY_ROLES, createKeySchema, createOrganizationSchema, createdKeySchema, deletedOrganizationSchema, organizationLimitsSchema,
+  organizationRetentionSchema, organizationSchema, updateOrganizationSchema, type CreateOrganizationRequest, type CreatedKey, type DeletedOrganization, type KeyRole, type Organization, type OrganizationLimits, type OrganizationRetention, type UpdateOrganizationRequest,
 } from './org-schemas.ts';
 export {
   DEFAULT_PRIORITY, createRunSchema, listRunsSchema, runErrorSchema, runPageSchema, runSchema, runSummarySchema, usageSchema, waitSchema,

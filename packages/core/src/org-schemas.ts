@@ -67,6 +67,10 @@ export const organizationSchema = z.strictObject({
 });
 export type Organization = z.output<typeof organizationSchema>;
 
+/** Answer of `DELETE /v1/organizations/{id}`: rows that were deleted, per table. */
+export const deletedOrganizationSchema = z.strictObject({ id: orgIdSchema, rows: z.record(z.string(), z.int()) });
+export type DeletedOrganization = z.output<typeof deletedOrganizationSchema>;
+
 /** `developer`: everything inside one organization. `admin`: the platform; belongs to none. */
 export const KEY_ROLES = ['developer', 'admin'] as const;
 export type KeyRole = (typeof KEY_ROLES)[number];

@@ -37,10 +37,13 @@ export {
   type ClaimedSchedule, type ScheduleAdvance, type ScheduleWakeUp,
 } from './admin/schedules.ts';
 
+export { adminWriteAudit, type AuditEntry } from './admin/audit.ts';
 export { adminRecordWorker } from './admin/fleet.ts';
-export { adminBeginDeletion, adminDeleteKeys, adminPurgeOrganization, exportOrganization, type ExportedRow } from './admin/purge.ts';
 export {
-  adminClaimRetention, adminDeleteOldRows, adminDropEventPartitions, adminFindLostWorkers, adminForgetFleet, adminMakeEventPartitions,
+  adminBeginDeletion, adminCountOpenRuns, adminDeleteKeys, adminPurgeOrganization, exportOrganization, type ExportedRow,
+} from './admin/purge.ts';
+export {
+  adminClaimRetention, adminClosePartitions, adminDeleteOldRows, adminDropEventPartitions, adminFindLostWorkers, adminForgetFleet, adminMakeEventPartitions,
   adminReleaseRetention, adminRunsNeedingCare, type RetentionTurn, type StandingRun,
 } from './admin/upkeep.ts';
 

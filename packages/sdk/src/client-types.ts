@@ -1,5 +1,5 @@
 import type {
-  Agent as StoredAgent, AgentManifest, AgentVersion, CreateOrganizationRequest, CreateRunRequest, CreatedKey, KeyRole, Organization,
+  Agent as StoredAgent, AgentManifest, AgentVersion, CreateOrganizationRequest, CreateRunRequest, CreatedKey, DeletedOrganization, KeyRole, Organization,
   Run, RunPage, RunState, RuntimeMetrics, RuntimeStatus,
 } from '@bullpen/core';
 
@@ -97,6 +97,10 @@ export interface BullpenClient {
   readonly organizations: {
     create(request: CreateOrganizationRequest, options?: CallOptions): Promise<Organization>;
     list(options?: PageOptions): Promise<Page<Organization>>;
+    /** All it has, as lines of JSON: `{ table, row }` each, and at the end `{ end: true, rows }`; without that line it is not whole. */
+    export(orgId: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>>;
+    /** Deletes it with all it has: rows, keys, queue. */
+    delete(orgId: string, options?: CallOptions): Promise<DeletedOrganization>;
   };
   readonly keys: {
     /** The answer holds the secret; it is shown this once. `orgId` is for admins. */

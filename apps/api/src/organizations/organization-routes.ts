@@ -1,21 +1,24 @@
 import {
   BullpenError, createKeySchema, createOrganizationSchema, cursorSchema, defined, pageLimitSchema, orgIdSchema, parseOrThrow, updateOrganizationSchema, type CreatedKey,
 } from '@bullpen/core';
-import { adminListOrganizations, createOrganization, getOrganization, insertApiKey, updateOrganization, type Database } from '@bullpen/db';
-import type { RunQueue } from '@bullpen/queue';
+import { adminListOrganizations, createOrganization, getOrganization, insertApiKey, updateOrganization } from '@bullpen/db';
 import { Router } from 'express';
 import { z } from 'zod';
 
 import { generateApiKey } from '../auth/api-keys.ts';
 import { principal, requireAdmin, tenant } from '../auth/authenticate.ts';
-import type { OrganizationDirectory } from './organization-directory.ts';
+import { OrganizationDeletion, type OrganizationDeletionDeps } from './organization-deletion.ts';
+import { sendExport } from './organization-export.ts';
 
 const listSchema = z.strictObject({ cursor: cursorSchema.optional(), limit: pageLimitSchema });
 
+const deleteSchema = z.strictObject({ confirm: z.string().optional() });
+
 /** `/v1/organizations` (platform admin), `/v1/keys`, `/v1/whoami`. */
-export function organizationRoutes(deps: { db: Database; queue: RunQueue; organizations: OrganizationDirectory }): Router {
+export function organizationRoutes(deps: OrganizationDeletionDeps): Router {
   const { db, queue, organizations } = deps;
   const router = Router();
+  router.use(departureRoutes(deps), keyRoutes(deps));
 
   router.post('/organizations', async (req, res) => {
     requireAdmin(res);
@@ -53,6 +56,13 @@ export function organizationRoutes(deps: { db: Database; queue: RunQueue; organi
     res.json(await adminListOrganizations(db, { limit, ...(cursor === undefined ? {} : { cursor }) }));
   });
 
+  return router;
+}
+
+/** Keys of an organization, and who the caller is. */
+function keyRoutes({ db }: Pick<OrganizationDeletionDeps, 'db'>): Router {
+  const router = Router();
+
   router.post('/keys', async (req, res) => {
     const { orgId: asked, name } = parseOrThrow(createKeySchema, req.body ?? {});
     const { role } = principal(res);
@@ -69,6 +79,29 @@ export function organizationRoutes(deps: { db: Database; queue: RunQueue; organi
 
   router.get('/whoami', (_req, res) => {
     res.json(principal(res));
+  });
+
+  return router;
+}
+
+/** How an organization leaves: with all it has, and without a trace. */
+function departureRoutes(deps: OrganizationDeletionDeps): Router {
+  const deletion = new OrganizationDeletion(deps);
+  const router = Router();
+
+  router.get('/organizations/:id/export', async (req, res) => {
+    requireAdmin(res);
+    const { id } = await getOrganization(deps.db, parseOrThrow(orgIdSchema, req.params.id, 'organization id'));
+    await sendExport(deps.db, id, res);
+  });
+
+  router.delete('/organizations/:id', async (req, res) => {
+    requireAdmin(res);
+    const orgId = parseOrThrow(orgIdSchema, req.params.id, 'organization id');
+    // Said twice, so that a slip of the path deletes nobody.
+    const { confirm } = parseOrThrow(deleteSchema, req.query, 'query');
+    if (confirm !== orgId) throw new BullpenError('INVALID_REQUEST', `to delete ${orgId} with all it has, say so: ?confirm=${orgId}`);
+    res.json(await deletion.delete(orgId, { actor: principal(res).keyId, requestId: res.locals.requestId ?? null }));
   });
 
   return router;

@@ -1,5 +1,8 @@
+import { WAITING_RUN_STATES } from '@bullpen/core';
+
 import type { Database } from '../database.ts';
-import { reaching, reading } from '../postgres-errors.ts';
+import { postgresCodeOf, reaching, reading } from '../postgres-errors.ts';
+import { stateList } from '../queries/run-columns.ts';
 
 /** One row of an export: the table it is of, and its columns as JSON. */
 export interface ExportedRow {
@@ -18,12 +21,14 @@ const EXPORT_PAGE = 500;
 export async function exportOrganization(db: Database, orgId: string, write: (rows: ExportedRow[]) => Promise<void>): Promise<number> {
   let total = 0;
   for (const { table, columns } of await readableTables(db)) {
-    await reaching(() => db.tenant(orgId, ({ sql }) => sql<{ row: Record<string, unknown> }[]>`
-      SELECT to_jsonb(r) AS row FROM (SELECT ${sql.unsafe(columns)} FROM ${sql.unsafe(table)}) AS r
-    `.cursor(EXPORT_PAGE, async (page) => {
-      total += page.length;
-      await write(page.map(({ row }) => ({ table, row })));
-    })));
+    await reaching(() => db.tenant(orgId, async ({ sql }) => {
+      const pages = sql<{ row: Record<string, unknown> }[]>`
+        SELECT to_jsonb(r) AS row FROM (SELECT ${sql.unsafe(columns)} FROM ${sql.unsafe(table)}) AS r`.cursor(EXPORT_PAGE);
+      for await (const page of pages) {
+        total += page.length;
+        await write(page.map(({ row }) => ({ table, row })));
+      }
+    }));
   }
   return total;
 }
@@ -40,15 +45,31 @@ export async function adminDeleteKeys(db: Database, orgId: string): Promise<void
   await reaching(() => db.sql`DELETE FROM api_keys WHERE org_id = ${orgId}`);
 }
 
+/** Runs that have not ended: index runs_by_state. */
+export async function adminCountOpenRuns(db: Database, orgId: string): Promise<number> {
+  const [row] = await reading(() => db.sql<{ open: number }[]>`
+    SELECT count(*)::integer AS open FROM runs
+    WHERE org_id = ${orgId} AND state IN (${stateList(db.sql, [...WAITING_RUN_STATES, 'running'])})`);
+  return row?.open ?? 0;
+}
+
 const PURGE_BATCH = 2000;
+/** Somebody who had not heard of the deletion added a row to what was deleted just then: the next batch takes it along. */
+const FOREIGN_KEY_VIOLATION = '23503';
+const MOST_CONFLICTS = 50;
 
 /** Deletes every row of the organization, in batches of one transaction each, its own row last; how many per table. */
 export async function adminPurgeOrganization(db: Database, orgId: string): Promise<Record<string, number>> {
   const deleted: Record<string, number> = {};
-  for (;;) {
-    const rows = await reaching(() => db.sql<{ name: string; deleted: number }[]>`SELECT name, deleted FROM purge_organization(${orgId}, ${PURGE_BATCH})`);
-    for (const row of rows) deleted[row.name] = (deleted[row.name] ?? 0) + row.deleted;
-    if (rows.length === 0) return deleted;
+  for (let conflicts = 0; ;) {
+    try {
+      const rows = await reaching(() => db.sql<{ name: string; deleted: number }[]>`SELECT name, deleted FROM purge_organization(${orgId}, ${PURGE_BATCH})`);
+      for (const row of rows) deleted[row.name] = (deleted[row.name] ?? 0) + row.deleted;
+      if (rows.length === 0) return deleted;
+    } catch (error) {
+      conflicts += 1;
+      if (postgresCodeOf(error) !== FOREIGN_KEY_VIOLATION || conflicts > MOST_CONFLICTS) throw error;
+    }
   }
 }
 

@@ -13,6 +13,12 @@ export async function adminMakeEventPartitions(db: Database, aheadDays: number):
   return row?.made ?? 0;
 }
 
+/** Closes partitions of tenants' tables that were made since to all but their owner; how many. */
+export async function adminClosePartitions(db: Database): Promise<number> {
+  const [row] = await reaching(() => db.sql<{ closed: number }[]>`SELECT close_partitions() AS closed`);
+  return row?.closed ?? 0;
+}
+
 /** Drops the partitions of run_events of which no organization keeps a row; how many. SERVICE_UNAVAILABLE: somebody is at them. */
 export async function adminDropEventPartitions(db: Database): Promise<number> {
   const [row] = await reaching(() => db.sql<{ dropped: number }[]>`

@@ -1,4 +1,4 @@
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 
 import {
@@ -37,9 +37,10 @@ export async function createOrganization(db: Database, organization: NewOrganiza
   return organizationOf(created);
 }
 
-/** By primary key. @throws BullpenError NOT_FOUND. */
+/** By primary key; one that is being deleted is gone. @throws BullpenError NOT_FOUND. */
 export async function getOrganization(db: Database, orgId: string): Promise<Organization> {
-  const [found] = await reading(() => db.tenant(orgId, ({ orm }) => orm.select().from(organizations).where(eq(organizations.id, orgId))));
+  const [found] = await reading(() => db.tenant(orgId, ({ orm }) => orm.select().from(organizations)
+    .where(and(eq(organizations.id, orgId), isNull(organizations.deletingAt)))));
   if (!found) throw new BullpenError('NOT_FOUND', `no organization ${orgId}`, { orgId });
   return organizationOf(found);
 }
