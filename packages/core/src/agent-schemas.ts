@@ -13,7 +13,7 @@ export const agentManifestSchema = z.strictObject({
   memoryMb: memoryMbSchema.optional(),
   maxAttempts: maxAttemptsSchema.optional(),
   backoff: backoffSchema.optional(),
-});
+}).meta({ id: 'AgentManifest' });
 export type AgentManifest = z.output<typeof agentManifestSchema>;
 
 /** Body of `POST /v1/agents/{name}/versions`. */
@@ -21,7 +21,7 @@ export const createVersionSchema = z.strictObject({
   manifest: agentManifestSchema.default({}),
   bundle: z.string().min(1).describe('one ES module as text, whose default export is the agent; at most 8 MiB'),
   sha256: sha256Schema.optional().describe('of the bundle\'s UTF-8 bytes, checked where given'),
-});
+}).meta({ id: 'CreateVersion' });
 export type CreateVersionRequest = z.input<typeof createVersionSchema>;
 
 export const agentVersionSchema = z.strictObject({
@@ -33,7 +33,7 @@ export const agentVersionSchema = z.strictObject({
   bundleBytes: z.int(),
   manifest: agentManifestSchema,
   createdAt: timeSchema,
-});
+}).meta({ id: 'AgentVersion' });
 export type AgentVersion = z.output<typeof agentVersionSchema>;
 
 export const agentSchema = z.strictObject({
@@ -41,7 +41,7 @@ export const agentSchema = z.strictObject({
   name: agentNameSchema,
   latestVersion: z.int().nullable(),
   createdAt: timeSchema,
-});
+}).meta({ id: 'Agent' });
 export type Agent = z.output<typeof agentSchema>;
 
 export const agentPageSchema = pageSchema(agentSchema);

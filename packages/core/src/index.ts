@@ -14,6 +14,9 @@ export {
 export { silentLogger, type Logger } from './logger.ts';
 export type { Idempotency, NewRun } from './new-run.ts';
 export type { AttemptOutcome, FailedState, FinishedRun, InterruptReason } from './outcome.ts';
+export {
+  KEY_ROLES, ORGANIZATION_ROLES, PERMISSIONS, may, renderPermissionTable, type KeyRole, type OrganizationRole, type Permission,
+} from './permissions.ts';
 export { planRun } from './plan-run.ts';
 export { parseOrThrow, problemSchema, toProblem, type Problem } from './problem.ts';
 export {
@@ -32,11 +35,12 @@ export {
   LOG_LEVELS, cancelMessageSchema, liveRunMessageSchema, runEventSchema, runStateEventSchema, storedRunEventSchema,
   type CancelMessage, type LiveRunMessage, type LogLevel, type RunEvent, type RunStateEvent, type StoredRunEvent,
 } from './event-schemas.ts';
-export { agentNameSchema, cursorSchema, orgIdSchema, pageLimitSchema, pageSchema } from './fields.ts';
+export { agentNameSchema, cursorSchema, idSchema, orgIdSchema, pageLimitSchema, pageSchema } from './fields.ts';
 export { runJobSchema, toEnqueuedRun, type EnqueuedRun, type RunJob } from './job-schemas.ts';
 export {
-  DEFAULT_ORGANIZATION_LIMITS, KEY_ROLES, createKeySchema, createOrganizationSchema, createdKeySchema, organizationLimitsSchema,
-  organizationSchema, updateOrganizationSchema, type CreateOrganizationRequest, type CreatedKey, type KeyRole, type Organization, type OrganizationLimits, type UpdateOrganizationRequest,
+  DEFAULT_ORGANIZATION_LIMITS, createKeySchema, createOrganizationSchema, createdKeySchema, organizationLimitsSchema,
+  organizationPageSchema, organizationSchema, updateOrganizationSchema, whoAmISchema,
+  type CreateOrganizationRequest, type CreatedKey, type Organization, type OrganizationLimits, type UpdateOrganizationRequest, type WhoAmI,
 } from './org-schemas.ts';
 export {
   DEFAULT_PRIORITY, createRunSchema, listRunsSchema, runErrorSchema, runPageSchema, runSchema, runSummarySchema, usageSchema, waitSchema,

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
-import { memoryMbSchema, orgIdSchema, slugSchema, textSchema, tierSchema, timeSchema } from './fields.ts';
+import { memoryMbSchema, orgIdSchema, pageSchema, slugSchema, textSchema, tierSchema, timeSchema } from './fields.ts';
 import { DEFAULT_POOL_MB } from './limits.ts';
+import { KEY_ROLES } from './permissions.ts';
 
 /** What the dispatcher lets one organization have, across all workers; obeyed within a second of a change. */
 export const organizationLimitsSchema = z.strictObject({
@@ -11,7 +12,7 @@ export const organizationLimitsSchema = z.strictObject({
     .describe('starts per window'),
   maxMemoryInFlightMb: z.int().min(16).max(10_485_760).nullable().describe('container memory at once, all workers together'),
   paused: z.boolean().describe('takes runs, starts none'),
-});
+}).meta({ id: 'OrganizationLimits' });
 export type OrganizationLimits = z.output<typeof organizationLimitsSchema>;
 
 export const DEFAULT_ORGANIZATION_LIMITS: Readonly<OrganizationLimits> = Object.freeze({
@@ -26,7 +27,7 @@ export const createOrganizationSchema = z.strictObject({
   maxMemoryMb: memoryMbSchema.default(1024).describe('the most one run may ask for, MB'),
   minimumTier: tierSchema.default('basic'),
   limits: organizationLimitsSchema.partial().default({}),
-});
+}).meta({ id: 'CreateOrganization' });
 
 /** Body of `PATCH /v1/organizations/{id}` (platform admin): what is given is changed. */
 export const updateOrganizationSchema = z.strictObject({
@@ -35,7 +36,7 @@ export const updateOrganizationSchema = z.strictObject({
   maxMemoryMb: memoryMbSchema.optional(),
   minimumTier: tierSchema.optional(),
   limits: organizationLimitsSchema.partial().optional(),
-});
+}).meta({ id: 'UpdateOrganization' });
 export type UpdateOrganizationRequest = z.input<typeof updateOrganizationSchema>;
 export type CreateOrganizationRequest = z.input<typeof createOrganizationSchema>;
 
@@ -47,12 +48,10 @@ export const organizationSchema = z.strictObject({
   minimumTier: tierSchema,
   limits: organizationLimitsSchema,
   createdAt: timeSchema,
-});
+}).meta({ id: 'Organization' });
 export type Organization = z.output<typeof organizationSchema>;
 
-/** `developer`: everything inside one organization. `admin`: the platform; belongs to none. */
-export const KEY_ROLES = ['developer', 'admin'] as const;
-export type KeyRole = (typeof KEY_ROLES)[number];
+export const organizationPageSchema = pageSchema(organizationSchema);
 
 /** Body of `POST /v1/keys`: a new key of the caller's organization, or of `orgId` when an admin asks. */
 export const createKeySchema = z.strictObject({
@@ -67,5 +66,14 @@ export const createdKeySchema = z.strictObject({
   name: z.string(),
   secret: z.string(),
   createdAt: timeSchema,
-});
+}).meta({ id: 'CreatedKey' });
 export type CreatedKey = z.output<typeof createdKeySchema>;
+
+/** What `GET /v1/whoami` says of the key that asks. */
+export const whoAmISchema = z.strictObject({
+  keyId: z.string(),
+  orgId: orgIdSchema.nullable().describe('null: the platform admin, who belongs to none'),
+  role: z.enum(KEY_ROLES),
+  name: z.string(),
+}).meta({ id: 'WhoAmI' });
+export type WhoAmI = z.output<typeof whoAmISchema>;

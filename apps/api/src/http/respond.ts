@@ -1,5 +1,5 @@
 import { BullpenError, newId, toProblem, type Logger } from '@bullpen/core';
-import type { ErrorRequestHandler, NextFunction, Request, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
 
 import type { Principal } from '../auth/principal.ts';
 
@@ -12,9 +12,6 @@ declare global {
     }
   }
 }
-
-/** Express 5 forwards rejections by itself; this only names the shape of a handler. */
-export type Handler = (req: Request, res: Response, next: NextFunction) => Promise<void> | void;
 
 /** Gives every request an id: the caller's `x-request-id` where it is a plain token, else a new one. */
 export function requestIds(): RequestHandler {

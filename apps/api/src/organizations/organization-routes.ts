@@ -1,71 +1,56 @@
 import {
-  BullpenError, createKeySchema, createOrganizationSchema, cursorSchema, defined, pageLimitSchema, orgIdSchema, parseOrThrow, updateOrganizationSchema, type CreatedKey,
+  createOrganizationSchema, defined, organizationPageSchema, organizationSchema, orgIdSchema, updateOrganizationSchema,
 } from '@bullpen/core';
-import { adminListOrganizations, createOrganization, getOrganization, insertApiKey, updateOrganization, type Database } from '@bullpen/db';
+import { adminListOrganizations, createOrganization, getOrganization, updateOrganization, type Database } from '@bullpen/db';
 import type { RunQueue } from '@bullpen/queue';
-import { Router } from 'express';
 import { z } from 'zod';
 
-import { generateApiKey } from '../auth/api-keys.ts';
-import { principal, requireAdmin, tenant } from '../auth/authenticate.ts';
+import { pageQuerySchema } from '../http/page-query.ts';
+import { created, ok, route, type Route } from '../http/route.ts';
 import type { OrganizationDirectory } from './organization-directory.ts';
 
-const listSchema = z.strictObject({ cursor: cursorSchema.optional(), limit: pageLimitSchema });
+const tag = 'organizations';
+const organizationParams = z.strictObject({ id: orgIdSchema });
+const oneOrganization = (status: number, sentence: string) => ({ statuses: { [status]: sentence }, schema: organizationSchema });
 
-/** `/v1/organizations` (platform admin), `/v1/keys`, `/v1/whoami`. */
-export function organizationRoutes(deps: { db: Database; queue: RunQueue; organizations: OrganizationDirectory }): Router {
-  const { db, queue, organizations } = deps;
-  const router = Router();
-
-  router.post('/organizations', async (req, res) => {
-    requireAdmin(res);
-    const { id, name = id, limits: asked, ...rest } = parseOrThrow(createOrganizationSchema, req.body);
-    const limits = defined(asked);
-    const created = await createOrganization(db, { id, name, limits, ...rest });
-    if (Object.keys(limits).length > 0) await queue.setLimits(id, limits);
-    res.status(201).json(created);
-  });
-
-  router.get('/organizations/:id', async (req, res) => {
-    requireAdmin(res);
-    res.json(await getOrganization(db, parseOrThrow(orgIdSchema, req.params.id, 'organization id')));
-  });
-
-  router.patch('/organizations/:id', async (req, res) => {
-    requireAdmin(res);
-    const orgId = parseOrThrow(orgIdSchema, req.params.id, 'organization id');
-    const { limits, ...rest } = parseOrThrow(updateOrganizationSchema, req.body);
-    const change = { ...defined(rest), ...(limits === undefined ? {} : { limits: defined(limits) }) };
-    // The record first: whoever sets the queue up anew sets it by the record.
-    const updated = await updateOrganization(db, orgId, change);
-    if (limits !== undefined) await queue.setLimits(orgId, updated.limits);
-    organizations.forget(orgId);
-    res.json(updated);
-  });
-
-  router.get('/organizations', async (req, res) => {
-    requireAdmin(res);
-    const { limit, cursor } = parseOrThrow(listSchema, req.query, 'query');
-    res.json(await adminListOrganizations(db, { limit, ...(cursor === undefined ? {} : { cursor }) }));
-  });
-
-  router.post('/keys', async (req, res) => {
-    const { orgId: asked, name } = parseOrThrow(createKeySchema, req.body ?? {});
-    const { role } = principal(res);
-    if (role !== 'admin' && asked !== undefined && asked !== tenant(req, res)) {
-      throw new BullpenError('FORBIDDEN', 'the key belongs to another organization');
-    }
-    const orgId = asked ?? tenant(req, res);
-    await getOrganization(db, orgId);
-    const { id, secret, secretHash } = generateApiKey();
-    await insertApiKey(db, { id, orgId, name, role: 'developer', secretHash });
-    const created: CreatedKey = { id, orgId, name, secret, createdAt: new Date().toISOString() };
-    res.status(201).json(created);
-  });
-
-  router.get('/whoami', (_req, res) => {
-    res.json(principal(res));
-  });
-
-  return router;
+/** `/v1/organizations`, of the platform's admin. */
+export function organizationRoutes({ db, queue, organizations }: { db: Database; queue: RunQueue; organizations: OrganizationDirectory }): Route[] {
+  const writing = { tag, scope: 'platform', permission: 'platform:write' } as const;
+  const reading = { tag, scope: 'platform', permission: 'platform:read' } as const;
+  return [
+    route({
+      ...writing, method: 'post', path: '/v1/organizations', operationId: 'createOrganization',
+      summary: 'Make an organization', body: createOrganizationSchema, answer: oneOrganization(201, 'the organization'), errors: ['ALREADY_EXISTS'],
+      async handle({ body: { id, name = id, limits: asked, ...rest } }) {
+        const limits = defined(asked);
+        const organization = await createOrganization(db, { id, name, limits, ...rest });
+        if (Object.keys(limits).length > 0) await queue.setLimits(id, limits);
+        return created(`/v1/organizations/${id}`, organization);
+      },
+    }),
+    route({
+      ...reading, method: 'get', path: '/v1/organizations/{id}', operationId: 'getOrganization',
+      summary: 'Get an organization', params: organizationParams, answer: oneOrganization(200, 'the organization'), errors: ['NOT_FOUND'],
+      handle: async ({ params }) => ok(await getOrganization(db, params.id)),
+    }),
+    route({
+      ...writing, method: 'patch', path: '/v1/organizations/{id}', operationId: 'changeOrganization',
+      summary: 'Change caps and limits of an organization; obeyed within a second by dispatch', params: organizationParams, body: updateOrganizationSchema,
+      answer: oneOrganization(200, 'the organization as it is now'), errors: ['NOT_FOUND'],
+      async handle({ params: { id: orgId }, body: { limits, ...rest } }) {
+        const change = { ...defined(rest), ...(limits === undefined ? {} : { limits: defined(limits) }) };
+        // The record first: whoever sets the queue up anew sets it by the record.
+        const updated = await updateOrganization(db, orgId, change);
+        if (limits !== undefined) await queue.setLimits(orgId, updated.limits);
+        organizations.forget(orgId);
+        return ok(updated);
+      },
+    }),
+    route({
+      ...reading, method: 'get', path: '/v1/organizations', operationId: 'listOrganizations',
+      summary: 'List organizations', query: pageQuerySchema,
+      answer: { statuses: { 200: 'a page of organizations' }, schema: organizationPageSchema },
+      handle: async ({ query }) => ok(await adminListOrganizations(db, query)),
+    }),
+  ];
 }
