@@ -47,7 +47,7 @@ describe.each<QueueBackend>(['redis', 'postgres'])('a fault between Postgres and
     const id = newId('run');
     await api?.store.insert({
       id, orgId: 'acme', agent: 'count', version: template.version, versionId: version?.id ?? '', tier: 'basic', timeoutMs: 5000, memoryMb: 64,
-      maxAttempts: 1, backoff: { baseMs: 1, maxMs: 1, jitter: false }, inputJson: 'null', metadata: {}, priority: 5, fairnessKey: null, ttlMs: null, delayMs: 0, idempotencyKey: null, requestHash: null,
+      maxAttempts: 1, backoff: { baseMs: 1, maxMs: 1, jitter: false }, limits: {}, inputJson: 'null', metadata: {}, priority: 5, fairnessKey: null, ttlMs: null, delayMs: 0, idempotencyKey: null, requestHash: null,
     });
     expect(await acme.runs.wait(id)).toMatchObject({ state: 'succeeded' });
     await acme.runs.cancel(template.id);

@@ -62,7 +62,7 @@ export function success({ runId, lease }: { runId: string; lease: number }, over
 function newRunOf(version: AgentVersion, overrides: Partial<NewRun>): NewRun {
   return {
     id: newId('run'), orgId: ORG, agent: 'echo', version: version.version, versionId: version.id, tier: 'basic', timeoutMs: 30_000,
-    memoryMb: 64, maxAttempts: 3, backoff: { baseMs: 100, maxMs: 1000, jitter: false }, inputJson: '{"n":1}', metadata: { who: 'test' },
+    memoryMb: 64, limits: {}, maxAttempts: 3, backoff: { baseMs: 100, maxMs: 1000, jitter: false }, inputJson: '{"n":1}', metadata: { who: 'test' },
     priority: 5, fairnessKey: null,
     ttlMs: null, delayMs: 0, idempotencyKey: null, requestHash: null, ...overrides,
   };

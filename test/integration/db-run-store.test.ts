@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { Deadline, newId, runSchema, runSummarySchema, silentLogger, systemClock, type Clock } from '@bullpen/core';
+import { Deadline, newId, runSchema, runSummarySchema, silentLogger, systemClock, type Clock, type KillReceipt } from '@bullpen/core';
 import {
   MAX_REDELIVERIES, adminExpireDueRuns, adminListCancelRequested, adminListRunningRuns, adminListWaitingRuns, createRunStore, getRun,
 } from '@bullpen/db';
@@ -130,6 +130,22 @@ describe('a claim', () => {
 });
 
 describe('the end of an attempt', () => {
+  it('keeps the receipt of the last kill, whatever the attempts after it come to', async () => {
+    const { store, claimed } = fixture;
+    const run = await claimed({ limits: { cpuMs: 5 } });
+    expect(run.limits).toEqual({ cpuMs: 5 });
+    const kill: KillReceipt = {
+      attempt: 1, by: 'limit', detail: 'cpuMs', requestedAt: '2026-01-01T00:00:00.000Z', signal: 'SIGKILL', deadAt: '2026-01-01T00:00:00.010Z', reclaimedMb: 12.5,
+    };
+    await store.retry({ ...run, error, usage, kill, startedAtMs: null, notBeforeMs: clock.nowMs() });
+    expect(await storedRun(run.runId)).toMatchObject({ kill, limits: { cpuMs: 5 } });
+    const again = await claimOf(store, run.runId);
+    await store.release({ orgId: ORG, runId: run.runId, lease: again.lease, reason: 'pool_pressure', kill: { ...kill, by: 'pool_pressure' } });
+    expect(await storedRun(run.runId)).toMatchObject({ state: 'queued', kill: { by: 'pool_pressure' } });
+    await store.finish(success(await claimOf(store, run.runId)));
+    expect(await storedRun(run.runId)).toMatchObject({ state: 'succeeded', kill: { by: 'pool_pressure' } });
+  });
+
   it('is recorded with result, usage and times', async () => {
     const { store, claimed } = fixture;
     const run = await claimed();

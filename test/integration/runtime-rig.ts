@@ -82,6 +82,7 @@ export function requestFor(bundle: string, asked: Asked = {}): AttemptRequest {
     inputJson: JSON.stringify(asked.input ?? null),
     timeoutMs: asked.timeoutMs ?? 20_000,
     memoryMb: asked.memoryMb ?? 64,
+    limits: asked.limits ?? {},
     metadata: asked.metadata ?? {},
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { AttemptOutcome, RunUsage } from '@bullpen/core';
+import type { AttemptOutcome, KillReceipt, RunUsage } from '@bullpen/core';
 import type { ClaimedRun } from '@bullpen/db';
 
 import { decideAttempt } from './attempt-decision.ts';
@@ -14,7 +14,7 @@ const decide = (run: ClaimedRun, outcome: AttemptOutcome) => decideAttempt(run, 
 
 describe('what follows from an attempt', () => {
   it('records a success with its result', () => {
-    expect(decide(claimed(1, 3), { kind: 'succeeded', resultJson: '{}', usage })).toEqual({ kind: 'finish', state: 'succeeded', resultJson: '{}', error: null, usage });
+    expect(decide(claimed(1, 3), { kind: 'succeeded', resultJson: '{}', usage })).toEqual({ kind: 'finish', state: 'succeeded', resultJson: '{}', error: null, usage, kill: null });
   });
 
   it('retries a failure that may pass, with backoff by attempt', () => {
@@ -28,8 +28,13 @@ describe('what follows from an attempt', () => {
 
   it('ends a cancelled run and gives back one that the worker let go of', () => {
     expect(decide(claimed(1, 3), { kind: 'interrupted', reason: 'cancelled', usage })).toMatchObject({ kind: 'finish', state: 'cancelled', error: { code: 'CANCELLED' } });
-    for (const reason of ['shutdown', 'lease_lost', 'cell_lost'] as const) {
-      expect(decide(claimed(1, 1), { kind: 'interrupted', reason, usage })).toEqual({ kind: 'release', reason });
+    for (const reason of ['shutdown', 'lease_lost', 'cell_lost', 'pool_pressure'] as const) {
+      expect(decide(claimed(1, 1), { kind: 'interrupted', reason, usage })).toEqual({ kind: 'release', reason, kill: null });
     }
+  });
+
+  it('ends a run whose container an operator killed, for good and with the receipt', () => {
+    const kill: KillReceipt = { attempt: 1, by: 'operator', detail: 'asked', requestedAt: '2026-01-01T00:00:00.000Z', signal: 'SIGKILL', deadAt: null, reclaimedMb: 3 };
+    expect(decide(claimed(1, 3), { kind: 'interrupted', reason: 'killed', usage, kill })).toMatchObject({ kind: 'finish', state: 'cancelled', error: { code: 'KILLED_BY_OPERATOR' }, kill });
   });
 });

@@ -114,22 +114,22 @@ export class RunExecutor {
       case 'finish':
         return this.#finish(run, decision, startedAtMs, log);
       case 'retry': {
-        const { error, usage, delayMs } = decision;
-        if (await store.retry({ ...key, error, usage, startedAtMs, notBeforeMs: clock.nowMs() + delayMs })) return decision;
+        const { error, usage, kill, delayMs } = decision;
+        if (await store.retry({ ...key, error, usage, kill, startedAtMs, notBeforeMs: clock.nowMs() + delayMs })) return decision;
         // Refused: fenced out, or cancelled while it ran, and then the cancel stands.
-        return this.#finish(run, cancelled(usage), startedAtMs, log);
+        return this.#finish(run, cancelled(usage, kill), startedAtMs, log);
       }
       case 'release':
-        return (await store.release({ ...key, reason: decision.reason })) ? decision : null;
+        return (await store.release({ ...key, reason: decision.reason, kill: decision.kill })) ? decision : null;
       default:
         return assertNever(decision, 'attempt decision');
     }
   }
 
   async #finish(run: ClaimedRun, decision: AttemptDecision & { kind: 'finish' }, startedAtMs: number | null, log: Logger): Promise<AttemptDecision | null> {
-    const { state, resultJson, error, usage } = decision;
+    const { state, resultJson, error, usage, kill } = decision;
     const finishedAtMs = this.#deps.clock.nowMs();
-    const write = { orgId: run.orgId, runId: run.runId, lease: run.lease, state, resultJson, error, usage, startedAtMs, finishedAtMs };
+    const write = { orgId: run.orgId, runId: run.runId, lease: run.lease, state, resultJson, error, usage, kill, startedAtMs, finishedAtMs };
     let written = decision;
     let won: boolean;
     try {
@@ -139,7 +139,7 @@ export class RunExecutor {
       // Postgres will not hold this result, now or later: the run ends with that, never as `running`.
       log.error({ reason: messageOf(refused) }, 'run.record_refused');
       const failure = { code: 'RECORD_FAILED', message: messageOf(refused) };
-      written = { kind: 'finish', state: 'failed', resultJson: null, error: failure, usage };
+      written = { kind: 'finish', state: 'failed', resultJson: null, error: failure, usage, kill };
       won = await this.#deps.store.finish({ ...write, state: 'failed', resultJson: null, error: failure });
     }
     if (!won) return null;

@@ -4,6 +4,7 @@ import {
   agentNameSchema, backoffSchema, maxAttemptsSchema, memoryMbSchema, orgIdSchema, pageSchema, sha256Schema, textSchema, tierSchema, timeSchema,
   timeoutMsSchema,
 } from './fields.ts';
+import { limitCapsSchema, runLimitsSchema } from './limit-schemas.ts';
 
 /** What an agent version asks for; a run may override it within the organization's caps. */
 export const agentManifestSchema = z.strictObject({
@@ -11,6 +12,8 @@ export const agentManifestSchema = z.strictObject({
   tier: tierSchema.optional(),
   timeoutMs: timeoutMsSchema.optional(),
   memoryMb: memoryMbSchema.optional(),
+  limits: runLimitsSchema.optional().describe('of an attempt, where the run does not say otherwise'),
+  caps: limitCapsSchema.optional().describe('the most that a run of this version may ask for'),
   maxAttempts: maxAttemptsSchema.optional(),
   backoff: backoffSchema.optional(),
 }).meta({ id: 'AgentManifest' });

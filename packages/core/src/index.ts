@@ -12,6 +12,8 @@ export {
   type RetryBackoff, type RunLimits,
 } from './limits.ts';
 export { silentLogger, type Logger } from './logger.ts';
+export { KILL_CAUSES, killReceiptSchema, type KillCause, type KillReceipt } from './kill-receipt.ts';
+export { limitCapsSchema, runLimitsSchema, type AttemptLimitName, type AttemptLimits, type LimitCaps } from './limit-schemas.ts';
 export type { Idempotency, NewRun } from './new-run.ts';
 export type { AttemptOutcome, FailedState, FinishedRun, InterruptReason } from './outcome.ts';
 export {
@@ -67,3 +69,8 @@ export { nextTimes, scheduleTimes, type ScheduleTiming } from './schedules/sched
 export { planScheduledRun, scheduleKeyPrefix, type FiringSchedule } from './schedules/scheduled-run.ts';
 export { WAIT_CAUSES, explainWait, waitCauseSchema, whySchema, type QueueStanding, type WaitCause, type WaitFacts, type Why } from './why.ts';
 export { MOST_BULK_RUNS, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkResult, type RunFilter } from './bulk-schemas.ts';
+export { ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH } from './health/criteria.ts';
+export {
+  HEALTH_LEVELS, healthComponentSchema, healthLevel, healthReportSchema, scoreHealth,
+  type HealthComponent, type HealthCriterion, type HealthLevel, type HealthReport, type HealthValues,
+} from './health/score.ts';

@@ -1,3 +1,4 @@
+import type { AttemptLimits } from './limit-schemas.ts';
 import type { RetryBackoff } from './limits.ts';
 import type { Tier } from './tier.ts';
 
@@ -11,6 +12,7 @@ export interface NewRun {
   tier: Tier;
   timeoutMs: number;
   memoryMb: number;
+  limits: AttemptLimits;
   maxAttempts: number;
   backoff: RetryBackoff;
   inputJson: string;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { memoryMbSchema, orgIdSchema, pageSchema, slugSchema, textSchema, tierSchema, timeSchema } from './fields.ts';
+import { limitCapsSchema } from './limit-schemas.ts';
 import { DEFAULT_POOL_MB } from './limits.ts';
 import { KEY_ROLES } from './permissions.ts';
 
@@ -26,6 +27,7 @@ export const createOrganizationSchema = z.strictObject({
   poolMb: z.int().min(64).max(1_048_576).default(DEFAULT_POOL_MB).describe('container memory on one worker at once, MB'),
   maxMemoryMb: memoryMbSchema.default(1024).describe('the most one run may ask for, MB'),
   minimumTier: tierSchema.default('basic'),
+  caps: limitCapsSchema.default({}).describe('the most one run may ask for, limit by limit'),
   limits: organizationLimitsSchema.partial().default({}),
 }).meta({ id: 'CreateOrganization' });
 
@@ -35,6 +37,7 @@ export const updateOrganizationSchema = z.strictObject({
   poolMb: z.int().min(64).max(1_048_576).optional(),
   maxMemoryMb: memoryMbSchema.optional(),
   minimumTier: tierSchema.optional(),
+  caps: limitCapsSchema.optional().describe('all of them: what is left out has no cap any more'),
   limits: organizationLimitsSchema.partial().optional(),
 }).meta({ id: 'UpdateOrganization' });
 export type UpdateOrganizationRequest = z.input<typeof updateOrganizationSchema>;
@@ -46,6 +49,7 @@ export const organizationSchema = z.strictObject({
   poolMb: z.int(),
   maxMemoryMb: z.int(),
   minimumTier: tierSchema,
+  caps: limitCapsSchema,
   limits: organizationLimitsSchema,
   createdAt: timeSchema,
 }).meta({ id: 'Organization' });

@@ -1,4 +1,5 @@
 import type { ErrorCode } from './error-registry.ts';
+import type { KillReceipt } from './kill-receipt.ts';
 import type { RunError, RunUsage } from './run-schemas.ts';
 import type { TerminalRunState } from './run-state.ts';
 
@@ -8,14 +9,17 @@ import type { TerminalRunState } from './run-state.ts';
  */
 export type AttemptOutcome =
   | { kind: 'succeeded'; resultJson: string; usage: RunUsage }
-  | { kind: 'failed'; state: FailedState; error: RunError & { code: ErrorCode }; retryable: boolean; usage: RunUsage }
-  | { kind: 'interrupted'; reason: InterruptReason; usage: RunUsage };
+  | { kind: 'failed'; state: FailedState; error: RunError & { code: ErrorCode }; retryable: boolean; usage: RunUsage; kill?: KillReceipt }
+  | { kind: 'interrupted'; reason: InterruptReason; usage: RunUsage; kill?: KillReceipt };
 
 /** Terminal states of an attempt that ended by itself or by a limit. */
 export type FailedState = Extract<TerminalRunState, 'failed' | 'timed_out' | 'out_of_memory' | 'cpu_exceeded' | 'crashed'>;
 
-/** Who ended the attempt from outside: `cancelled` is final, the others give the attempt back to the queue. */
-export type InterruptReason = 'cancelled' | 'shutdown' | 'lease_lost' | 'cell_lost';
+/**
+ * Who ended the attempt from outside. `cancelled` (by a caller) and `killed` (by an operator) are final, the others give
+ * the attempt back to the queue. `killed` and `pool_pressure` leave no grace.
+ */
+export type InterruptReason = 'cancelled' | 'killed' | 'shutdown' | 'lease_lost' | 'cell_lost' | 'pool_pressure';
 
 /** A finished run, as the metrics take it. */
 export interface FinishedRun {

@@ -11,7 +11,7 @@ const plan = (request: Partial<CreateRunRequest>, manifest: AgentManifest = {}, 
   planRun(
     createRunSchema.parse({ agent: 'echo', ...request }),
     { id: 'ver_1', agent: 'echo', version: 3, manifest } as AgentVersion,
-    { id: 'acme', poolMb: 1024, maxMemoryMb: 512, minimumTier: 'basic', ...organization } as Organization,
+    { id: 'acme', poolMb: 1024, maxMemoryMb: 512, minimumTier: 'basic', caps: {}, ...organization } as Organization,
     key,
   );
 

@@ -1,5 +1,6 @@
 import { BullpenError } from './errors.ts';
 import type { AgentVersion } from './agent-schemas.ts';
+import { cappedLimits } from './capped-limits.ts';
 import { newId } from './ids.ts';
 import { DEFAULT_RETRY_BACKOFF, DEFAULT_RUN_LIMITS, SIZE_CAPS } from './limits.ts';
 import type { Idempotency, NewRun } from './new-run.ts';
@@ -15,9 +16,6 @@ import { AVAILABLE_TIERS, DEFAULT_TIER, isAtLeast, type Tier } from './tier.ts';
  */
 export function planRun(request: CreateRun, version: AgentVersion, organization: Organization, idempotency: Idempotency | null): NewRun {
   const { manifest } = version;
-  const memoryMb = request.memoryMb ?? manifest.memoryMb ?? DEFAULT_RUN_LIMITS.memoryMb;
-  const mostMb = Math.min(organization.maxMemoryMb, organization.poolMb);
-  if (memoryMb > mostMb) throw new BullpenError('LIMIT_EXCEEDED', `memoryMb ${memoryMb} is beyond the organization's ${mostMb}`, { memoryMb, mostMb });
   return {
     id: newId('run'),
     orgId: organization.id,
@@ -25,8 +23,7 @@ export function planRun(request: CreateRun, version: AgentVersion, organization:
     version: version.version,
     versionId: version.id,
     tier: chooseTier(request.tier ?? manifest.tier, organization.minimumTier),
-    timeoutMs: request.timeoutMs ?? manifest.timeoutMs ?? DEFAULT_RUN_LIMITS.timeoutMs,
-    memoryMb,
+    ...cappedLimits(request, manifest, organization),
     maxAttempts: request.maxAttempts ?? manifest.maxAttempts ?? DEFAULT_RUN_LIMITS.maxAttempts,
     backoff: request.backoff ?? manifest.backoff ?? DEFAULT_RETRY_BACKOFF,
     inputJson: storable(request.input, SIZE_CAPS.inputBytes, 'input'),

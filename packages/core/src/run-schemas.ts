@@ -4,6 +4,8 @@ import {
   agentNameSchema, backoffSchema, cursorSchema, delayMsSchema, fairnessKeySchema, maxAttemptsSchema, memoryMbSchema, nullableTimeSchema,
   orgIdSchema, pageLimitSchema, pageSchema, prioritySchema, runStateSchema, tierSchema, timeSchema, timeoutMsSchema, ttlMsSchema,
 } from './fields.ts';
+import { killReceiptSchema } from './kill-receipt.ts';
+import { runLimitsSchema } from './limit-schemas.ts';
 
 /** In the middle: there is room before and after. */
 export const DEFAULT_PRIORITY = 5;
@@ -17,6 +19,7 @@ export const createRunSchema = z.strictObject({
   tier: tierSchema.optional(),
   timeoutMs: timeoutMsSchema.optional(),
   memoryMb: memoryMbSchema.optional(),
+  limits: runLimitsSchema.optional().describe('of an attempt, within the caps of the version and of the organization'),
   maxAttempts: maxAttemptsSchema.optional(),
   backoff: backoffSchema.optional(),
   ttlMs: ttlMsSchema.optional(),
@@ -60,10 +63,12 @@ export const runSchema = z.strictObject({
   maxAttempts: z.int(),
   timeoutMs: z.int(),
   memoryMb: z.int(),
+  limits: runLimitsSchema.describe('of an attempt, beside timeoutMs and memoryMb'),
   input: z.unknown(),
   result: z.unknown(),
   error: runErrorSchema.nullable().describe('why the run, or its last attempt so far, failed'),
   usage: usageSchema.nullable().describe('of the last attempt'),
+  kill: killReceiptSchema.nullable().describe('of the last attempt that had to be killed'),
   priority: z.int(),
   fairnessKey: z.string().nullable(),
   metadata: z.record(z.string(), z.string()),

@@ -49,6 +49,7 @@ function resultOf(row: ClaimRow): ClaimResult {
       tier: run.tier,
       timeoutMs: run.timeoutMs,
       memoryMb: run.memoryMb,
+      limits: run.limits,
       backoff,
       inputJson: inputJson ?? 'null',
       metadata: run.metadata,

@@ -1,5 +1,5 @@
 import type {
-  NewRun, RetryBackoff, Run, RunError, RunSummary, RunUsage, StoredRunEvent, TerminalRunState, Tier,
+  AttemptLimits, KillReceipt, NewRun, RetryBackoff, Run, RunError, RunSummary, RunUsage, StoredRunEvent, TerminalRunState, Tier,
 } from '@bullpen/core';
 
 export type { NewRun };
@@ -34,6 +34,7 @@ export interface ClaimedRun extends RunRef {
   tier: Tier;
   timeoutMs: number;
   memoryMb: number;
+  limits: AttemptLimits;
   backoff: RetryBackoff;
   inputJson: string;
   metadata: Record<string, string>;
@@ -61,6 +62,8 @@ export interface FinishWrite extends LeasedWrite {
   resultJson: string | null;
   error: RunError | null;
   usage: RunUsage | null;
+  /** Where the attempt had to be killed; left out or null, an earlier receipt stays. */
+  kill?: KillReceipt | null;
   startedAtMs: number | null;
   finishedAtMs: number;
 }
@@ -68,6 +71,7 @@ export interface FinishWrite extends LeasedWrite {
 export interface RetryWrite extends LeasedWrite {
   error: RunError;
   usage: RunUsage | null;
+  kill?: KillReceipt | null;
   startedAtMs: number | null;
   notBeforeMs: number;
 }
@@ -75,6 +79,7 @@ export interface RetryWrite extends LeasedWrite {
 export interface ReleaseWrite extends LeasedWrite {
   /** Why the attempt is given back, such as `shutdown`. */
   reason: string;
+  kill?: KillReceipt | null;
 }
 
 export interface EventsWrite extends LeasedWrite {

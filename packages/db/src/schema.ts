@@ -1,7 +1,7 @@
 import { bigint, boolean, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, smallint, text, timestamp, unique } from 'drizzle-orm/pg-core';
 
 import type {
-  AgentManifest, CatchUpPolicy, KeyRole, OrganizationLimits, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage, ScheduleError,
+  AgentManifest, AttemptLimits, CatchUpPolicy, KeyRole, KillReceipt, LimitCaps, OrganizationLimits, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage, ScheduleError,
   ScheduledRun, Tier,
 } from '@bullpen/core';
 
@@ -36,6 +36,7 @@ export const organizations = pgTable('organizations', {
   maxMemoryMb: integer('max_memory_mb').notNull(),
   minimumTier: text('minimum_tier').$type<Tier>().notNull(),
   limits: json<Partial<OrganizationLimits>>('limits').notNull().default({}),
+  caps: json<LimitCaps>('caps').notNull().default({}),
   createdAt: time('created_at').notNull().defaultNow(),
 });
 
@@ -112,6 +113,8 @@ export const runs = pgTable('runs', {
   startedAt: time('started_at'),
   finishedAt: time('finished_at'),
   cancelRequestedAt: time('cancel_requested_at'),
+  limits: json<AttemptLimits>('limits').notNull().default({}),
+  kill: json<KillReceipt>('kill'),
 }, (table) => [
   primaryKey({ columns: [table.orgId, table.id] }),
   foreignKey({ name: 'runs_version', columns: [table.orgId, table.versionId], foreignColumns: [agentVersions.orgId, agentVersions.id] }),

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { SIZE_CAPS, type RunEvent } from '@bullpen/core';
 
 import { AttemptEvents } from './attempt-events.ts';
+import { LimitGuard } from './limit-guard.ts';
 
 function intake() {
   const heard: RunEvent[] = [];
@@ -58,5 +59,25 @@ describe('the events of an attempt', () => {
     events.finish(Number.NaN);
     expect(heard).toHaveLength(fitting + 1);
     expect(heard.at(-1)).toEqual({ type: 'dropped', count: 3 });
+  });
+
+  it('are held to a volume and a rate of the attempt\'s own, and what is beyond is dropped and counted', () => {
+    const clock = { nowMs: 0 };
+    const run = (limits: { logBytes?: number; eventsPerSecond?: number }, messages: readonly { atMs: number; text: string }[]) => {
+      const heard: RunEvent[] = [];
+      const guard = new LimitGuard({ limits: { timeoutMs: 1, memoryMb: 1, ...limits }, say: () => undefined, onBreach: () => undefined });
+      const events = new AttemptEvents({ started: () => undefined, event: (event) => void heard.push(event) }, { guard, nowMs: () => clock.nowMs });
+      for (const { atMs, text } of messages) {
+        clock.nowMs = atMs;
+        events.take(log(text));
+      }
+      events.finish(0);
+      return { code: guard.breach?.code, kept: heard.filter(({ type }) => type === 'log').length, last: heard.at(-1) };
+    };
+    const three = [0, 400, 999].map((atMs) => ({ atMs, text: 'a' }));
+    expect(run({ eventsPerSecond: 3 }, [...three, { atMs: 1000, text: 'b' }])).toMatchObject({ code: undefined, kept: 4 });
+    expect(run({ eventsPerSecond: 2 }, three)).toEqual({ code: 'EVENT_RATE_EXCEEDED', kept: 2, last: { type: 'dropped', count: 1 } });
+    expect(run({ logBytes: 2 * log('é').length + 2 }, [{ atMs: 0, text: 'é' }, { atMs: 0, text: 'é' }])).toMatchObject({ code: undefined, kept: 2 });
+    expect(run({ logBytes: 2 * log('é').length + 1 }, [{ atMs: 0, text: 'é' }, { atMs: 0, text: 'é' }])).toMatchObject({ code: 'LOG_VOLUME_EXCEEDED', kept: 1 });
   });
 });

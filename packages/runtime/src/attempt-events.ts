@@ -1,11 +1,13 @@
 import { SIZE_CAPS, checkStorableText, runEventSchema, type ErrorCode, type RunEvent } from '@bullpen/core';
 
 import type { AttemptSink } from './container.ts';
+import type { LimitGuard } from './limit-guard.ts';
 
 /**
  * Events of one attempt on their way from the container to the sink. Guarantees: nothing reaches the sink that is not a
  * valid, storable event of at most `SIZE_CAPS.eventBytes`; at most `eventsPerAttempt` of them and about
- * `eventBytesPerAttempt` in all, the rest counted; the first event that cannot be kept is the attempt's fault.
+ * `eventBytesPerAttempt` in all, the rest counted; the first event that cannot be kept is the attempt's fault. Volume and
+ * rate are told to the guard of the attempt's own limits, and beyond one of those nothing more is kept.
  */
 
 export interface EventFault {
@@ -17,13 +19,21 @@ const FAULT_CODES: readonly string[] = ['EVENT_TOO_LARGE', 'EVENT_NOT_SERIALIZAB
 
 export class AttemptEvents {
   readonly #sink: AttemptSink;
+  readonly #guard: LimitGuard | null;
+  readonly #nowMs: () => number;
+  #secondEndsMs = -Infinity;
+  #countInSecond = 0;
+  #logBytes = 0;
   #count = 0;
   #bytes = 0;
   #dropped = 0;
   #fault: EventFault | null = null;
 
-  constructor(sink: AttemptSink) {
+  /** @param options.nowMs - monotonic; needed for a limit per second */
+  constructor(sink: AttemptSink, options: { guard?: LimitGuard; nowMs?: () => number } = {}) {
     this.#sink = sink;
+    this.#guard = options.guard ?? null;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
   }
 
   /** Why the attempt must fail, whatever the agent makes of it. */
@@ -34,6 +44,10 @@ export class AttemptEvents {
   /** Takes the JSON text of one event. */
   take(json: string): void {
     if (this.#fault !== null) return;
+    if (!this.#isWithinLimits(json)) {
+      this.#dropped += 1;
+      return;
+    }
     if (this.#count >= SIZE_CAPS.eventsPerAttempt || this.#bytes > SIZE_CAPS.eventBytesPerAttempt) {
       this.#dropped += 1;
       return;
@@ -56,6 +70,26 @@ export class AttemptEvents {
   finish(droppedInside: number): void {
     const count = this.#dropped + (Number.isSafeInteger(droppedInside) && droppedInside > 0 ? droppedInside : 0);
     if (count > 0) this.#sink.event({ type: 'dropped', count });
+  }
+
+  #isWithinLimits(json: string): boolean {
+    const guard = this.#guard;
+    if (guard === null) return true;
+    if (guard.breach !== null) return false;
+    if (guard.allowed('logBytes') !== undefined) this.#logBytes += Buffer.byteLength(json);
+    return guard.used('logBytes', this.#logBytes) && guard.used('eventsPerSecond', this.#countThisSecond(guard));
+  }
+
+  /** Seconds that begin with the first event after the one before: an attempt without the limit is not timed. */
+  #countThisSecond(guard: LimitGuard): number {
+    if (guard.allowed('eventsPerSecond') === undefined) return 0;
+    const nowMs = this.#nowMs();
+    if (nowMs >= this.#secondEndsMs) {
+      this.#secondEndsMs = nowMs + 1000;
+      this.#countInSecond = 0;
+    }
+    this.#countInSecond += 1;
+    return this.#countInSecond;
   }
 
   #parse(json: string): RunEvent | null {

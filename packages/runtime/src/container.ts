@@ -1,4 +1,4 @@
-import type { AttemptOutcome, ContainerDeath, ContainerSnapshot, ContainerState, RunEvent, Tier } from '@bullpen/core';
+import type { AttemptLimits, AttemptOutcome, ContainerDeath, ContainerSnapshot, ContainerState, RunEvent, Tier } from '@bullpen/core';
 
 /** One attempt, as the worker hands it to the runtime. */
 export interface AttemptRequest {
@@ -17,6 +17,8 @@ export interface AttemptRequest {
   /** Hard wall-clock limit: of loading the bundle and of the call, not of starting a container. */
   readonly timeoutMs: number;
   readonly memoryMb: number;
+  /** Beside time and memory; what is left out is not limited for this run. */
+  readonly limits: AttemptLimits;
   readonly metadata: Readonly<Record<string, string>>;
 }
 

@@ -8,7 +8,7 @@ import { planScheduledRun, scheduleKeyPrefix } from './scheduled-run.ts';
 const plan = (run: Partial<ScheduledRun> = {}, atMs = Date.UTC(2026, 4, 1, 12)) => planScheduledRun(
   { id: 'sch_1', name: 'nightly', run: scheduledRunSchema.parse({ agent: 'echo', ...run }) },
   { id: 'ver_1', agent: 'echo', version: 3, manifest: {} } as AgentVersion,
-  { id: 'acme', poolMb: 1024, maxMemoryMb: 512, minimumTier: 'basic' } as Organization,
+  { id: 'acme', poolMb: 1024, maxMemoryMb: 512, minimumTier: 'basic', caps: {} } as Organization,
   atMs,
 );
 

@@ -39,7 +39,7 @@ function conditions(sql: postgres.Sql, filter: RunFilter): postgres.Fragment {
 export async function readRunsToReplay(db: Database, orgId: string, runIds: readonly string[]): Promise<Omit<NewRun, 'ttlMs' | 'delayMs' | 'idempotencyKey' | 'requestHash'>[]> {
   const rows = await reading(() => db.sql<Omit<NewRun, 'ttlMs' | 'delayMs' | 'idempotencyKey' | 'requestHash'>[]>`
     SELECT r.id, r.org_id AS "orgId", r.agent, r.version, r.version_id AS "versionId", r.tier, r.timeout_ms AS "timeoutMs", r.memory_mb AS "memoryMb",
-      r.max_attempts AS "maxAttempts", r.backoff, r.input::text AS "inputJson", r.metadata, r.priority, r.fairness_key AS "fairnessKey"
+      r.limits, r.max_attempts AS "maxAttempts", r.backoff, r.input::text AS "inputJson", r.metadata, r.priority, r.fairness_key AS "fairnessKey"
     FROM runs r WHERE r.org_id = ${orgId} AND r.id = ANY (${column(runIds, (runId) => runId)}::text[]) ORDER BY r.id DESC`);
   return [...rows];
 }

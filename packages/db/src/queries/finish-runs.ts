@@ -17,6 +17,7 @@ export async function finishRuns(db: Database, writes: readonly FinishWrite[]): 
       result = given.result::jsonb,
       error = given.error::jsonb,
       usage = given.usage::jsonb,
+      kill = coalesce(given.kill::jsonb, r.kill),
       started_at = given.started_at,
       finished_at = given.finished_at
     FROM unnest(
@@ -28,9 +29,10 @@ export async function finishRuns(db: Database, writes: readonly FinishWrite[]): 
       ${column(writes, (write) => write.resultJson)}::text[],
       ${column(writes, (write) => write.error && JSON.stringify(write.error))}::text[],
       ${column(writes, (write) => write.usage && JSON.stringify(write.usage))}::text[],
+      ${column(writes, ({ kill }) => (kill ? JSON.stringify(kill) : null))}::text[],
       ${column(writes, (write) => timeText(write.startedAtMs))}::timestamptz[],
       ${column(writes, (write) => timeText(write.finishedAtMs))}::timestamptz[]
-    ) AS given (org_id, run_id, lease, leaving, state, result, error, usage, started_at, finished_at)
+    ) AS given (org_id, run_id, lease, leaving, state, result, error, usage, kill, started_at, finished_at)
     WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state = given.leaving AND r.lease = given.lease
     RETURNING r.org_id, r.id`;
   return new Set(moved.map((row) => keyOfRun(row.org_id, row.id)));

@@ -18,11 +18,11 @@ export interface TimedRun {
 export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promise<Set<string>> {
   const inserted = await db.sql<{ org_id: string; id: string }[]>`
     INSERT INTO runs (
-      id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, backoff, input, metadata,
+      id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata,
       priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at)
     SELECT
       id, org_id, agent, version, version_id, CASE WHEN not_before IS NULL THEN 'queued' ELSE 'scheduled' END, tier,
-      max_attempts, timeout_ms, memory_mb, backoff::jsonb, input::jsonb, metadata::jsonb, priority, fairness_key, idempotency_key, request_hash,
+      max_attempts, timeout_ms, memory_mb, limits::jsonb, backoff::jsonb, input::jsonb, metadata::jsonb, priority, fairness_key, idempotency_key, request_hash,
       queued_at, not_before, expires_at
     FROM unnest(
       ${column(rows, ({ run }) => run.id)}::text[],
@@ -34,6 +34,7 @@ export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promi
       ${column(rows, ({ run }) => run.maxAttempts)}::integer[],
       ${column(rows, ({ run }) => run.timeoutMs)}::integer[],
       ${column(rows, ({ run }) => run.memoryMb)}::integer[],
+      ${column(rows, ({ run }) => JSON.stringify(run.limits))}::text[],
       ${column(rows, ({ run }) => JSON.stringify(run.backoff))}::text[],
       ${column(rows, ({ run }) => run.inputJson)}::text[],
       ${column(rows, ({ run }) => JSON.stringify(run.metadata))}::text[],
@@ -45,7 +46,7 @@ export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promi
       ${column(rows, (row) => timeText(row.notBeforeMs))}::timestamptz[],
       ${column(rows, (row) => timeText(row.expiresAtMs))}::timestamptz[]
     ) AS given (
-      id, org_id, agent, version, version_id, tier, max_attempts, timeout_ms, memory_mb, backoff, input, metadata,
+      id, org_id, agent, version, version_id, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata,
       priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at)
     ON CONFLICT DO NOTHING
     RETURNING org_id, id`;

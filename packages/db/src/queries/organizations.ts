@@ -1,6 +1,6 @@
 import { eq, sql } from 'drizzle-orm';
 
-import { BullpenError, DEFAULT_ORGANIZATION_LIMITS, type Organization, type OrganizationLimits, type Tier } from '@bullpen/core';
+import { BullpenError, DEFAULT_ORGANIZATION_LIMITS, type LimitCaps, type Organization, type OrganizationLimits, type Tier } from '@bullpen/core';
 
 import type { Database } from '../database.ts';
 import { reaching, reading } from '../postgres-errors.ts';
@@ -13,6 +13,7 @@ export interface NewOrganization {
   maxMemoryMb: number;
   minimumTier: Tier;
   limits?: Partial<OrganizationLimits>;
+  caps?: LimitCaps;
 }
 
 export type OrganizationChange = Partial<Omit<NewOrganization, 'id'>>;

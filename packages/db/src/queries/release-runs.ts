@@ -16,6 +16,7 @@ export async function releaseRuns(db: Database, writes: readonly ReleaseWrite[])
       state = 'queued',
       attempt = greatest(r.attempt - 1, 0),
       release_reason = given.reason,
+      kill = coalesce(given.kill::jsonb, r.kill),
       worker_id = NULL,
       claimed_at = NULL,
       started_at = NULL
@@ -24,8 +25,9 @@ export async function releaseRuns(db: Database, writes: readonly ReleaseWrite[])
       ${column(writes, (write) => write.runId)}::text[],
       ${column(writes, (write) => write.lease)}::integer[],
       ${column(writes, () => 'running')}::text[],
-      ${column(writes, (write) => write.reason)}::text[]
-    ) AS given (org_id, run_id, lease, leaving, reason)
+      ${column(writes, (write) => write.reason)}::text[],
+      ${column(writes, ({ kill }) => (kill ? JSON.stringify(kill) : null))}::text[]
+    ) AS given (org_id, run_id, lease, leaving, reason, kill)
     WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state = given.leaving AND r.lease = given.lease
     RETURNING r.org_id, r.id`;
   return new Set(moved.map((row) => keyOfRun(row.org_id, row.id)));

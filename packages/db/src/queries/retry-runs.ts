@@ -16,6 +16,7 @@ export async function retryRuns(db: Database, writes: readonly RetryWrite[]): Pr
       state = 'retrying',
       error = given.error::jsonb,
       usage = given.usage::jsonb,
+      kill = coalesce(given.kill::jsonb, r.kill),
       started_at = given.started_at,
       not_before = given.not_before
     FROM unnest(
@@ -25,9 +26,10 @@ export async function retryRuns(db: Database, writes: readonly RetryWrite[]): Pr
       ${column(writes, () => 'running')}::text[],
       ${column(writes, (write) => JSON.stringify(write.error))}::text[],
       ${column(writes, (write) => write.usage && JSON.stringify(write.usage))}::text[],
+      ${column(writes, ({ kill }) => (kill ? JSON.stringify(kill) : null))}::text[],
       ${column(writes, (write) => timeText(write.startedAtMs))}::timestamptz[],
       ${column(writes, (write) => timeText(write.notBeforeMs))}::timestamptz[]
-    ) AS given (org_id, run_id, lease, leaving, error, usage, started_at, not_before)
+    ) AS given (org_id, run_id, lease, leaving, error, usage, kill, started_at, not_before)
     WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state = given.leaving AND r.lease = given.lease
       AND r.cancel_requested_at IS NULL
     RETURNING r.org_id, r.id`;
