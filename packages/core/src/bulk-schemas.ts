@@ -20,6 +20,8 @@ export const MOST_BULK_RUNS = 10_000;
 /** Body of `POST /v1/runs/cancel` and `POST /v1/runs/replay`. */
 export const bulkRequestSchema = z.strictObject({ filter: runFilterSchema, dryRun: z.boolean().default(false) }).meta({ id: 'BulkRequest' });
 
+export type BulkRequest = z.output<typeof bulkRequestSchema>;
+
 export const bulkResultSchema = z.strictObject({
   matched: z.int(),
   done: z.int().describe('cancelled or asked to stop; replayed. 0 in a dry run'),

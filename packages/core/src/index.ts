@@ -38,11 +38,15 @@ export {
   type CancelMessage, type LiveRunMessage, type LogLevel, type RunEvent, type RunStateEvent, type StoredRunEvent,
 } from './event-schemas.ts';
 export { agentNameSchema, cursorSchema, idSchema, orgIdSchema, pageLimitSchema, pageSchema } from './fields.ts';
+export {
+  apiKeyPageSchema, apiKeySchema, auditEntrySchema, auditPageSchema, createKeySchema, createdKeySchema, listAuditSchema, rotateKeySchema, whoAmISchema,
+  type ApiKey, type AuditEntry, type CreateKeyRequest, type CreatedKey, type ListAudit, type RotateKeyRequest, type WhoAmI,
+} from './key-schemas.ts';
 export { runJobSchema, toEnqueuedRun, type EnqueuedRun, type RunJob } from './job-schemas.ts';
 export {
-  DEFAULT_ORGANIZATION_LIMITS, createKeySchema, createOrganizationSchema, createdKeySchema, organizationLimitsSchema,
-  organizationPageSchema, organizationSchema, updateOrganizationSchema, whoAmISchema,
-  type CreateOrganizationRequest, type CreatedKey, type Organization, type OrganizationLimits, type UpdateOrganizationRequest, type WhoAmI,
+  DEFAULT_ORGANIZATION_LIMITS, createOrganizationSchema, organizationLimitsSchema,
+  organizationPageSchema, organizationSchema, updateOrganizationSchema,
+  type CreateOrganizationRequest, type Organization, type OrganizationLimits, type UpdateOrganizationRequest,
 } from './org-schemas.ts';
 export {
   DEFAULT_PRIORITY, createRunSchema, listRunsSchema, runErrorSchema, runPageSchema, runSchema, runSummarySchema, usageSchema, waitSchema,
@@ -68,7 +72,7 @@ export {
 export { nextTimes, scheduleTimes, type ScheduleTiming } from './schedules/schedule-times.ts';
 export { planScheduledRun, scheduleKeyPrefix, type FiringSchedule } from './schedules/scheduled-run.ts';
 export { WAIT_CAUSES, explainWait, waitCauseSchema, whySchema, type QueueStanding, type WaitCause, type WaitFacts, type Why } from './why.ts';
-export { MOST_BULK_RUNS, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkResult, type RunFilter } from './bulk-schemas.ts';
+export { MOST_BULK_RUNS, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkRequest, type BulkResult, type RunFilter } from './bulk-schemas.ts';
 export { ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH } from './health/criteria.ts';
 export {
   HEALTH_LEVELS, healthComponentSchema, healthLevel, healthReportSchema, scoreHealth,

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 
-import { memoryMbSchema, orgIdSchema, pageSchema, slugSchema, textSchema, tierSchema, timeSchema } from './fields.ts';
+import { memoryMbSchema, orgIdSchema, pageSchema, textSchema, tierSchema, timeSchema } from './fields.ts';
 import { limitCapsSchema } from './limit-schemas.ts';
 import { DEFAULT_POOL_MB } from './limits.ts';
-import { KEY_ROLES } from './permissions.ts';
 
 /** What the dispatcher lets one organization have, across all workers; obeyed within a second of a change. */
 export const organizationLimitsSchema = z.strictObject({
@@ -56,28 +55,3 @@ export const organizationSchema = z.strictObject({
 export type Organization = z.output<typeof organizationSchema>;
 
 export const organizationPageSchema = pageSchema(organizationSchema);
-
-/** Body of `POST /v1/keys`: a new key of the caller's organization, or of `orgId` when an admin asks. */
-export const createKeySchema = z.strictObject({
-  orgId: orgIdSchema.optional(),
-  name: slugSchema.default('default'),
-});
-
-/** The only time the secret is shown. */
-export const createdKeySchema = z.strictObject({
-  id: z.string(),
-  orgId: orgIdSchema,
-  name: z.string(),
-  secret: z.string(),
-  createdAt: timeSchema,
-}).meta({ id: 'CreatedKey' });
-export type CreatedKey = z.output<typeof createdKeySchema>;
-
-/** What `GET /v1/whoami` says of the key that asks. */
-export const whoAmISchema = z.strictObject({
-  keyId: z.string(),
-  orgId: orgIdSchema.nullable().describe('null: the platform admin, who belongs to none'),
-  role: z.enum(KEY_ROLES),
-  name: z.string(),
-}).meta({ id: 'WhoAmI' });
-export type WhoAmI = z.output<typeof whoAmISchema>;

@@ -27,7 +27,7 @@ export const PERMISSIONS = {
   'organization:read': { from: 'viewer', meaning: 'see the organization, its usage and its alerts' },
   'organization:write': { from: 'owner', meaning: 'change what the organization may set for itself' },
   'secrets:read': { from: 'viewer', meaning: 'see names of secrets, never their values' },
-  'secrets:write': { from: 'owner', meaning: 'set and delete secrets' },
+  'secrets:write': { from: 'developer', meaning: 'set and delete secrets' },
   'webhooks:read': { from: 'viewer', meaning: 'see webhooks and their deliveries' },
   'webhooks:write': { from: 'developer', meaning: 'make, change and delete webhooks' },
   'keys:read': { from: 'owner', meaning: 'see keys, never their secrets' },

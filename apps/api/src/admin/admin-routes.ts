@@ -20,7 +20,7 @@ function sessionRoutes(keys: ApiKeys): Route[] {
   const shared = { path: '/api/admin/session', tag, scope: 'public', permission: null } as const;
   return [
     route({
-      ...shared, method: 'post', operationId: 'openOperatorSession', summary: 'Give a browser the operator\'s cookie', body: sessionSchema,
+      ...shared, method: 'post', operationId: 'openOperatorSession', summary: 'Give a browser the operator\'s cookie', body: sessionSchema, audit: 'nothing is written',
       answer: { statuses: { 204: 'the cookie is set' } }, errors: ['UNAUTHENTICATED', 'FORBIDDEN'],
       async handle({ body: { key }, res }) {
         const principal = await principalOf(keys, key);
@@ -30,7 +30,7 @@ function sessionRoutes(keys: ApiKeys): Route[] {
       },
     }),
     route({
-      ...shared, method: 'delete', operationId: 'closeOperatorSession', summary: 'Take the operator\'s cookie away',
+      ...shared, method: 'delete', operationId: 'closeOperatorSession', summary: 'Take the operator\'s cookie away', audit: 'nothing is written',
       answer: { statuses: { 204: 'the cookie is gone' } },
       handle({ res }) {
         setSession(res, null);
@@ -56,6 +56,7 @@ function runtimeRoutes(deps: RuntimeStatusDeps & { runs: RunService }): Route[] 
     route({
       method: 'post', path: '/api/admin/runs/{orgId}/{runId}/cancel', operationId: 'operatorCancelRun', tag, scope: 'operator', permission: 'platform:write',
       summary: 'Cancel a run of any organization', params: z.strictObject({ orgId: orgIdSchema, runId: idSchema('run') }), body: z.strictObject({}),
+      audit: { target: ({ params }) => `run/${params.runId}`, orgId: ({ params }) => params.orgId, after: ({ state }) => ({ state }) },
       answer: { statuses: { 202: 'a waiting run is cancelled; a running one is being stopped' }, schema: runSchema }, errors: ['NOT_FOUND', 'RUN_ALREADY_FINISHED'],
       handle: async ({ params: { orgId, runId } }) => accepted(await deps.runs.cancel(orgId, runId)),
     }),

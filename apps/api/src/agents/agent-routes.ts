@@ -31,7 +31,7 @@ export function agentRoutes({ db, organizations }: { db: Database; organizations
     route({
       method: 'post', path: '/v1/agents/{name}/versions', operationId: 'createAgentVersion', tag, scope: 'organization', permission: 'agents:write',
       summary: 'Upload a version of an agent, unless the newest is the same', params: agentParams, body: createVersionSchema,
-      bodyBytes: BUNDLE_BODY_BYTES,
+      bodyBytes: BUNDLE_BODY_BYTES, idempotency: 'kept', audit: { target: ({ params }, { version }) => `agent/${params.name}/versions/${version}` },
       answer: { statuses: { 200: 'the newest version is the same', 201: 'a new version' }, schema: agentVersionSchema },
       errors: ['NOT_FOUND', 'BUNDLE_INVALID', 'BUNDLE_HASH_MISMATCH', 'TIER_UNAVAILABLE', 'LIMIT_EXCEEDED'],
       async handle({ orgId, params, body: { manifest, bundle, sha256: declared } }) {

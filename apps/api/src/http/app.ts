@@ -1,29 +1,15 @@
-import type { Logger } from '@bullpen/core';
-import type { LiveBus } from '@bullpen/queue';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 
 import { dashboard } from '../admin/dashboard.ts';
 import { queueBoard } from '../admin/queue-board.ts';
-import type { RuntimeStatusDeps } from '../admin/runtime-status.ts';
-import type { ApiKeys } from '../auth/api-keys.ts';
 import { authenticateAdmin } from '../auth/authenticate.ts';
-import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
-import type { RunService } from '../runs/run-service.ts';
+import type { AppDeps } from './app-deps.ts';
+import { cors } from './cors.ts';
 import { docsPage } from './docs-page.ts';
 import { notFound, problemHandler, requestIds, requestLog } from './respond.ts';
 import { allRoutes } from './routes.ts';
 import { serveRoutes } from './serve.ts';
-
-export interface AppDeps extends RuntimeStatusDeps {
-  bus: LiveBus;
-  keys: ApiKeys;
-  organizations: OrganizationDirectory;
-  runs: RunService;
-  log: Logger;
-  /** Aborts when the process stops. */
-  closing: AbortSignal;
-}
 
 /** The whole HTTP face as one Express app. */
 export function createApp(deps: AppDeps): Express {
@@ -33,6 +19,7 @@ export function createApp(deps: AppDeps): Express {
   app.use('/admin/queues', boardPolicy());
   app.use(/^\/(?!admin\/queues)/, helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'self'"], styleSrc: ["'self'"], upgradeInsecureRequests: null } }, strictTransportSecurity: false }));
 
+  app.use('/v1', cors(deps.corsOrigins));
   app.use(serveRoutes(allRoutes(deps), deps));
 
   app.use('/docs', docsPage());

@@ -15,6 +15,8 @@ const SCOPE_ERRORS: Record<Scope, readonly ErrorCode[]> = {
   operator: ['UNAUTHENTICATED', 'FORBIDDEN'],
 };
 const EVERYWHERE: readonly ErrorCode[] = ['INVALID_REQUEST', 'SERVICE_UNAVAILABLE', 'INTERNAL'];
+const WITH_KEY: readonly ErrorCode[] = ['RATE_LIMITED'];
+const IDEMPOTENT: readonly ErrorCode[] = ['IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_IN_FLIGHT'];
 const WITH_BODY: readonly ErrorCode[] = ['INVALID_JSON', 'INPUT_TOO_LARGE'];
 
 const INFO = {
@@ -69,6 +71,7 @@ function operation(one: Route, schemas: ComponentSchemas, problem: Json): Json {
     security: securityOf(scope),
     ...(permission === null ? {} : { 'x-bullpen-permission': permission }),
     'x-bullpen-scope': scope,
+    ...(one.method === 'get' ? {} : { 'x-bullpen-audited': typeof one.audit === 'object' }),
     parameters: parametersOf(one, schemas),
     ...(one.body === undefined ? {} : { requestBody: { required: isRequired(one.body), content: { 'application/json': { schema: schemas.refer(one.body, 'input') } } } }),
     responses: { ...successes(one, schemas), ...failures(one, problem) },
@@ -82,12 +85,13 @@ function securityOf(scope: Scope): Json[] {
 
 const isRequired = (body: z.ZodType): boolean => !body.safeParse({}).success;
 
-function parametersOf({ params, query, headers = {}, scope }: Route, schemas: ComponentSchemas): Json[] {
+function parametersOf({ params, query, headers = {}, scope, idempotency }: Route, schemas: ComponentSchemas): Json[] {
   const header = (name: string, description: string) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } });
   return [
     ...fields(params, 'path', schemas),
     ...fields(query, 'query', schemas),
     ...Object.entries(headers).map(([name, description]) => header(name, description)),
+    ...(idempotency === undefined ? [] : [header('Idempotency-Key', 'the same request with the same key is carried out once, and answered the same for a day')]),
     ...(scope === 'organization' ? [header('x-bullpen-org', 'an admin\'s key names the organization; every other key has its own')] : []),
   ];
 }
@@ -113,8 +117,11 @@ function successes({ answer: { statuses, schema, mediaType } }: Route, schemas: 
 }
 
 /** One answer per status; its sentence names the codes that come with it. */
-function failures({ scope, errors = [], body }: Route, problem: Json): Json {
-  const codes = new Set([...SCOPE_ERRORS[scope], ...errors, ...(body === undefined ? [] : WITH_BODY), ...EVERYWHERE]);
+function failures({ scope, errors = [], body, idempotency }: Route, problem: Json): Json {
+  const codes = new Set([
+    ...SCOPE_ERRORS[scope], ...(scope === 'public' ? [] : WITH_KEY), ...(idempotency === undefined ? [] : IDEMPOTENT), ...errors,
+    ...(body === undefined ? [] : WITH_BODY), ...EVERYWHERE,
+  ]);
   const byStatus = Object.groupBy(codes, (code) => String(ERROR_REGISTRY[code].status));
   return Object.fromEntries(Object.entries(byStatus).map(([status, some = []]) => [status, {
     description: some.map((code) => `\`${code}\`: ${ERROR_REGISTRY[code].meaning}`).join('\n\n'),

@@ -55,7 +55,8 @@ export function problemHandler(log: Logger): ErrorRequestHandler {
       next(error);
       return;
     }
-    if (problem.status === 429 || problem.status === 503) res.setHeader('Retry-After', '1');
+    const retryAfterS = (error as { facts?: { retryAfterS?: unknown } }).facts?.retryAfterS;
+    if (problem.status === 429 || problem.status === 503) res.setHeader('Retry-After', typeof retryAfterS === 'number' ? retryAfterS : 1);
     // A browser that visits a board asks its user: any name, the admin key as password.
     if (problem.status === 401) res.setHeader('WWW-Authenticate', `${req.originalUrl.startsWith('/admin/') ? 'Basic' : 'Bearer'} realm="bullpen"`);
     res.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));

@@ -43,6 +43,18 @@ export interface Streamed {
 }
 export const STREAMED: Streamed = Object.freeze({ streamed: true });
 
+/** What the audit log keeps of a write. */
+export interface AuditSpec<P, B, A> {
+  /** A kind and a name or id: `schedule/nightly`. `answer` is the body of the answer. */
+  target(call: { readonly params: P; readonly body: B }, answer: A): string;
+  /** The organization that is written to, where the scope has none. */
+  orgId?(call: { readonly params: P; readonly body: B }, answer: A): string;
+  /** Reads what is there before; nothing where left out. */
+  before?(call: { readonly orgId: string; readonly params: P; readonly body: B }): Promise<unknown>;
+  /** What is there afterwards: the answer where left out. Must hold no secret. */
+  after?(answer: A, call: { readonly params: P; readonly body: B }): unknown;
+}
+
 /** What an operation answers when it succeeds: a sentence for each status. */
 export interface AnswerSpec<A extends z.ZodType = z.ZodType> {
   readonly statuses: Readonly<Record<number, string>>;
@@ -70,14 +82,25 @@ export interface RouteSpec<S extends Scope, P extends z.ZodObject, Q extends z.Z
   readonly answer: AnswerSpec<A>;
   /** What it may answer beyond what every route of its scope may. */
   readonly errors?: readonly ErrorCode[];
+  /**
+   * How a call that is not a GET is audited; `nothing is written` says so of the few that only compute.
+   * It is required of them: a test looks.
+   */
+  readonly audit?: AuditSpec<z.output<P>, z.output<B>, z.output<A>> | 'nothing is written';
+  /**
+   * `kept`: the answer to an `Idempotency-Key` is kept and given again. `own`: the handler sees to the header itself.
+   * Every POST that makes something has one of them.
+   */
+  readonly idempotency?: 'kept' | 'own';
   /** Body bytes it takes at most; DEFAULT_BODY_BYTES where left out. */
   readonly bodyBytes?: number;
   handle(call: Call<S, z.output<P>, z.output<Q>, z.output<B>>): Promise<Reply<z.output<A>> | Streamed> | Reply<z.output<A>>;
 }
 
 /** A route as the table holds it: what its types were has done its work. */
-export type Route = Omit<RouteSpec<Scope, z.ZodObject, z.ZodObject, z.ZodType, z.ZodType>, 'handle' | 'permission'> & {
+export type Route = Omit<RouteSpec<Scope, z.ZodObject, z.ZodObject, z.ZodType, z.ZodType>, 'handle' | 'permission' | 'audit'> & {
   readonly permission: Permission | null;
+  readonly audit?: AuditSpec<unknown, unknown, unknown> | 'nothing is written';
   handle(call: Call): Promise<Reply | Streamed> | Reply;
 };
 

@@ -4,7 +4,7 @@ import { keyRoutes } from '../keys/key-routes.ts';
 import { organizationRoutes } from '../organizations/organization-routes.ts';
 import { runRoutes } from '../runs/run-routes.ts';
 import { scheduleRoutes } from '../schedules/schedule-routes.ts';
-import type { AppDeps } from './app.ts';
+import type { AppDeps } from './app-deps.ts';
 import { documentRoute } from './document-route.ts';
 import { probeRoutes } from './probe-routes.ts';
 import type { Route } from './route.ts';

@@ -1,10 +1,14 @@
-import { BullpenError, may, parseOrThrow, PERMISSIONS, SIZE_CAPS, type Permission } from '@bullpen/core';
+import { BullpenError, may, parseOrThrow, PERMISSIONS, SIZE_CAPS, type Clock, type Permission } from '@bullpen/core';
+import type { AuditWriter } from '@bullpen/db';
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
 import type { z } from 'zod';
 
 import type { ApiKeys } from '../auth/api-keys.ts';
 import { principalOf, secretOf, secretOfOperator, tenant } from '../auth/authenticate.ts';
 import type { Principal } from '../auth/principal.ts';
+import { audited } from './audited.ts';
+import type { Idempotency } from './idempotency.ts';
+import { rateHeaders, rateRefusal, type RateLimiter } from './rate-limiter.ts';
 import type { Call, Reply, Route } from './route.ts';
 
 /** An input, metadata, and room for the rest. */
@@ -12,6 +16,10 @@ export const DEFAULT_BODY_BYTES = SIZE_CAPS.inputBytes + SIZE_CAPS.metadataBytes
 
 export interface ServeDeps {
   keys: ApiKeys;
+  limiter: RateLimiter;
+  idempotency: Idempotency;
+  audit: AuditWriter;
+  clock: Clock;
 }
 
 /** The table as an Express router. A path that is there with another method is answered with 405 and `Allow`. */
@@ -27,23 +35,33 @@ function handlerOf(route: Route, deps: ServeDeps): RequestHandler {
   const readBody = route.body === undefined ? null : bodyReader(route.bodyBytes ?? DEFAULT_BODY_BYTES);
   return async (req, res) => {
     const principal = await admit(route, deps, req, res);
+    const orgId = route.scope === 'organization' ? tenant(req, principal as Principal) : null;
     const params = pathParams(route, req);
     const query = route.query === undefined ? noQuery(req) : parseOrThrow(route.query, req.query, 'query');
     const body = readBody === null ? undefined : parseOrThrow(route.body as z.ZodType, await readBody(req, res), 'request');
-    const orgId = route.scope === 'organization' ? tenant(req, principal as Principal) : null;
     // The route's own types say that this is what its handler takes.
-    const reply = await route.handle({ orgId, principal, params, query, body, req, res } as Call);
+    const call = { orgId, principal, params, query, body, req, res } as Call;
+    const act = () => audited(route, call, deps);
+    const reply = route.idempotency === 'kept' ? await deps.idempotency.once(route, call, act) : await act();
     if (!('streamed' in reply)) send(res, reply);
   };
 }
 
-async function admit(route: Route, { keys }: ServeDeps, req: Request, res: Response): Promise<Principal | null> {
+async function admit(route: Route, { keys, limiter }: ServeDeps, req: Request, res: Response): Promise<Principal | null> {
   if (route.permission === null) return null;
   const secret = route.scope === 'operator' ? secretOfOperator(req) : secretOf(req);
   const principal = await principalOf(keys, secret);
   res.locals.principal = principal;
+  await limitRate(limiter, principal, res);
   requirePermission(principal, route.permission);
   return principal;
+}
+
+/** @throws BullpenError RATE_LIMITED */
+async function limitRate(limiter: RateLimiter, { keyId }: Principal, res: Response): Promise<void> {
+  const standing = await limiter.count(keyId);
+  for (const [name, value] of Object.entries(rateHeaders(limiter.quota, standing))) res.setHeader(name, value);
+  if (!standing.allowed) throw rateRefusal(limiter.quota, standing);
 }
 
 /** @throws BullpenError FORBIDDEN, naming the lowest role that may. */

@@ -20,7 +20,9 @@ export function organizationRoutes({ db, queue, organizations }: { db: Database;
   return [
     route({
       ...writing, method: 'post', path: '/v1/organizations', operationId: 'createOrganization',
-      summary: 'Make an organization', body: createOrganizationSchema, answer: oneOrganization(201, 'the organization'), errors: ['ALREADY_EXISTS'],
+      summary: 'Make an organization', body: createOrganizationSchema, idempotency: 'kept',
+      audit: { target: ({ body }) => `organization/${body.id}`, orgId: ({ body }) => body.id },
+      answer: oneOrganization(201, 'the organization'), errors: ['ALREADY_EXISTS'],
       async handle({ body: { id, name = id, limits: asked, ...rest } }) {
         const limits = defined(asked);
         const organization = await createOrganization(db, { id, name, limits, ...rest });
@@ -36,6 +38,7 @@ export function organizationRoutes({ db, queue, organizations }: { db: Database;
     route({
       ...writing, method: 'patch', path: '/v1/organizations/{id}', operationId: 'changeOrganization',
       summary: 'Change caps and limits of an organization; obeyed within a second by dispatch', params: organizationParams, body: updateOrganizationSchema,
+      audit: { target: ({ params }) => `organization/${params.id}`, orgId: ({ params }) => params.id, before: ({ params }) => getOrganization(db, params.id) },
       answer: oneOrganization(200, 'the organization as it is now'), errors: ['NOT_FOUND'],
       async handle({ params: { id: orgId }, body: { limits, ...rest } }) {
         const change = { ...defined(rest), ...(limits === undefined ? {} : { limits: defined(limits) }) };

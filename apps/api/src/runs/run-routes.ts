@@ -1,12 +1,13 @@
 import {
-  BullpenError, bulkRequestSchema, bulkResultSchema, createRunSchema, idSchema, isTerminal, listRunsSchema, parseOrThrow, runPageSchema, runSchema,
-  waitSchema, whySchema, type Run,
+  BullpenError, bulkRequestSchema, bulkResultSchema, createRunSchema, idSchema, isTerminal, listRunsSchema, runPageSchema, runSchema,
+  waitSchema, whySchema, type BulkRequest, type BulkResult, type Run,
 } from '@bullpen/core';
 import { listRuns, type Database } from '@bullpen/db';
 import type { LiveBus } from '@bullpen/queue';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 
+import { idempotencyKeyOf } from '../http/idempotency.ts';
 import { accepted, ok, route, STREAMED, type Reply, type Route } from '../http/route.ts';
 import { BulkRuns } from './bulk-runs.ts';
 import { RunEventStream, type FrameSink } from './run-event-stream.ts';
@@ -22,7 +23,6 @@ const eventsQuerySchema = z.strictObject({
   after: z.coerce.number().int().nonnegative().optional().describe('send only events with a higher `seq`'),
   follow: z.enum(['true', 'false']).default('true').describe('false: what there is, then the end'),
 });
-const idempotencyKeySchema = z.string().regex(/^[\x21-\x7e]{1,255}$/, '1 to 255 visible ASCII characters');
 const runAnswer = (status: number, sentence: string) => ({ statuses: { [status]: sentence }, schema: runSchema });
 
 /** `/v1/runs`: more special paths first. */
@@ -35,10 +35,11 @@ function createRoute({ runs, closing }: RunRouteDeps): Route {
     method: 'post', path: '/v1/runs', operationId: 'createRun', tag, scope: 'organization', permission: 'runs:create',
     summary: 'Start a run of an agent, and optionally wait for its end',
     query: z.strictObject({ wait: waitSchema.optional().describe('answer when the run is over, or after this long: `30s`, `1500ms`, `1m`; at most a minute') }),
-    headers: { 'Idempotency-Key': 'the same key with the same body gives the same run' },
     body: createRunSchema,
     answer: { statuses: { 200: 'the run is over', 202: 'the run is accepted; where it waited, not over yet' }, schema: runSchema },
     errors: ['AGENT_NOT_FOUND', 'NOT_FOUND', 'INPUT_NOT_STORABLE', 'TIER_UNAVAILABLE', 'TIER_BELOW_MINIMUM', 'LIMIT_EXCEEDED', 'IDEMPOTENCY_KEY_REUSED'],
+    idempotency: 'own',
+    audit: { target: (_call, run) => `run/${run.id}`, after: ({ agent, version }) => ({ agent, version }) },
     async handle({ orgId, query: { wait }, body, req, res }) {
       const key = idempotencyKeyOf(req);
       return answerCreated(wait === undefined
@@ -51,7 +52,9 @@ function createRoute({ runs, closing }: RunRouteDeps): Route {
 /** Many runs by filter. */
 function bulkRoutes(deps: { db: Database; runs: RunService }): Route[] {
   const bulk = new BulkRuns(deps);
-  const shared = { method: 'post', tag, scope: 'organization', permission: 'runs:operate', body: bulkRequestSchema } as const;
+  const shared = { method: 'post', tag, scope: 'organization', permission: 'runs:operate', body: bulkRequestSchema, idempotency: 'kept',
+    audit: { target: () => 'runs', after: (done: BulkResult, { body }: { body: BulkRequest }) => ({ ...body, ...done }) },
+  } as const;
   const answer = { statuses: { 200: 'what was done' }, schema: bulkResultSchema };
   return [
     route({
@@ -64,7 +67,8 @@ function bulkRoutes(deps: { db: Database; runs: RunService }): Route[] {
     }),
     route({
       ...shared, path: '/v1/runs/{id}/replay', operationId: 'replayRun', summary: 'Run an ended run again', params: runParams,
-      body: z.strictObject({}), answer: runAnswer(202, 'the new run is accepted'), errors: ['NOT_FOUND'],
+      body: z.strictObject({}), answer: runAnswer(202, 'the new run is accepted'),
+      audit: { target: ({ params }) => `run/${params.id}`, after: ({ id }) => ({ replayedAs: id }) }, errors: ['NOT_FOUND'],
       handle: async ({ orgId, params }) => accepted(await bulk.replayOne(orgId, params.id)),
     }),
   ];
@@ -92,7 +96,7 @@ function oneRunRoutes(deps: RunRouteDeps): Route[] {
     }),
     route({
       ...shared, method: 'post', path: '/v1/runs/{id}/cancel', operationId: 'cancelRun', permission: 'runs:operate',
-      summary: 'Cancel a run', body: z.strictObject({}), errors: ['NOT_FOUND', 'RUN_ALREADY_FINISHED'],
+      summary: 'Cancel a run', body: z.strictObject({}), audit: runAudit(deps), errors: ['NOT_FOUND', 'RUN_ALREADY_FINISHED'],
       answer: runAnswer(202, 'a waiting run is cancelled; a running one is being stopped'),
       handle: async ({ orgId, params }) => accepted(await runs.cancel(orgId, params.id)),
     }),
@@ -114,17 +118,21 @@ function oneRunRoutes(deps: RunRouteDeps): Route[] {
   ];
 }
 
+/** The state before and after, without input and result. */
+function runAudit({ runs }: { runs: RunService }) {
+  return {
+    target: ({ params }: { params: { id: string } }) => `run/${params.id}`,
+    before: async ({ orgId, params }: { orgId: string; params: { id: string } }) => ({ state: (await runs.get(orgId, params.id)).state }),
+    after: ({ state }: Run) => ({ state }),
+  };
+}
+
 function answerCreated({ run, created }: CreatedRun): Reply<Run> {
   return {
     status: isTerminal(run.state) ? 200 : 202,
     body: run,
     headers: { Location: `/v1/runs/${run.id}`, ...(created ? {} : { 'Idempotent-Replayed': 'true' }) },
   };
-}
-
-function idempotencyKeyOf(req: Request): string | null {
-  const key = req.header('idempotency-key');
-  return key === undefined ? null : parseOrThrow(idempotencyKeySchema, key, 'header Idempotency-Key');
 }
 
 async function streamEvents(

@@ -36,7 +36,7 @@ function manyRoutes({ db, clock }: ScheduleRouteDeps, schedules: ScheduleService
   return [
     route({
       ...shared, method: 'post', path: '/v1/schedules', operationId: 'createSchedule', permission: 'schedules:write',
-      summary: 'Make a schedule', body: createScheduleSchema, answer: oneSchedule(201, 'the schedule'), errors: ['ALREADY_EXISTS', ...RUN_ERRORS],
+      summary: 'Make a schedule', body: createScheduleSchema, idempotency: 'kept', audit: { target: ({ body }) => `schedule/${body.name}` }, answer: oneSchedule(201, 'the schedule'), errors: ['ALREADY_EXISTS', ...RUN_ERRORS],
       async handle({ orgId, body }) {
         const schedule = await schedules.create(orgId, body);
         return created(`/v1/schedules/${schedule.name}`, schedule);
@@ -44,7 +44,7 @@ function manyRoutes({ db, clock }: ScheduleRouteDeps, schedules: ScheduleService
     }),
     route({
       ...shared, method: 'post', path: '/v1/schedules/preview', operationId: 'previewNewSchedule', permission: 'schedules:read',
-      summary: 'Say when a schedule would fire', body: previewScheduleSchema, answer: previewAnswer, errors: ['SCHEDULE_INVALID'],
+      summary: 'Say when a schedule would fire', body: previewScheduleSchema, audit: 'nothing is written', answer: previewAnswer, errors: ['SCHEDULE_INVALID'],
       handle: ({ body: { count, ...asked } }) => ok(schedules.preview(timingOf(asked, clock.nowMs()), count)),
     }),
     route({
@@ -57,6 +57,10 @@ function manyRoutes({ db, clock }: ScheduleRouteDeps, schedules: ScheduleService
 
 function oneRoutes({ db }: ScheduleRouteDeps, schedules: ScheduleService): Route[] {
   const shared = { tag, scope: 'organization', params: scheduleParams } as const;
+  const audit = {
+    target: ({ params }: { params: { name: string } }) => `schedule/${params.name}`,
+    before: ({ orgId, params }: { orgId: string; params: { name: string } }) => getSchedule(db, orgId, params.name),
+  };
   return [
     route({
       ...shared, method: 'get', path: '/v1/schedules/{name}', operationId: 'getSchedule', permission: 'schedules:read',
@@ -65,12 +69,12 @@ function oneRoutes({ db }: ScheduleRouteDeps, schedules: ScheduleService): Route
     }),
     route({
       ...shared, method: 'patch', path: '/v1/schedules/{name}', operationId: 'changeSchedule', permission: 'schedules:write',
-      summary: 'Change, pause or resume a schedule', body: changeScheduleSchema, answer: oneSchedule(200, 'the schedule as it is now'), errors: RUN_ERRORS,
+      summary: 'Change, pause or resume a schedule', body: changeScheduleSchema, audit, answer: oneSchedule(200, 'the schedule as it is now'), errors: RUN_ERRORS,
       handle: async ({ orgId, params, body }) => ok(await schedules.change(orgId, params.name, body)),
     }),
     route({
       ...shared, method: 'delete', path: '/v1/schedules/{name}', operationId: 'deleteSchedule', permission: 'schedules:write',
-      summary: 'Delete a schedule', answer: { statuses: { 204: 'it is gone' } }, errors: ['NOT_FOUND'],
+      summary: 'Delete a schedule', audit, answer: { statuses: { 204: 'it is gone' } }, errors: ['NOT_FOUND'],
       async handle({ orgId, params }) {
         await deleteSchedule(db, orgId, params.name);
         return noContent();
