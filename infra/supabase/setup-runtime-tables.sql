@@ -350,7 +350,86 @@ COMMENT ON COLUMN runs.kill IS 'Receipt of the last attempt that had to be kille
 ALTER TABLE organizations ADD COLUMN caps jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(caps) = 'object');
 COMMENT ON COLUMN organizations.caps IS 'The most one run may ask for, limit by limit; what is left out has no cap.';
 $bullpen_migration$) AS is_new;
-SELECT '0007_tenant_isolation.sql' AS name, pg_temp.apply_migration('0007_tenant_isolation.sql', '3c6449cf52216d46e974e72f939190246adf5ee4aac8675eac76585010b642af', $bullpen_migration$-- The wall between organizations in the database itself. Tenants are read for, and configure, as the role bullpen_tenant, whose
+SELECT '0007_keys_and_audit.sql' AS name, pg_temp.apply_migration('0007_keys_and_audit.sql', 'a152d1ef0b99b942f1ef5cf59a46801f3d94e016de4f519d7002d2b458ba81fe', $bullpen_migration$-- Keys with roles, expiry and rotation; who changed what; requests that may be repeated; how much of its rate a key has used.
+
+ALTER TABLE api_keys DROP CONSTRAINT api_keys_role_check;
+ALTER TABLE api_keys ADD CONSTRAINT api_keys_role_check CHECK (role IN ('viewer', 'operator', 'developer', 'owner', 'admin'));
+ALTER TABLE api_keys ADD COLUMN prefix text NOT NULL DEFAULT '';
+ALTER TABLE api_keys ADD COLUMN created_by text COLLATE "C";
+ALTER TABLE api_keys ADD COLUMN rotated_from text COLLATE "C";
+ALTER TABLE api_keys ADD COLUMN expires_at timestamptz(3);
+ALTER TABLE api_keys ADD COLUMN revoked_at timestamptz(3);
+ALTER TABLE api_keys ADD COLUMN last_used_at timestamptz(3);
+COMMENT ON COLUMN api_keys.prefix IS 'How the secret begins: enough to recognize it, too little to guess it; empty for keys older than this column.';
+COMMENT ON COLUMN api_keys.created_by IS 'The key that made it; null where the platform did.';
+COMMENT ON COLUMN api_keys.rotated_from IS 'The key in whose place it stands.';
+COMMENT ON COLUMN api_keys.expires_at IS 'It works until then; null: for ever.';
+COMMENT ON COLUMN api_keys.revoked_at IS 'When it was taken away.';
+COMMENT ON COLUMN api_keys.last_used_at IS 'About when it was last used, to the minute.';
+
+CREATE TABLE audit_log (
+  id text COLLATE "C" PRIMARY KEY,
+  org_id text COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+  at timestamptz(3) NOT NULL,
+  action text COLLATE "C" NOT NULL,
+  target text COLLATE "C" NOT NULL,
+  key_id text COLLATE "C" NOT NULL,
+  role text COLLATE "C" NOT NULL,
+  request_id text COLLATE "C" NOT NULL,
+  before jsonb,
+  after jsonb
+);
+CREATE INDEX audit_log_newest ON audit_log (org_id, id);
+COMMENT ON TABLE audit_log IS 'Every write that came over the API. Rows are only ever added.';
+COMMENT ON COLUMN audit_log.id IS 'aud_ and a ULID: newest sorts last.';
+COMMENT ON COLUMN audit_log.org_id IS 'The organization that was written to.';
+COMMENT ON COLUMN audit_log.at IS 'When it was answered.';
+COMMENT ON COLUMN audit_log.action IS 'The operation, by its id in the OpenAPI document.';
+COMMENT ON COLUMN audit_log.target IS 'What was written: a kind and a name or id.';
+COMMENT ON COLUMN audit_log.key_id IS 'The key that did it.';
+COMMENT ON COLUMN audit_log.role IS 'The role that key had.';
+COMMENT ON COLUMN audit_log.request_id IS 'Finds the log lines of the request.';
+COMMENT ON COLUMN audit_log.before IS 'What was there; null where nothing was.';
+COMMENT ON COLUMN audit_log.after IS 'What is there now; null where nothing is.';
+
+CREATE TABLE idempotent_requests (
+  owner text COLLATE "C" NOT NULL,
+  key_hash text COLLATE "C" NOT NULL,
+  org_id text COLLATE "C" REFERENCES organizations (id) ON DELETE CASCADE,
+  request_hash text COLLATE "C" NOT NULL,
+  attempt_id text COLLATE "C" NOT NULL,
+  status smallint,
+  answer bytea,
+  locked_until timestamptz(3) NOT NULL,
+  expires_at timestamptz(3) NOT NULL,
+  PRIMARY KEY (owner, key_hash)
+);
+CREATE INDEX idempotent_requests_expiring ON idempotent_requests (expires_at);
+COMMENT ON TABLE idempotent_requests IS 'Answers to POSTs that came with an Idempotency-Key. Runs keep their keys themselves.';
+COMMENT ON COLUMN idempotent_requests.owner IS 'The organization, or the key where the request is about none: whose keys these are.';
+COMMENT ON COLUMN idempotent_requests.key_hash IS 'Hex sha256 of the Idempotency-Key.';
+COMMENT ON COLUMN idempotent_requests.org_id IS 'The organization, where the request is about one.';
+COMMENT ON COLUMN idempotent_requests.request_hash IS 'Hex sha256 of operation, path, query and body.';
+COMMENT ON COLUMN idempotent_requests.attempt_id IS 'Who works on it, or did: a request id.';
+COMMENT ON COLUMN idempotent_requests.status IS 'HTTP status of the answer; null while it is being made.';
+COMMENT ON COLUMN idempotent_requests.answer IS 'Headers and body, encrypted under the Idempotency-Key itself: an answer may hold a secret, and only its caller can read it.';
+COMMENT ON COLUMN idempotent_requests.locked_until IS 'A request that has not answered by then has died, and may be made again.';
+COMMENT ON COLUMN idempotent_requests.expires_at IS 'From then on the key is free.';
+
+-- Not logged: after a crash of Postgres a window begins anew, which harms nobody.
+CREATE UNLOGGED TABLE rate_windows (
+  key_id text COLLATE "C" NOT NULL,
+  window_at timestamptz(3) NOT NULL,
+  used bigint NOT NULL,
+  PRIMARY KEY (key_id, window_at)
+);
+CREATE INDEX rate_windows_old ON rate_windows (window_at);
+COMMENT ON TABLE rate_windows IS 'Requests of a key in a window, over all API processes, which take them in blocks.';
+COMMENT ON COLUMN rate_windows.key_id IS 'The key.';
+COMMENT ON COLUMN rate_windows.window_at IS 'When the window began.';
+COMMENT ON COLUMN rate_windows.used IS 'Requests handed out to API processes so far; beyond the quota, in vain.';
+$bullpen_migration$) AS is_new;
+SELECT '0008_tenant_isolation.sql' AS name, pg_temp.apply_migration('0008_tenant_isolation.sql', '76769e55d7cdad111d4bd8bfa62f538122073285a1b69f405cc2087bba940a16', $bullpen_migration$-- The wall between organizations in the database itself. Tenants are read for, and configure, as the role bullpen_tenant, whose
 -- every row is chosen by app.org_id. It owns nothing, may not create anything, and has no right that a migration did not give it.
 
 DO $$
@@ -410,7 +489,10 @@ COMMENT ON COLUMN tenant_tables.org_column IS 'Its column that names the organiz
 
 SELECT isolate_tenant_table('organizations', 'SELECT', 'id');
 -- A key's hash is for the owner, who looks keys up before any organization is known.
-SELECT isolate_tenant_table('api_keys', 'SELECT (id, org_id, name, role, created_at)');
+SELECT isolate_tenant_table('api_keys',
+  'SELECT (id, org_id, name, role, prefix, created_by, rotated_from, expires_at, revoked_at, last_used_at, created_at)');
+SELECT isolate_tenant_table('audit_log', 'SELECT');
+SELECT isolate_tenant_table('idempotent_requests', '');
 SELECT isolate_tenant_table('agents', 'SELECT, INSERT, UPDATE (latest_version)');
 SELECT isolate_tenant_table('bundles', 'SELECT, INSERT');
 SELECT isolate_tenant_table('agent_versions', 'SELECT, INSERT');
@@ -450,7 +532,7 @@ REVOKE ALL ON tenant_tables FROM PUBLIC;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO bullpen_tenant;
 $bullpen_migration$) AS is_new;
-SELECT '0008_record.sql' AS name, pg_temp.apply_migration('0008_record.sql', '58b023a9e4de90b4db39a5c0a4dd56cd18b17af247e8626e7dd669b944a09872', $bullpen_migration$-- The rest of the record: where agents point, who executes, what is told to the outside, who changed what; events by day; retention.
+SELECT '0009_record.sql' AS name, pg_temp.apply_migration('0009_record.sql', 'e5eb34a696f1a8d16c2ce16a6d2b3d6cee2e7ec9235e56545408b1bc0c5f6fa7', $bullpen_migration$-- The rest of the record: who executes, what is told to the outside; how long what has ended is kept.
 
 ALTER TABLE organizations ADD COLUMN retention jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(retention) = 'object');
 ALTER TABLE organizations ADD COLUMN retained_at timestamptz(3) NOT NULL DEFAULT 'epoch';
@@ -459,30 +541,6 @@ CREATE INDEX organizations_retained ON organizations (retained_at);
 COMMENT ON COLUMN organizations.retention IS 'Days that ended runs, events and metrics are kept; what is left out is the default.';
 COMMENT ON COLUMN organizations.retained_at IS 'When somebody last took it upon themselves to remove what is older than that.';
 COMMENT ON COLUMN organizations.deleting_at IS 'When its deletion began; null: it is not being deleted.';
-
-CREATE TABLE deployments (
-  org_id text COLLATE "C" NOT NULL,
-  agent text COLLATE "C" NOT NULL,
-  alias text COLLATE "C" NOT NULL CHECK (alias ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
-  version integer NOT NULL,
-  weight smallint NOT NULL DEFAULT 100 CHECK (weight BETWEEN 0 AND 100),
-  revision integer NOT NULL DEFAULT 0 CHECK (revision >= 0),
-  created_at timestamptz(3) NOT NULL DEFAULT now(),
-  updated_at timestamptz(3) NOT NULL DEFAULT now(),
-  PRIMARY KEY (org_id, agent, alias),
-  CONSTRAINT deployments_version FOREIGN KEY (org_id, agent, version) REFERENCES agent_versions (org_id, agent, version) ON DELETE CASCADE
-);
-CREATE INDEX deployments_of_version ON deployments (org_id, agent, version);
-COMMENT ON TABLE deployments IS 'Aliases that point at versions of agents: a rollback and a canary are one row each.';
-COMMENT ON COLUMN deployments.org_id IS 'The organization that owns the agent.';
-COMMENT ON COLUMN deployments.agent IS 'The agent.';
-COMMENT ON COLUMN deployments.alias IS 'Slug, unique for the agent, such as production or canary.';
-COMMENT ON COLUMN deployments.version IS 'The version it points at.';
-COMMENT ON COLUMN deployments.weight IS 'Share of the runs that name no version, relative to the agent''s other aliases.';
-COMMENT ON COLUMN deployments.revision IS 'Grows with every change: a write names the one it read.';
-COMMENT ON COLUMN deployments.created_at IS 'When the alias was first set.';
-COMMENT ON COLUMN deployments.updated_at IS 'When it was last changed.';
-SELECT isolate_tenant_table('deployments', 'SELECT, INSERT, UPDATE, DELETE');
 
 CREATE TABLE workers (
   id text COLLATE "C" PRIMARY KEY,
@@ -616,30 +674,8 @@ COMMENT ON COLUMN webhook_deliveries.next_at IS 'When it is sent next; null when
 COMMENT ON COLUMN webhook_deliveries.created_at IS 'When the event happened.';
 COMMENT ON COLUMN webhook_deliveries.finished_at IS 'When it was delivered or given up.';
 SELECT isolate_tenant_table('webhook_deliveries', 'SELECT');
-
-CREATE TABLE audit_log (
-  id text COLLATE "C" PRIMARY KEY,
-  org_id text COLLATE "C" REFERENCES organizations (id) ON DELETE CASCADE,
-  actor text COLLATE "C" NOT NULL,
-  action text COLLATE "C" NOT NULL,
-  target text NOT NULL,
-  change jsonb NOT NULL DEFAULT '{}',
-  request_id text COLLATE "C",
-  at timestamptz(3) NOT NULL DEFAULT now()
-);
-CREATE INDEX audit_log_of_org ON audit_log (org_id, id);
-COMMENT ON TABLE audit_log IS 'Who changed what. Rows are added and never changed.';
-COMMENT ON COLUMN audit_log.id IS 'aud_ and a ULID: newest sorts last.';
-COMMENT ON COLUMN audit_log.org_id IS 'The organization it concerns; null: the platform.';
-COMMENT ON COLUMN audit_log.actor IS 'Id of the key that asked.';
-COMMENT ON COLUMN audit_log.action IS 'What was done, such as organization.updated.';
-COMMENT ON COLUMN audit_log.target IS 'To what: an id or a name.';
-COMMENT ON COLUMN audit_log.change IS 'What was changed: before and after, without secrets.';
-COMMENT ON COLUMN audit_log.request_id IS 'The request, as in the logs; null where there was none.';
-COMMENT ON COLUMN audit_log.at IS 'When.';
-SELECT isolate_tenant_table('audit_log', 'SELECT');
 $bullpen_migration$) AS is_new;
-SELECT '0009_events_by_day.sql' AS name, pg_temp.apply_migration('0009_events_by_day.sql', '756afce71fcc5e5c94fae690e74ecdc0456744a6688f4e6e3221157422862418', $bullpen_migration$-- Events by day, so that what is old is dropped with its table and not deleted row by row; and the procedures of upkeep.
+SELECT '0010_events_by_day.sql' AS name, pg_temp.apply_migration('0010_events_by_day.sql', '756afce71fcc5e5c94fae690e74ecdc0456744a6688f4e6e3221157422862418', $bullpen_migration$-- Events by day, so that what is old is dropped with its table and not deleted row by row; and the procedures of upkeep.
 -- runs stays one table: it is found by primary key, by one key per organization, and by state, millions of times between two
 -- removals, and a claim of two hundred runs from all days would be planned over all partitions.
 
@@ -854,7 +890,7 @@ REVOKE ALL ON FUNCTION make_partitions(regclass, date, integer), drop_partitions
   delete_org_rows(regclass, name, text, integer, text), purge_organization(text, integer), find_lost_workers(interval),
   runs_needing_care(interval, integer), organization_health(text, interval), run_id_at(timestamptz) FROM PUBLIC;
 $bullpen_migration$) AS is_new;
-SELECT '0010_close_partitions.sql' AS name, pg_temp.apply_migration('0010_close_partitions.sql', '87a641a342d5344ebf2a364920b8b8d294945f9787783bdda37937f3ec9645c7', $bullpen_migration$-- A partition can be named as a table of its own, past the policies of its parent. Nobody but the owner has a right to it; and
+SELECT '0011_close_partitions.sql' AS name, pg_temp.apply_migration('0011_close_partitions.sql', '87a641a342d5344ebf2a364920b8b8d294945f9787783bdda37937f3ec9645c7', $bullpen_migration$-- A partition can be named as a table of its own, past the policies of its parent. Nobody but the owner has a right to it; and
 -- where a platform gives rights on every new table by default, as Supabase does, row level security without a policy says no.
 
 CREATE FUNCTION close_partitions() RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
@@ -877,7 +913,7 @@ SELECT close_partitions();
 $bullpen_migration$) AS is_new;
 DROP FUNCTION pg_temp.apply_migration(text, text, text);
 SELECT close_partitions();
-SELECT set_config('bullpen.tables', '{organization_members,schema_migrations,agent_versions,agents,api_keys,audit_log,bundles,containers,deployments,metric_writers,organizations,run_events,run_events_default,run_metrics,runs,schedules,tenant_tables,webhook_deliveries,webhooks,workers}', true),
+SELECT set_config('bullpen.tables', '{organization_members,schema_migrations,agent_versions,agents,api_keys,audit_log,bundles,containers,idempotent_requests,metric_writers,organizations,run_events,run_events_default,run_metrics,runs,schedules,tenant_tables,webhook_deliveries,webhooks,workers}', true),
   set_config('bullpen.functions', '{claim_retention,close_partitions,create_agent_version,current_org_id,delete_org_rows,drop_partitions,find_lost_workers,isolate_tenant_table,make_partitions,merge_histograms,organization_health,purge_organization,run_id_at,runs_needing_care}', true);
 -- What Bullpen's tables need on Supabase beyond what they need anywhere: people of auth.users as members of organizations, who
 -- read what is their organization's through PostgREST. Everything is written through Bullpen's API. May be run again.

@@ -44,7 +44,7 @@ describe('API keys', () => {
   it('are found by the hash of their secret only', async () => {
     const given = key();
     await insertApiKey(fixture.db, given);
-    expect(await adminFindKeyByHash(fixture.db, given.secretHash)).toEqual({ id: given.id, orgId: ORG, name: 'ci', role: 'developer' });
+    expect(await adminFindKeyByHash(fixture.db, given.secretHash)).toEqual({ id: given.id, orgId: ORG, name: 'ci', role: 'developer', expiresAt: null });
     expect(await adminFindKeyByHash(fixture.db, 'f'.repeat(64))).toBeNull();
   });
 

@@ -1,5 +1,5 @@
 import { composeServices, newId, systemClock, type Clock, type Logger, type Service } from '@bullpen/core';
-import { createDatabase, createRunStore, type Database, type RunStore } from '@bullpen/db';
+import { createAuditWriter, createDatabase, createRunStore, type Database, type RunStore } from '@bullpen/db';
 import { createMetricsCollector } from '@bullpen/metrics';
 import { createLiveBus, createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
 
@@ -7,7 +7,10 @@ import { WorkerRegistry } from './admin/worker-registry.ts';
 import { ApiKeys } from './auth/api-keys.ts';
 import type { ApiConfig } from './config.ts';
 import { createApp } from './http/app.ts';
+import { RequestHousekeeping } from './http/housekeeping.ts';
 import { HttpServer } from './http/http-server.ts';
+import { Idempotency } from './http/idempotency.ts';
+import { RateLimiter } from './http/rate-limiter.ts';
 import { OrganizationDirectory } from './organizations/organization-directory.ts';
 import { RunService } from './runs/run-service.ts';
 
@@ -24,6 +27,8 @@ export interface BullpenApi extends Service {
 /** A revoked key, or a changed cap, is obeyed within this time. */
 const REMEMBER_MS = 5000;
 
+const RATE_WINDOW_MS = 60_000;
+
 export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock }): BullpenApi {
   const { log, clock = systemClock } = deps;
   const name = newId('api');
@@ -36,16 +41,23 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
   const bus = createLiveBus({ ...queueAt, name });
   const workers = new WorkerRegistry({ bus, clock });
   const organizations = new OrganizationDirectory({ db, clock, rememberMs: REMEMBER_MS });
-  const keys = new ApiKeys({ db, clock, adminKey: config.BULLPEN_ADMIN_KEY, rememberMs: REMEMBER_MS });
+  const keys = new ApiKeys({ db, clock, log, adminKey: config.BULLPEN_ADMIN_KEY, rememberMs: REMEMBER_MS });
   const runs = new RunService({ db, store, queue, bus, metrics, organizations, log });
+  const audit = createAuditWriter({ db, clock, log });
+  const limiter = new RateLimiter({ db, clock, log }, { requests: config.BULLPEN_RATE_LIMIT, windowMs: RATE_WINDOW_MS });
+  const idempotency = new Idempotency({ db, log });
+  const housekeeping = new RequestHousekeeping({ db, clock, log, windowMs: RATE_WINDOW_MS });
   const closing = new AbortController();
   const server = new HttpServer({
     host: config.HOST,
     port: config.PORT,
     closing,
-    app: () => createApp({ db, queue, bus, workers, keys, organizations, runs, clock, log, closing: closing.signal }),
+    app: () => createApp({
+      db, queue, bus, workers, keys, organizations, runs, limiter, idempotency, audit, clock, log,
+      corsOrigins: config.BULLPEN_CORS_ORIGINS, closing: closing.signal,
+    }),
   });
 
-  const all = composeServices([db, store, metrics, queue, bus, workers, server]);
+  const all = composeServices([db, store, audit, metrics, queue, bus, workers, housekeeping, server]);
   return { url: () => server.url(), db, queue, store, bus, runs, start: all.start, quiesce: all.quiesce, stop: all.stop };
 }

@@ -16,7 +16,7 @@ export const agentManifestSchema = z.strictObject({
   caps: limitCapsSchema.optional().describe('the most that a run of this version may ask for'),
   maxAttempts: maxAttemptsSchema.optional(),
   backoff: backoffSchema.optional(),
-});
+}).meta({ id: 'AgentManifest' });
 export type AgentManifest = z.output<typeof agentManifestSchema>;
 
 /** Body of `POST /v1/agents/{name}/versions`. */
@@ -24,7 +24,7 @@ export const createVersionSchema = z.strictObject({
   manifest: agentManifestSchema.default({}),
   bundle: z.string().min(1).describe('one ES module as text, whose default export is the agent; at most 8 MiB'),
   sha256: sha256Schema.optional().describe('of the bundle\'s UTF-8 bytes, checked where given'),
-});
+}).meta({ id: 'CreateVersion' });
 export type CreateVersionRequest = z.input<typeof createVersionSchema>;
 
 export const agentVersionSchema = z.strictObject({
@@ -36,7 +36,7 @@ export const agentVersionSchema = z.strictObject({
   bundleBytes: z.int(),
   manifest: agentManifestSchema,
   createdAt: timeSchema,
-});
+}).meta({ id: 'AgentVersion' });
 export type AgentVersion = z.output<typeof agentVersionSchema>;
 
 export const agentSchema = z.strictObject({
@@ -44,7 +44,7 @@ export const agentSchema = z.strictObject({
   name: agentNameSchema,
   latestVersion: z.int().nullable(),
   createdAt: timeSchema,
-});
+}).meta({ id: 'Agent' });
 export type Agent = z.output<typeof agentSchema>;
 
 export const agentPageSchema = pageSchema(agentSchema);

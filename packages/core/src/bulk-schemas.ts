@@ -18,7 +18,9 @@ export type RunFilter = z.output<typeof runFilterSchema>;
 export const MOST_BULK_RUNS = 10_000;
 
 /** Body of `POST /v1/runs/cancel` and `POST /v1/runs/replay`. */
-export const bulkRequestSchema = z.strictObject({ filter: runFilterSchema, dryRun: z.boolean().default(false) });
+export const bulkRequestSchema = z.strictObject({ filter: runFilterSchema, dryRun: z.boolean().default(false) }).meta({ id: 'BulkRequest' });
+
+export type BulkRequest = z.output<typeof bulkRequestSchema>;
 
 export const bulkResultSchema = z.strictObject({
   matched: z.int(),
@@ -26,5 +28,5 @@ export const bulkResultSchema = z.strictObject({
   skipped: z.int().describe('ended, or could not be, in between'),
   truncated: z.boolean(),
   runIds: z.array(z.string()).describe('the first hundred: those that match in a dry run, else those that were done'),
-});
+}).meta({ id: 'BulkResult' });
 export type BulkResult = z.output<typeof bulkResultSchema>;

@@ -23,6 +23,7 @@ export const ERROR_REGISTRY = {
   ALREADY_EXISTS: spec(409, false, 'Something with this name or id exists already.'),
   RUN_ALREADY_FINISHED: spec(409, false, 'The run is in a terminal state and cannot be changed.'),
   IDEMPOTENCY_KEY_REUSED: spec(422, false, 'The idempotency key was used before with a different request.'),
+  IDEMPOTENCY_IN_FLIGHT: spec(409, true, 'A request with this idempotency key is being answered at this moment.'),
   AGENT_NOT_FOUND: spec(404, false, 'The organization has no agent of this name, or it has no version yet.'),
   BUNDLE_INVALID: spec(422, false, 'The bundle does not parse, or does not export an agent.'),
   BUNDLE_HASH_MISMATCH: spec(422, false, 'The bundle does not have the sha256 that the request declares.'),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { SLUG_PATTERN } from './ids.ts';
+import { isId, SLUG_PATTERN, type IdKind } from './ids.ts';
 import { LIMIT_BOUNDS } from './limits.ts';
 import { RUN_STATES } from './run-state.ts';
 import { TIERS } from './tier.ts';
@@ -11,6 +11,11 @@ const bounded = (bounds: { min: number; max: number }) => z.int().min(bounds.min
 
 /** Text that Postgres can hold: no NUL character, no lone surrogate. */
 export const textSchema = z.string().refine((text) => !text.includes('\u0000') && text.isWellFormed(), 'holds a NUL character or a lone surrogate');
+
+/** An id that we made, as a caller hands it back. */
+export function idSchema(kind: IdKind) {
+  return z.string().max(40).refine((text) => isId(kind, text), `not the id of a ${kind}`).describe(`id of a ${kind}`);
+}
 
 export const slugSchema = z.string().regex(SLUG_PATTERN, 'lower-case letters, digits and dashes, at most 63');
 export const orgIdSchema = slugSchema.describe('organization id');

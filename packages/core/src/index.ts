@@ -16,6 +16,9 @@ export { KILL_CAUSES, killReceiptSchema, type KillCause, type KillReceipt } from
 export { limitCapsSchema, runLimitsSchema, type AttemptLimitName, type AttemptLimits, type LimitCaps } from './limit-schemas.ts';
 export type { Idempotency, NewRun } from './new-run.ts';
 export type { AttemptOutcome, FailedState, FinishedRun, InterruptReason } from './outcome.ts';
+export {
+  KEY_ROLES, ORGANIZATION_ROLES, PERMISSIONS, may, renderPermissionTable, type KeyRole, type OrganizationRole, type Permission,
+} from './permissions.ts';
 export { planRun } from './plan-run.ts';
 export { parseOrThrow, problemSchema, toProblem, type Problem } from './problem.ts';
 export {
@@ -34,11 +37,17 @@ export {
   LOG_LEVELS, cancelMessageSchema, liveRunMessageSchema, runEventSchema, runStateEventSchema, storedRunEventSchema,
   type CancelMessage, type LiveRunMessage, type LogLevel, type RunEvent, type RunStateEvent, type StoredRunEvent,
 } from './event-schemas.ts';
-export { agentNameSchema, cursorSchema, orgIdSchema, pageLimitSchema, pageSchema } from './fields.ts';
+export { agentNameSchema, cursorSchema, idSchema, orgIdSchema, pageLimitSchema, pageSchema } from './fields.ts';
+export {
+  apiKeyPageSchema, apiKeySchema, auditEntrySchema, auditPageSchema, createKeySchema, createdKeySchema, listAuditSchema, rotateKeySchema, whoAmISchema,
+  type ApiKey, type AuditEntry, type CreateKeyRequest, type CreatedKey, type ListAudit, type RotateKeyRequest, type WhoAmI,
+} from './key-schemas.ts';
 export { runJobSchema, toEnqueuedRun, type EnqueuedRun, type RunJob } from './job-schemas.ts';
 export {
-  DEFAULT_ORGANIZATION_LIMITS, DEFAULT_ORGANIZATION_RETENTION, KEY_ROLES, createKeySchema, createOrganizationSchema, createdKeySchema, deletedOrganizationSchema, organizationLimitsSchema,
-  organizationRetentionSchema, organizationSchema, updateOrganizationSchema, type CreateOrganizationRequest, type CreatedKey, type DeletedOrganization, type KeyRole, type Organization, type OrganizationLimits, type OrganizationRetention, type UpdateOrganizationRequest,
+  DEFAULT_ORGANIZATION_LIMITS, DEFAULT_ORGANIZATION_RETENTION, createOrganizationSchema, deletedOrganizationSchema, organizationLimitsSchema,
+  organizationPageSchema, organizationRetentionSchema, organizationSchema, updateOrganizationSchema,
+  type CreateOrganizationRequest, type DeletedOrganization, type Organization, type OrganizationLimits, type OrganizationRetention,
+  type UpdateOrganizationRequest,
 } from './org-schemas.ts';
 export {
   DEFAULT_PRIORITY, createRunSchema, listRunsSchema, runErrorSchema, runPageSchema, runSchema, runSummarySchema, usageSchema, waitSchema,
@@ -64,7 +73,7 @@ export {
 export { nextTimes, scheduleTimes, type ScheduleTiming } from './schedules/schedule-times.ts';
 export { planScheduledRun, scheduleKeyPrefix, type FiringSchedule } from './schedules/scheduled-run.ts';
 export { WAIT_CAUSES, explainWait, waitCauseSchema, whySchema, type QueueStanding, type WaitCause, type WaitFacts, type Why } from './why.ts';
-export { MOST_BULK_RUNS, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkResult, type RunFilter } from './bulk-schemas.ts';
+export { MOST_BULK_RUNS, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkRequest, type BulkResult, type RunFilter } from './bulk-schemas.ts';
 export { ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH } from './health/criteria.ts';
 export {
   HEALTH_LEVELS, healthComponentSchema, healthLevel, healthReportSchema, scoreHealth,

@@ -27,7 +27,7 @@ export const createRunSchema = z.strictObject({
   priority: prioritySchema.default(DEFAULT_PRIORITY),
   fairnessKey: fairnessKeySchema.optional(),
   metadata: z.record(z.string().max(64), z.string().max(512)).default({}).describe('kept with the run, at most 16 KiB'),
-});
+}).meta({ id: 'CreateRun' });
 export type CreateRunRequest = z.input<typeof createRunSchema>;
 export type CreateRun = z.output<typeof createRunSchema>;
 
@@ -41,7 +41,7 @@ export const usageSchema = z.strictObject({
   peakHeapMb: z.number().min(0),
   peakExternalMb: z.number().min(0),
   gbSeconds: z.number().min(0),
-});
+}).meta({ id: 'RunUsage' });
 export type RunUsage = z.output<typeof usageSchema>;
 
 /** How a run or an attempt failed. `code` is from docs/errors.md; `stack` is the agent's own. */
@@ -49,7 +49,7 @@ export const runErrorSchema = z.strictObject({
   code: z.string(),
   message: z.string(),
   stack: z.string().optional(),
-});
+}).meta({ id: 'RunError' });
 export type RunError = z.output<typeof runErrorSchema>;
 
 export const runSchema = z.strictObject({
@@ -79,11 +79,11 @@ export const runSchema = z.strictObject({
   claimedAt: nullableTimeSchema.describe('when a worker took the last attempt'),
   startedAt: nullableTimeSchema.describe('when the agent was called in the last attempt'),
   finishedAt: nullableTimeSchema,
-});
+}).meta({ id: 'Run' });
 export type Run = z.output<typeof runSchema>;
 
 /** A run in a list: without its input and result. */
-export const runSummarySchema = runSchema.omit({ input: true, result: true });
+export const runSummarySchema = runSchema.omit({ input: true, result: true }).meta({ id: 'RunSummary' });
 export type RunSummary = z.output<typeof runSummarySchema>;
 
 export const listRunsSchema = z.strictObject({

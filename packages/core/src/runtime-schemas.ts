@@ -27,7 +27,7 @@ export const containerSnapshotSchema = z.strictObject({
   runs: z.int().describe('runs executed so far'),
   runId: z.string().nullable().describe('the run it executes now'),
   ageMs: z.number(),
-});
+}).meta({ id: 'ContainerSnapshot' });
 export type ContainerSnapshot = z.output<typeof containerSnapshotSchema>;
 
 export const organizationRuntimeSnapshotSchema = z.strictObject({
@@ -36,7 +36,7 @@ export const organizationRuntimeSnapshotSchema = z.strictObject({
   reservedMb: z.int(),
   containers: z.array(containerSnapshotSchema),
   deaths: z.partialRecord(z.enum(CONTAINER_DEATHS), z.int()).describe('containers that died, by reason, since the worker started'),
-});
+}).meta({ id: 'OrganizationRuntimeSnapshot' });
 export type OrganizationRuntimeSnapshot = z.output<typeof organizationRuntimeSnapshotSchema>;
 
 /** What a worker found out, by trying, about the walls it can build. */
@@ -69,7 +69,7 @@ export const workerSnapshotSchema = z.strictObject({
   eventLoopDelayMs: z.number().describe('p99 over the last heartbeat'),
   organizations: z.array(organizationRuntimeSnapshotSchema),
   isolation: isolationReportSchema.optional(),
-});
+}).meta({ id: 'WorkerSnapshot' });
 export type WorkerSnapshot = z.output<typeof workerSnapshotSchema>;
 
 export const queueCountsSchema = z.strictObject({ waiting: z.int(), delayed: z.int(), active: z.int() });
@@ -91,7 +91,7 @@ export const runtimeStatusSchema = z.strictObject({
     }),
   ),
   recentRuns: z.array(runSummarySchema),
-});
+}).meta({ id: 'RuntimeStatus' });
 export type RuntimeStatus = z.output<typeof runtimeStatusSchema>;
 
 /** One organization's last window. Percentiles are null where nothing finished. */
@@ -115,7 +115,7 @@ export const runtimeMetricsSchema = z.strictObject({
   stepMs: z.int(),
   organizations: z.array(organizationMetricsSchema),
   series: z.array(z.strictObject({ at: timeSchema, orgId: orgIdSchema, runs: z.int(), failures: z.int() })),
-});
+}).meta({ id: 'RuntimeMetrics' });
 export type RuntimeMetrics = z.output<typeof runtimeMetricsSchema>;
 
 export const runtimeMetricsQuerySchema = z.strictObject({

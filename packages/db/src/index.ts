@@ -13,7 +13,13 @@ export { addRunMetrics, forgetMetricWriters, type RunMetricsBatch, type RunMetri
 export { createAgentVersion, type NewAgentVersion } from './queries/create-agent-version.ts';
 export { createOrganization, getOrganization, updateOrganization, type NewOrganization, type OrganizationChange } from './queries/organizations.ts';
 export { getRun } from './queries/get-run.ts';
-export { insertApiKey, type NewApiKey } from './queries/api-keys.ts';
+export { getApiKey, insertApiKey, listApiKeys, revokeApiKey, rotateApiKey, type NewApiKey } from './queries/api-keys.ts';
+export { listAuditEntries } from './queries/audit-log.ts';
+export { createAuditWriter, type AuditWriter } from './audit-writer.ts';
+export {
+  beginIdempotentRequest, dropIdempotentRequest, keepIdempotentAnswer, type IdempotentBegin, type IdempotentRef, type IdempotentStanding,
+} from './queries/idempotent-requests.ts';
+export { takeRate, type RateTake } from './queries/take-rate.ts';
 export { listAgents, listVersions, type Page, type PageRequest } from './queries/list-agents.ts';
 export { listRunEvents } from './queries/list-run-events.ts';
 export { listRuns } from './queries/list-runs.ts';
@@ -22,7 +28,8 @@ export { resolveVersion } from './queries/resolve-version.ts';
 export { changeSchedule, deleteSchedule, insertSchedule, type ScheduleSettings } from './queries/schedules-write.ts';
 export { countSchedules, getSchedule, listSchedules } from './queries/schedules-read.ts';
 
-export { adminFindKeyByHash, type ApiKey } from './admin/api-keys.ts';
+export { adminFindKeyByHash, adminTouchKey, type KeyHolder } from './admin/api-keys.ts';
+export { adminForgetRequests } from './admin/request-housekeeping.ts';
 export { adminListOrganizations } from './admin/organizations.ts';
 export {
   adminReadRunHistograms, adminReadRunSeries, adminReadRunTotals,
@@ -37,7 +44,6 @@ export {
   type ClaimedSchedule, type ScheduleAdvance, type ScheduleWakeUp,
 } from './admin/schedules.ts';
 
-export { adminWriteAudit, type AuditEntry } from './admin/audit.ts';
 export { adminRecordWorker } from './admin/fleet.ts';
 export {
   adminBeginDeletion, adminCountOpenRuns, adminDeleteKeys, adminPurgeOrganization, exportOrganization, type ExportedRow,

@@ -50,6 +50,12 @@ export const apiKeys = pgTable('api_keys', {
   role: text('role').$type<KeyRole>().notNull(),
   secretHash: text('secret_hash').notNull().unique('api_keys_secret_hash'),
   createdAt: time('created_at').notNull().defaultNow(),
+  prefix: text('prefix').notNull().default(''),
+  createdBy: text('created_by'),
+  rotatedFrom: text('rotated_from'),
+  expiresAt: time('expires_at'),
+  revokedAt: time('revoked_at'),
+  lastUsedAt: time('last_used_at'),
 });
 
 export const agents = pgTable('agents', {
@@ -184,22 +190,38 @@ export const schedules = pgTable('schedules', {
   createdAt: time('created_at').notNull(),
 }, (table) => [unique('schedules_name').on(table.orgId, table.name)]);
 
-export const deployments = pgTable('deployments', {
-  orgId: text('org_id').notNull(),
-  agent: text('agent').notNull(),
-  alias: text('alias').notNull(),
-  version: integer('version').notNull(),
-  weight: smallint('weight').notNull().default(100),
-  revision: integer('revision').notNull().default(0),
-  createdAt: time('created_at').notNull().defaultNow(),
-  updatedAt: time('updated_at').notNull().defaultNow(),
-}, (table) => [
-  primaryKey({ columns: [table.orgId, table.agent, table.alias] }),
-  foreignKey({
-    name: 'deployments_version', columns: [table.orgId, table.agent, table.version],
-    foreignColumns: [agentVersions.orgId, agentVersions.agent, agentVersions.version],
-  }).onDelete('cascade'),
-]);
+export const auditLog = pgTable('audit_log', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  at: time('at').notNull(),
+  action: text('action').notNull(),
+  target: text('target').notNull(),
+  keyId: text('key_id').notNull(),
+  role: text('role').$type<KeyRole>().notNull(),
+  requestId: text('request_id').notNull(),
+  before: json<unknown>('before'),
+  after: json<unknown>('after'),
+});
+
+const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => 'bytea' });
+
+export const idempotentRequests = pgTable('idempotent_requests', {
+  owner: text('owner').notNull(),
+  keyHash: text('key_hash').notNull(),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  requestHash: text('request_hash').notNull(),
+  attemptId: text('attempt_id').notNull(),
+  status: smallint('status'),
+  answer: bytes('answer'),
+  lockedUntil: time('locked_until').notNull(),
+  expiresAt: time('expires_at').notNull(),
+}, (table) => [primaryKey({ columns: [table.owner, table.keyHash] })]);
+
+export const rateWindows = pgTable('rate_windows', {
+  keyId: text('key_id').notNull(),
+  windowAt: time('window_at').notNull(),
+  used: bigint('used', { mode: 'number' }).notNull(),
+}, (table) => [primaryKey({ columns: [table.keyId, table.windowAt] })]);
 
 export const workers = pgTable('workers', {
   id: text('id').primaryKey(),
@@ -265,14 +287,3 @@ export const webhookDeliveries = pgTable('webhook_deliveries', {
   foreignKey({ name: 'webhook_deliveries_webhook', columns: [table.orgId, table.webhookId], foreignColumns: [webhooks.orgId, webhooks.id] })
     .onDelete('cascade'),
 ]);
-
-export const auditLog = pgTable('audit_log', {
-  id: text('id').primaryKey(),
-  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
-  actor: text('actor').notNull(),
-  action: text('action').notNull(),
-  target: text('target').notNull(),
-  change: json<Record<string, unknown>>('change').notNull().default({}),
-  requestId: text('request_id'),
-  at: time('at').notNull().defaultNow(),
-});

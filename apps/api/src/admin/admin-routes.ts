@@ -1,50 +1,66 @@
-import { BullpenError, isId, orgIdSchema, parseOrThrow, runtimeMetricsQuerySchema } from '@bullpen/core';
-import { Router, type Response } from 'express';
+import { BullpenError, idSchema, orgIdSchema, runSchema, runtimeMetricsQuerySchema, runtimeMetricsSchema, runtimeStatusSchema } from '@bullpen/core';
+import type { Response } from 'express';
 import { z } from 'zod';
 
-import { ADMIN_COOKIE, authenticateAdmin, principalOf } from '../auth/authenticate.ts';
+import { ADMIN_COOKIE, principalOf } from '../auth/authenticate.ts';
 import type { ApiKeys } from '../auth/api-keys.ts';
+import { accepted, noContent, ok, route, type Route } from '../http/route.ts';
 import type { RunService } from '../runs/run-service.ts';
 import { readRuntimeMetrics, readRuntimeStatus, type RuntimeStatusDeps } from './runtime-status.ts';
 
+const tag = 'operator';
 const sessionSchema = z.strictObject({ key: z.string().min(1).max(500) });
 
 /** `/api/admin`: the operator's JSON, and the session of the operator's browser. */
-export function adminRoutes(deps: RuntimeStatusDeps & { keys: ApiKeys; runs: RunService }): Router {
-  const router = Router();
+export function adminRoutes(deps: RuntimeStatusDeps & { keys: ApiKeys; runs: RunService }): Route[] {
+  return [...sessionRoutes(deps.keys), ...runtimeRoutes(deps)];
+}
 
-  router.post('/session', async (req, res) => {
-    const { key } = parseOrThrow(sessionSchema, req.body);
-    const principal = await principalOf(deps.keys, key);
-    if (principal.role !== 'admin') throw new BullpenError('FORBIDDEN', 'this needs a key of the platform admin');
-    setSession(res, key);
-    res.status(204).end();
-  });
+function sessionRoutes(keys: ApiKeys): Route[] {
+  const shared = { path: '/api/admin/session', tag, scope: 'public', permission: null } as const;
+  return [
+    route({
+      ...shared, method: 'post', operationId: 'openOperatorSession', summary: 'Give a browser the operator\'s cookie', body: sessionSchema, audit: 'nothing is written',
+      answer: { statuses: { 204: 'the cookie is set' } }, errors: ['UNAUTHENTICATED', 'FORBIDDEN'],
+      async handle({ body: { key }, res }) {
+        const principal = await principalOf(keys, key);
+        if (principal.role !== 'admin') throw new BullpenError('FORBIDDEN', 'this needs a key of the platform admin');
+        setSession(res, key);
+        return noContent();
+      },
+    }),
+    route({
+      ...shared, method: 'delete', operationId: 'closeOperatorSession', summary: 'Take the operator\'s cookie away', audit: 'nothing is written',
+      answer: { statuses: { 204: 'the cookie is gone' } },
+      handle({ res }) {
+        setSession(res, null);
+        return noContent();
+      },
+    }),
+  ];
+}
 
-  router.delete('/session', (_req, res) => {
-    setSession(res, null);
-    res.status(204).end();
-  });
-
-  router.use(authenticateAdmin(deps.keys));
-
-  router.get('/runtime/status', async (_req, res) => {
-    res.json(await readRuntimeStatus(deps));
-  });
-
-  router.get('/runtime/metrics', async (req, res) => {
-    const { windowMs } = parseOrThrow(runtimeMetricsQuerySchema, req.query, 'query');
-    res.json(await readRuntimeMetrics(deps, windowMs));
-  });
-
-  router.post('/runs/:orgId/:runId/cancel', async (req, res) => {
-    const orgId = parseOrThrow(orgIdSchema, req.params.orgId, 'organization id');
-    const { runId } = req.params;
-    if (!isId('run', runId)) throw new BullpenError('NOT_FOUND', 'there is no such run');
-    res.status(202).json(await deps.runs.cancel(orgId, runId));
-  });
-
-  return router;
+function runtimeRoutes(deps: RuntimeStatusDeps & { runs: RunService }): Route[] {
+  const reading = { method: 'get', tag, scope: 'operator', permission: 'platform:read' } as const;
+  return [
+    route({
+      ...reading, path: '/api/admin/runtime/status', operationId: 'runtimeStatus', summary: 'Organizations, workers, containers, queues, latest runs',
+      answer: { statuses: { 200: 'how it stands now' }, schema: runtimeStatusSchema },
+      handle: async () => ok(await readRuntimeStatus(deps)),
+    }),
+    route({
+      ...reading, path: '/api/admin/runtime/metrics', operationId: 'runtimeMetrics', summary: 'Figures of the last window', query: runtimeMetricsQuerySchema,
+      answer: { statuses: { 200: 'per organization, and over time' }, schema: runtimeMetricsSchema },
+      handle: async ({ query }) => ok(await readRuntimeMetrics(deps, query.windowMs)),
+    }),
+    route({
+      method: 'post', path: '/api/admin/runs/{orgId}/{runId}/cancel', operationId: 'operatorCancelRun', tag, scope: 'operator', permission: 'platform:write',
+      summary: 'Cancel a run of any organization', params: z.strictObject({ orgId: orgIdSchema, runId: idSchema('run') }), body: z.strictObject({}),
+      audit: { target: ({ params }) => `run/${params.runId}`, orgId: ({ params }) => params.orgId, after: ({ state }) => ({ state }) },
+      answer: { statuses: { 202: 'a waiting run is cancelled; a running one is being stopped' }, schema: runSchema }, errors: ['NOT_FOUND', 'RUN_ALREADY_FINISHED'],
+      handle: async ({ params: { orgId, runId } }) => accepted(await deps.runs.cancel(orgId, runId)),
+    }),
+  ];
 }
 
 /** SameSite=Strict: another site cannot make the operator's browser send it. */

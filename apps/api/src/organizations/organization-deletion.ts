@@ -1,6 +1,6 @@
-import { BullpenError, newId, type Clock, type DeletedOrganization, type Logger } from '@bullpen/core';
+import { BullpenError, type Clock, type DeletedOrganization, type Logger } from '@bullpen/core';
 import {
-  adminBeginDeletion, adminCountOpenRuns, adminDeleteKeys, adminPurgeOrganization, adminWriteAudit, type Database,
+  adminBeginDeletion, adminCountOpenRuns, adminDeleteKeys, adminPurgeOrganization, type Database,
 } from '@bullpen/db';
 import type { RunQueue } from '@bullpen/queue';
 
@@ -28,8 +28,8 @@ const LOOK_EVERY_MS = 200;
  *   that broke off is finished by asking for it again.
  * - Its runs are cancelled first. One that does not end in time loses its row, and its worker writes nothing more.
  * - What the queue learns while rows are being deleted (a reconciler mends what it finds) is erased after them.
- * - What stays is one line of the platform's audit log, and code of the organization in the caches of workers until they
- *   are cleared.
+ * - What stays is a line in the log of this process, and code of the organization in the caches of workers until they are
+ *   cleared.
  */
 export class OrganizationDeletion {
   readonly #deps: OrganizationDeletionDeps;
@@ -39,7 +39,7 @@ export class OrganizationDeletion {
   }
 
   /** @throws BullpenError NOT_FOUND */
-  async delete(orgId: string, by: { actor: string; requestId: string | null }): Promise<DeletedOrganization> {
+  async delete(orgId: string, keyId: string): Promise<DeletedOrganization> {
     const { db, queue, organizations, log } = this.#deps;
     if (!(await adminBeginDeletion(db, orgId))) throw new BullpenError('NOT_FOUND', `no organization ${orgId}`, { orgId });
     organizations.forget(orgId);
@@ -49,8 +49,7 @@ export class OrganizationDeletion {
     await queue.erase(orgId);
     const rows = await adminPurgeOrganization(db, orgId);
     await queue.erase(orgId);
-    await adminWriteAudit(db, { id: newId('audit'), orgId: null, ...by, action: 'organization.deleted', target: orgId, change: { rows } });
-    log.info({ orgId, rows }, 'organization.deleted');
+    log.info({ orgId, keyId, rows }, 'organization.deleted');
     return { id: orgId, rows };
   }
 

@@ -1,4 +1,4 @@
--- The rest of the record: where agents point, who executes, what is told to the outside, who changed what; events by day; retention.
+-- The rest of the record: who executes, what is told to the outside; how long what has ended is kept.
 
 ALTER TABLE organizations ADD COLUMN retention jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(retention) = 'object');
 ALTER TABLE organizations ADD COLUMN retained_at timestamptz(3) NOT NULL DEFAULT 'epoch';
@@ -7,30 +7,6 @@ CREATE INDEX organizations_retained ON organizations (retained_at);
 COMMENT ON COLUMN organizations.retention IS 'Days that ended runs, events and metrics are kept; what is left out is the default.';
 COMMENT ON COLUMN organizations.retained_at IS 'When somebody last took it upon themselves to remove what is older than that.';
 COMMENT ON COLUMN organizations.deleting_at IS 'When its deletion began; null: it is not being deleted.';
-
-CREATE TABLE deployments (
-  org_id text COLLATE "C" NOT NULL,
-  agent text COLLATE "C" NOT NULL,
-  alias text COLLATE "C" NOT NULL CHECK (alias ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
-  version integer NOT NULL,
-  weight smallint NOT NULL DEFAULT 100 CHECK (weight BETWEEN 0 AND 100),
-  revision integer NOT NULL DEFAULT 0 CHECK (revision >= 0),
-  created_at timestamptz(3) NOT NULL DEFAULT now(),
-  updated_at timestamptz(3) NOT NULL DEFAULT now(),
-  PRIMARY KEY (org_id, agent, alias),
-  CONSTRAINT deployments_version FOREIGN KEY (org_id, agent, version) REFERENCES agent_versions (org_id, agent, version) ON DELETE CASCADE
-);
-CREATE INDEX deployments_of_version ON deployments (org_id, agent, version);
-COMMENT ON TABLE deployments IS 'Aliases that point at versions of agents: a rollback and a canary are one row each.';
-COMMENT ON COLUMN deployments.org_id IS 'The organization that owns the agent.';
-COMMENT ON COLUMN deployments.agent IS 'The agent.';
-COMMENT ON COLUMN deployments.alias IS 'Slug, unique for the agent, such as production or canary.';
-COMMENT ON COLUMN deployments.version IS 'The version it points at.';
-COMMENT ON COLUMN deployments.weight IS 'Share of the runs that name no version, relative to the agent''s other aliases.';
-COMMENT ON COLUMN deployments.revision IS 'Grows with every change: a write names the one it read.';
-COMMENT ON COLUMN deployments.created_at IS 'When the alias was first set.';
-COMMENT ON COLUMN deployments.updated_at IS 'When it was last changed.';
-SELECT isolate_tenant_table('deployments', 'SELECT, INSERT, UPDATE, DELETE');
 
 CREATE TABLE workers (
   id text COLLATE "C" PRIMARY KEY,
@@ -164,25 +140,3 @@ COMMENT ON COLUMN webhook_deliveries.next_at IS 'When it is sent next; null when
 COMMENT ON COLUMN webhook_deliveries.created_at IS 'When the event happened.';
 COMMENT ON COLUMN webhook_deliveries.finished_at IS 'When it was delivered or given up.';
 SELECT isolate_tenant_table('webhook_deliveries', 'SELECT');
-
-CREATE TABLE audit_log (
-  id text COLLATE "C" PRIMARY KEY,
-  org_id text COLLATE "C" REFERENCES organizations (id) ON DELETE CASCADE,
-  actor text COLLATE "C" NOT NULL,
-  action text COLLATE "C" NOT NULL,
-  target text NOT NULL,
-  change jsonb NOT NULL DEFAULT '{}',
-  request_id text COLLATE "C",
-  at timestamptz(3) NOT NULL DEFAULT now()
-);
-CREATE INDEX audit_log_of_org ON audit_log (org_id, id);
-COMMENT ON TABLE audit_log IS 'Who changed what. Rows are added and never changed.';
-COMMENT ON COLUMN audit_log.id IS 'aud_ and a ULID: newest sorts last.';
-COMMENT ON COLUMN audit_log.org_id IS 'The organization it concerns; null: the platform.';
-COMMENT ON COLUMN audit_log.actor IS 'Id of the key that asked.';
-COMMENT ON COLUMN audit_log.action IS 'What was done, such as organization.updated.';
-COMMENT ON COLUMN audit_log.target IS 'To what: an id or a name.';
-COMMENT ON COLUMN audit_log.change IS 'What was changed: before and after, without secrets.';
-COMMENT ON COLUMN audit_log.request_id IS 'The request, as in the logs; null where there was none.';
-COMMENT ON COLUMN audit_log.at IS 'When.';
-SELECT isolate_tenant_table('audit_log', 'SELECT');

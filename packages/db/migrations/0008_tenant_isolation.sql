@@ -58,7 +58,10 @@ COMMENT ON COLUMN tenant_tables.org_column IS 'Its column that names the organiz
 
 SELECT isolate_tenant_table('organizations', 'SELECT', 'id');
 -- A key's hash is for the owner, who looks keys up before any organization is known.
-SELECT isolate_tenant_table('api_keys', 'SELECT (id, org_id, name, role, created_at)');
+SELECT isolate_tenant_table('api_keys',
+  'SELECT (id, org_id, name, role, prefix, created_by, rotated_from, expires_at, revoked_at, last_used_at, created_at)');
+SELECT isolate_tenant_table('audit_log', 'SELECT');
+SELECT isolate_tenant_table('idempotent_requests', '');
 SELECT isolate_tenant_table('agents', 'SELECT, INSERT, UPDATE (latest_version)');
 SELECT isolate_tenant_table('bundles', 'SELECT, INSERT');
 SELECT isolate_tenant_table('agent_versions', 'SELECT, INSERT');

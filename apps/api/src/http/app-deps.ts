@@ -1,0 +1,19 @@
+import type { Logger } from '@bullpen/core';
+import type { LiveBus } from '@bullpen/queue';
+
+import type { RuntimeStatusDeps } from '../admin/runtime-status.ts';
+import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
+import type { RunService } from '../runs/run-service.ts';
+import type { ServeDeps } from './serve.ts';
+
+/** What the HTTP face is made of. */
+export interface AppDeps extends RuntimeStatusDeps, ServeDeps {
+  bus: LiveBus;
+  organizations: OrganizationDirectory;
+  runs: RunService;
+  log: Logger;
+  /** Origins whose pages may call /v1. */
+  corsOrigins: readonly string[];
+  /** Aborts when the process stops. */
+  closing: AbortSignal;
+}
