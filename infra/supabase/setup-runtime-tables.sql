@@ -913,7 +913,7 @@ SELECT close_partitions();
 $bullpen_migration$) AS is_new;
 DROP FUNCTION pg_temp.apply_migration(text, text, text);
 SELECT close_partitions();
-SELECT set_config('bullpen.tables', '{organization_members,schema_migrations,agent_versions,agents,api_keys,audit_log,bundles,containers,idempotent_requests,metric_writers,organizations,run_events,run_events_default,run_metrics,runs,schedules,tenant_tables,webhook_deliveries,webhooks,workers}', true),
+SELECT set_config('bullpen.tables', '{organization_members,schema_migrations,agent_versions,agents,api_keys,audit_log,bundles,containers,idempotent_requests,metric_writers,organizations,rate_windows,run_events,run_events_default,run_metrics,runs,schedules,tenant_tables,webhook_deliveries,webhooks,workers}', true),
   set_config('bullpen.functions', '{claim_retention,close_partitions,create_agent_version,current_org_id,delete_org_rows,drop_partitions,find_lost_workers,isolate_tenant_table,make_partitions,merge_histograms,organization_health,purge_organization,run_id_at,runs_needing_care}', true);
 -- What Bullpen's tables need on Supabase beyond what they need anywhere: people of auth.users as members of organizations, who
 -- read what is their organization's through PostgREST. Everything is written through Bullpen's API. May be run again.

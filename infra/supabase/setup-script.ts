@@ -8,7 +8,7 @@ export async function renderSetupScript(): Promise<string> {
   const policies = await readFile(new URL('./policies.sql', import.meta.url), 'utf8');
   const sql = files.map((file) => file.sql).join('\n');
   const names = (pattern: RegExp) => [...new Set([...sql.matchAll(pattern)].map(([, name = '']) => name))].sort();
-  const tables = names(/^ *CREATE (?:TABLE|VIEW) (?:IF NOT EXISTS )?(\w+)/gm);
+  const tables = names(/^ *CREATE (?:UNLOGGED )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?(\w+)/gm);
   const functions = names(/^ *CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE) (\w+)\(/gm);
   return [
     HEADER,
