@@ -40,10 +40,9 @@ function deploy(...args: string[]) {
 /** Statements as PostgREST runs them: the role, and the claims of a token it has checked. */
 async function asUser(role: 'anon' | 'authenticated', claims: object | null, statement: string): Promise<Record<string, unknown>[] | string> {
   try {
-    const results: unknown = await db.sql.unsafe(`BEGIN; SET LOCAL ROLE ${role};
+    const results = await db.sql.unsafe<Record<string, unknown>[][]>(`BEGIN; SET LOCAL ROLE ${role};
       SET LOCAL request.jwt.claims = '${claims === null ? '' : JSON.stringify(claims)}'; ${statement}; ROLLBACK`);
-    const own = (results as (Record<string, unknown>[] & { command: string })[]).filter(({ command }) => !/^(BEGIN|SET|ROLLBACK)$/.test(command));
-    return [...(own.at(-1) ?? [])];
+    return results.flat();
   } catch (error) {
     await db.sql`ROLLBACK`;
     return String((error as { code?: string }).code);
