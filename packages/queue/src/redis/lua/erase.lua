@@ -3,5 +3,5 @@
 -- ARGV: 1 organization
 -- Atomic. What is marked afterwards is a new organization.
 local org = ARGV[1]
-for _, set in ipairs({ READY, LATER, PARKED, CLAIMED, UNSETTLED }) do redis.call('ZREM', set, org) end
-for _, hash in ipairs({ KNOWN, VTIME, LIMITS, MEMORY }) do redis.call('HDEL', hash, org) end
+for _, set in ipairs({ READY, LATER, PARKED }) do call('ZREM', set, org) end
+for _, hash in ipairs({ KNOWN, VTIME, LIMITS, MEMORY }) do call('HDEL', hash, org) end
