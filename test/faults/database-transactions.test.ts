@@ -60,7 +60,7 @@ describe('a backend that is killed', () => {
   it('in the middle of a migration leaves the database as it was, and the next call brings it further', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'migrations-'));
     await writeFile(join(folder, '0901_first.sql'), 'CREATE TABLE first_half ()');
-    await writeFile(join(folder, '0902_second.sql'), `SELECT pg_sleep_for(coalesce(current_setting('app.slow', true), '0 s')::interval); CREATE TABLE second_half ()`);
+    await writeFile(join(folder, '0902_second.sql'), `SELECT pg_sleep_for(coalesce(nullif(current_setting('app.slow', true), ''), '0 s')::interval); CREATE TABLE second_half ()`);
     await setSlow(`SET app.slow = '30 s'`);
     const [migrated] = await Promise.all([
       migrate(victim, pathToFileURL(`${folder}/`)).catch((error: unknown) => error),
