@@ -5,6 +5,7 @@ import { createLiveBus, createRunQueue, type RunQueue } from '@bullpen/queue';
 import { createAgentRuntimeManager, type AgentRuntimeManager } from '@bullpen/runtime';
 
 import { ActiveRuns } from './active-runs.ts';
+import { createCanaryWatch } from './canary-watch.ts';
 import { createCancelListener } from './cancel-listener.ts';
 import type { WorkerConfig } from './config.ts';
 import { createHeartbeat } from './heartbeat.ts';
@@ -56,9 +57,10 @@ export function createWorker(config: WorkerConfig, deps: { log: Logger; clock?: 
   const cancels = createCancelListener({ workerId: id, bus, db, active, log, pollMs: CANCEL_POLL_MS });
   const heartbeat = createHeartbeat({ workerId: id, host: config.HOSTNAME, slots: config.BULLPEN_SLOTS, everyMs: HEARTBEAT_MS, bus, runtime, active, ...bare });
   const reconciler = new Reconciler({ db, store, queue, bus, metrics, ...bare, everyMs: config.BULLPEN_RECONCILE_MS, graceMs: config.BULLPEN_RECONCILE_MS, leaseMs: config.BULLPEN_LEASE_MS });
+  const canaries = createCanaryWatch({ db, ...bare, everyMs: config.BULLPEN_CANARY_MS });
   const scheduler = new Scheduler({ db, store, queue, faults, ...bare });
 
   // Started from the record outwards; stopped from the consumer inwards, so that whatever ends can still be recorded.
-  const all = composeServices([db, store, metrics, queue, bus, pools, runtime, cancels, heartbeat, reconciler.service, scheduler, consumer]);
+  const all = composeServices([db, store, metrics, queue, bus, pools, runtime, cancels, heartbeat, reconciler.service, canaries, scheduler, consumer]);
   return { id, db, queue, runtime, start: all.start, quiesce: all.quiesce, stop: all.stop };
 }

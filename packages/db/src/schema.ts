@@ -1,7 +1,7 @@
 import { bigint, boolean, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, smallint, text, timestamp, unique } from 'drizzle-orm/pg-core';
 
 import type {
-  AgentManifest, AttemptLimits, CatchUpPolicy, KeyRole, KillReceipt, LimitCaps, OrganizationLimits, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage, ScheduleError,
+  Canary, Deployment, AgentManifest, AttemptLimits, CatchUpPolicy, KeyRole, KillReceipt, LimitCaps, OrganizationLimits, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage, ScheduleError,
   ScheduledRun, Tier,
 } from '@bullpen/core';
 
@@ -106,6 +106,7 @@ export const runs = pgTable('runs', {
   error: json<RunError>('error'),
   usage: json<RunUsage>('usage'),
   metadata: json<Record<string, string>>('metadata').notNull(),
+  tags: json<string[]>('tags').notNull().default([]),
   priority: smallint('priority').notNull().default(5),
   fairnessKey: text('fairness_key'),
   workerId: text('worker_id'),
@@ -219,3 +220,22 @@ export const rateWindows = pgTable('rate_windows', {
   windowAt: time('window_at').notNull(),
   used: bigint('used', { mode: 'number' }).notNull(),
 }, (table) => [primaryKey({ columns: [table.keyId, table.windowAt] })]);
+
+export const deployments = pgTable('deployments', {
+  orgId: text('org_id').notNull(),
+  agent: text('agent').notNull(),
+  name: text('name').notNull(),
+  version: integer('version').notNull(),
+  canary: json<Canary>('canary'),
+  canaryStartedAt: time('canary_started_at'),
+  canaryLooks: integer('canary_looks').notNull().default(0),
+  revision: integer('revision').notNull().default(1),
+  history: json<Deployment['history']>('history').notNull().default([]),
+  lastRollback: json<NonNullable<Deployment['lastRollback']>>('last_rollback'),
+  updatedAt: time('updated_at').notNull().defaultNow(),
+}, (table) => [
+  primaryKey({ columns: [table.orgId, table.agent, table.name] }),
+  foreignKey({
+    name: 'deployments_version', columns: [table.orgId, table.agent, table.version], foreignColumns: [agentVersions.orgId, agentVersions.agent, agentVersions.version],
+  }).onDelete('cascade'),
+]);

@@ -1,5 +1,5 @@
 import { messageOf, planRun, toEnqueuedRun, type CreateRun, type Logger, type NewRun, type Run } from '@bullpen/core';
-import { getRun, resolveVersion, type Database, type RunStore } from '@bullpen/db';
+import { getRun, resolveRunVersion, type Database, type RunStore } from '@bullpen/db';
 import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
 import { cancelTopic, runTopic, type LiveBus, type RunQueue } from '@bullpen/queue';
 
@@ -53,6 +53,16 @@ export class RunService {
     }
   }
 
+  /** A run that is there already, when it has ended or as it is after `waitMs`. @throws BullpenError NOT_FOUND */
+  async waitFor(orgId: string, runId: string, waitMs: number, signal: AbortSignal): Promise<Run> {
+    const waiter = await new RunWaiter(this.#deps, orgId, runId).open();
+    try {
+      return await waiter.wait(waitMs, signal);
+    } finally {
+      await waiter.close();
+    }
+  }
+
   async get(orgId: string, runId: string): Promise<Run> {
     return getRun(this.#deps.db, orgId, runId);
   }
@@ -83,7 +93,7 @@ export class RunService {
   async #plan(orgId: string, request: CreateRun, idempotencyKey: string | null) {
     const [organization, version] = await Promise.all([
       this.#deps.organizations.get(orgId),
-      resolveVersion(this.#deps.db, orgId, request.agent, request.version),
+      resolveRunVersion(this.#deps.db, orgId, request),
     ]);
     return planRun(request, version, organization, idempotencyKey === null ? null : { key: idempotencyKey, requestHash: hashRequest(request) });
   }

@@ -2,7 +2,7 @@ import {
   BullpenError, MAX_SCHEDULES_PER_ORGANIZATION, newId, nextTimes, planScheduledRun, scheduleTimes,
   type ChangeSchedule, type Clock, type CreateSchedule, type Schedule, type SchedulePreview, type ScheduleTiming, type ScheduledRun,
 } from '@bullpen/core';
-import { changeSchedule, countSchedules, getSchedule, insertSchedule, resolveVersion, type Database } from '@bullpen/db';
+import { changeSchedule, countSchedules, getSchedule, insertSchedule, resolveRunVersion, type Database } from '@bullpen/db';
 
 import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
 import { changedSettings, newSettings } from './schedule-settings.ts';
@@ -59,7 +59,7 @@ export class ScheduleService {
     const { db, organizations, clock } = this.#deps;
     const [organization, version] = await Promise.all([
       organizations.get(orgId),
-      resolveVersion(db, orgId, schedule.run.agent, schedule.run.version),
+      resolveRunVersion(db, orgId, schedule.run),
     ]);
     planScheduledRun(schedule, version, organization, clock.nowMs());
   }

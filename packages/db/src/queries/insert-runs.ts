@@ -18,11 +18,11 @@ export interface TimedRun {
 export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promise<Set<string>> {
   const inserted = await db.sql<{ org_id: string; id: string }[]>`
     INSERT INTO runs (
-      id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata,
+      id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata, tags,
       priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at)
     SELECT
       id, org_id, agent, version, version_id, CASE WHEN not_before IS NULL THEN 'queued' ELSE 'scheduled' END, tier,
-      max_attempts, timeout_ms, memory_mb, limits::jsonb, backoff::jsonb, input::jsonb, metadata::jsonb, priority, fairness_key, idempotency_key, request_hash,
+      max_attempts, timeout_ms, memory_mb, limits::jsonb, backoff::jsonb, input::jsonb, metadata::jsonb, tags::jsonb, priority, fairness_key, idempotency_key, request_hash,
       queued_at, not_before, expires_at
     FROM unnest(
       ${column(rows, ({ run }) => run.id)}::text[],
@@ -38,6 +38,7 @@ export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promi
       ${column(rows, ({ run }) => JSON.stringify(run.backoff))}::text[],
       ${column(rows, ({ run }) => run.inputJson)}::text[],
       ${column(rows, ({ run }) => JSON.stringify(run.metadata))}::text[],
+      ${column(rows, ({ run }) => JSON.stringify(run.tags ?? []))}::text[],
       ${column(rows, ({ run }) => run.priority)}::smallint[],
       ${column(rows, ({ run }) => run.fairnessKey)}::text[],
       ${column(rows, ({ run }) => run.idempotencyKey)}::text[],
@@ -46,7 +47,7 @@ export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promi
       ${column(rows, (row) => timeText(row.notBeforeMs))}::timestamptz[],
       ${column(rows, (row) => timeText(row.expiresAtMs))}::timestamptz[]
     ) AS given (
-      id, org_id, agent, version, version_id, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata,
+      id, org_id, agent, version, version_id, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata, tags,
       priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at)
     ON CONFLICT DO NOTHING
     RETURNING org_id, id`;
