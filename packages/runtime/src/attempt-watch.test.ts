@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 
 import { AttemptWatch } from './attempt-watch.ts';
+import { externalMemoryRule } from './memory-rules.ts';
 
 const reading = (externalMb: number) => ({ heapMb: 1, externalMb, cpuMs: 1 });
 
@@ -10,7 +11,10 @@ describe('the watch over an attempt', () => {
 
   function watched(interrupt = new AbortController()) {
     const asked: string[] = [];
-    const watch = new AttemptWatch({ timeoutMs: 1000, limitMb: 64, graceMs: 250, interrupt: interrupt.signal, askToStop: (reason) => asked.push(reason) });
+    const watch = new AttemptWatch({
+      timeoutMs: 1000, limitMb: 64, memoryRule: externalMemoryRule, cpuLimitMs: 500, graceMs: 250, interrupt: interrupt.signal,
+      askToStop: (reason) => asked.push(reason),
+    });
     return { watch, asked, interrupt };
   }
 
@@ -58,19 +62,28 @@ describe('the watch over an attempt', () => {
 
   it('kills for external memory when a second look confirms it, or at once at twice the limit', () => {
     const confirmed = watched().watch;
-    expect(confirmed.memory(reading(65))).toBe(10);
+    expect(confirmed.reading(reading(65), 0)).toBe(10);
     expect(confirmed.kill.aborted).toBe(false);
-    confirmed.memory(reading(66));
-    expect(confirmed.cause).toEqual({ kind: 'out_of_memory', externalMb: 66 });
+    confirmed.reading(reading(66), 0);
+    expect(confirmed.cause).toMatchObject({ kind: 'limit', state: 'out_of_memory', code: 'OUT_OF_MEMORY' });
     const atOnce = watched().watch;
-    atOnce.memory(reading(129));
+    atOnce.reading(reading(129), 0);
     expect(atOnce.kill.aborted).toBe(true);
   });
 
   it('lets garbage outside the heap pass that is freed before the second look', () => {
     const { watch } = watched();
-    for (const externalMb of [65, 10, 65, 10]) watch.memory(reading(externalMb));
+    for (const externalMb of [65, 10, 65, 10]) watch.reading(reading(externalMb), 0);
     expect(watch.kill.aborted).toBe(false);
+  });
+
+  it('kills for CPU time beyond the allowance', () => {
+    const { watch } = watched();
+    watch.reading(reading(1), 500);
+    expect(watch.kill.aborted).toBe(false);
+    watch.reading(reading(1), 501);
+    expect(watch.cause).toMatchObject({ kind: 'limit', state: 'cpu_exceeded', code: 'CPU_EXCEEDED' });
+    expect(watch.kill.aborted).toBe(true);
   });
 
   it('gives an event fault the grace', () => {

@@ -1,41 +1,46 @@
 import type { ErrorCode, FailedState, InterruptReason } from '@bullpen/core';
 
+import type { MemoryRule } from './memory-rules.ts';
 import { interruptReasonOf } from './outcomes.ts';
 import type { Reading } from './usage-meter.ts';
 
 /**
- * Watches one attempt and decides who ends it: its deadline, an interruption, its memory, an event that cannot be
- * kept. Guarantees: the first cause stays; a deadline or a memory limit kills at once; an interruption asks the agent
+ * Watches one attempt and decides who ends it: its deadline, an interruption, its memory, its CPU time, an event that
+ * cannot be kept. Guarantees: the first cause stays; a deadline or a limit kills at once; an interruption asks the agent
  * to stop and kills after the grace; `close` leaves no timer and no listener behind.
  */
 
 export type StopCause =
   | { readonly kind: 'timed_out' }
   | { readonly kind: 'interrupted'; readonly reason: InterruptReason }
-  | { readonly kind: 'out_of_memory'; readonly externalMb: number }
   | { readonly kind: 'limit'; readonly state: FailedState; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'event_fault' };
 
-/** Wait before external memory beyond the limit is looked at again: much of it is garbage that V8 is about to free. */
+/** Wait before memory that seems beyond the limit is looked at again. */
 const CONFIRM_MS = 10;
 
+export interface AttemptWatchOptions {
+  readonly timeoutMs: number;
+  readonly limitMb: number;
+  readonly memoryRule: MemoryRule;
+  /** CPU time that the attempt may take. */
+  readonly cpuLimitMs: number;
+  readonly graceMs: number;
+  readonly interrupt: AbortSignal;
+  readonly askToStop: (reason: string) => void;
+}
+
 export class AttemptWatch {
-  readonly #limitMb: number;
-  readonly #graceMs: number;
-  readonly #interrupt: AbortSignal;
-  readonly #askToStop: (reason: string) => void;
+  readonly #options: AttemptWatchOptions;
   readonly #kill = new AbortController();
   readonly #deadline: NodeJS.Timeout;
-  readonly #onInterrupt = () => this.#windDown({ kind: 'interrupted', reason: interruptReasonOf(this.#interrupt) });
+  readonly #onInterrupt = () => this.#windDown({ kind: 'interrupted', reason: interruptReasonOf(this.#options.interrupt) });
   #grace: NodeJS.Timeout | undefined;
   #cause: StopCause | null = null;
-  #wasBeyondLimit = false;
+  #wasSuspected = false;
 
-  constructor(options: { timeoutMs: number; limitMb: number; graceMs: number; interrupt: AbortSignal; askToStop: (reason: string) => void }) {
-    this.#limitMb = options.limitMb;
-    this.#graceMs = options.graceMs;
-    this.#interrupt = options.interrupt;
-    this.#askToStop = options.askToStop;
+  constructor(options: AttemptWatchOptions) {
+    this.#options = options;
     this.#deadline = setTimeout(() => this.#killFor({ kind: 'timed_out' }), options.timeoutMs);
     options.interrupt.addEventListener('abort', this.#onInterrupt);
     if (options.interrupt.aborted) this.#onInterrupt();
@@ -56,14 +61,17 @@ export class AttemptWatch {
     this.#windDown({ kind: 'event_fault' });
   }
 
-  /** External memory: killed at twice the limit at once, beyond the limit when a second look confirms it. */
-  memory(reading: Reading): number | undefined {
-    const isBeyondLimit = reading.externalMb > this.#limitMb;
-    if (isBeyondLimit && (this.#wasBeyondLimit || reading.externalMb > 2 * this.#limitMb)) {
-      this.#killFor({ kind: 'out_of_memory', externalMb: reading.externalMb });
+  /** Judges a reading, and what the attempt has used of the CPU so far. Gives how soon to look again, in ms, where not as usual. */
+  reading(reading: Reading, cpuMs: number): number | undefined {
+    const { limitMb, memoryRule, cpuLimitMs } = this.#options;
+    const found = memoryRule(reading, limitMb);
+    if (found.kind === 'beyond' || (found.kind === 'suspected' && this.#wasSuspected)) {
+      this.limit('out_of_memory', 'OUT_OF_MEMORY', found.message);
+    } else if (cpuMs > cpuLimitMs) {
+      this.limit('cpu_exceeded', 'CPU_EXCEEDED', `${Math.round(cpuMs)} ms of CPU time are beyond the allowance of ${cpuLimitMs} ms`);
     }
-    this.#wasBeyondLimit = isBeyondLimit;
-    return isBeyondLimit ? CONFIRM_MS : undefined;
+    this.#wasSuspected = found.kind === 'suspected';
+    return this.#wasSuspected ? CONFIRM_MS : undefined;
   }
 
   /** A limit that was found passed from outside: killed at once. */
@@ -74,14 +82,14 @@ export class AttemptWatch {
   close(): void {
     clearTimeout(this.#deadline);
     clearTimeout(this.#grace);
-    this.#interrupt.removeEventListener('abort', this.#onInterrupt);
+    this.#options.interrupt.removeEventListener('abort', this.#onInterrupt);
   }
 
   #windDown(cause: StopCause): void {
     if (this.#cause !== null) return;
     this.#cause = cause;
-    this.#askToStop(cause.kind === 'interrupted' ? cause.reason : cause.kind);
-    this.#grace = setTimeout(() => this.#kill.abort(cause.kind), this.#graceMs);
+    this.#options.askToStop(cause.kind === 'interrupted' ? cause.reason : cause.kind);
+    this.#grace = setTimeout(() => this.#kill.abort(cause.kind), this.#options.graceMs);
   }
 
   #killFor(cause: StopCause): void {

@@ -2,39 +2,34 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 
 import { UsageMeter } from './usage-meter.ts';
 
-const MB = 1024 * 1024;
-
-/** A thread whose readings the test sets; `answers: false` is one inside a native call. */
-function fakeThread() {
+/** A container whose readings the test sets; `answers: false` is one inside a native call. */
+function fakeContainer() {
   const now = { cpuMs: 0, heapMb: 5, externalMb: 2, answers: true, asked: 0 };
-  const answer = <T>(value: () => T): Promise<T> => {
+  const read = () => {
     now.asked += 1;
-    return now.answers ? Promise.resolve(value()) : new Promise(() => undefined);
+    const { cpuMs, heapMb, externalMb } = now;
+    return now.answers ? Promise.resolve({ cpuMs, heapMb, externalMb }) : new Promise<never>(() => undefined);
   };
-  const thread = {
-    cpuUsage: () => answer(() => ({ user: now.cpuMs * 800, system: now.cpuMs * 200 })),
-    getHeapStatistics: () => answer(() => ({ used_heap_size: now.heapMb * MB, external_memory: now.externalMb * MB })),
-  };
-  return { now, meter: new UsageMeter({ thread, sampleMs: 50, limitMb: 512 }) };
+  return { now, meter: new UsageMeter({ read, sampleMs: 50, limitMb: 512 }) };
 }
 
 describe('the usage meter', () => {
   beforeEach(() => { jest.useFakeTimers(); });
   afterEach(() => { jest.useRealTimers(); });
 
-  it('charges an attempt what its thread used since the attempt before', async () => {
-    const { now, meter } = fakeThread();
+  it('charges an attempt what its container used since the attempt before', async () => {
+    const { now, meter } = fakeContainer();
     now.cpuMs = 20;
     await meter.readFinally();
     meter.begin(() => undefined);
     Object.assign(now, { cpuMs: 32, heapMb: 9 });
-    meter.end();
     await meter.readFinally();
+    meter.end();
     expect(meter.usage(2000)).toEqual({ wallMs: 2000, cpuMs: 12, peakHeapMb: 9, peakExternalMb: 2, gbSeconds: 1 });
   });
 
   it('keeps the peak of what it saw, and forgets it with the next attempt', async () => {
-    const { now, meter } = fakeThread();
+    const { now, meter } = fakeContainer();
     const seen: number[] = [];
     meter.begin((reading) => void seen.push(reading.heapMb));
     now.heapMb = 40;
@@ -51,7 +46,7 @@ describe('the usage meter', () => {
   });
 
   it('looks again sooner when it is asked to', async () => {
-    const { meter } = fakeThread();
+    const { meter } = fakeContainer();
     let readings = 0;
     meter.begin(() => ((readings += 1) === 1 ? 10 : undefined));
     await jest.advanceTimersByTimeAsync(60);
@@ -59,8 +54,8 @@ describe('the usage meter', () => {
     meter.end();
   });
 
-  it('keeps one reading under way, and does not wait long for it, when a thread does not answer', async () => {
-    const { now, meter } = fakeThread();
+  it('keeps one reading under way, and does not wait long for it, when a container does not answer', async () => {
+    const { now, meter } = fakeContainer();
     now.answers = false;
     meter.begin(() => undefined);
     await jest.advanceTimersByTimeAsync(500);
@@ -68,7 +63,7 @@ describe('the usage meter', () => {
     const last = meter.readFinally();
     await jest.advanceTimersByTimeAsync(100);
     await last;
-    expect(now.asked).toBe(2); // cpu and heap, once
+    expect(now.asked).toBe(1);
     expect(jest.getTimerCount()).toBe(0);
   });
 });

@@ -1,31 +1,25 @@
 import type { RunUsage } from '@bullpen/core';
 
 /**
- * Measures a thread from outside the agent's reach. Guarantees: at most one reading is under way, so that a thread
+ * Measures a container from outside the agent's reach. Guarantees: at most one reading is under way, so that a thread
  * inside a native call (which answers no reading) costs one pending promise; a reading never delays an attempt by more
  * than `FINAL_READING_MS`; an attempt shorter than `sampleMs` is read once, at its end.
- *
- * Readings interrupt JavaScript, `while (true)` included, and are answered by an idle thread within 0.1 ms.
  */
-
-/** What Node 24 tells of a thread from outside. */
-export interface MeasuredThread {
-  cpuUsage(): Promise<{ user: number; system: number }>;
-  getHeapStatistics(): Promise<{ used_heap_size: number; external_memory: number }>;
-}
-
 export interface Reading {
-  heapMb: number;
-  externalMb: number;
-  /** Since the thread started. */
-  cpuMs: number;
+  /** V8's heap; of a container that is a process, all of its memory. */
+  readonly heapMb: number;
+  readonly externalMb: number;
+  /** Since the container started. */
+  readonly cpuMs: number;
 }
+
+/** Hears each reading of an attempt, and what the attempt used of the CPU so far; may ask for the next one sooner, in ms. */
+export type OnReading = (reading: Reading, cpuMs: number) => number | undefined;
 
 const FINAL_READING_MS = 100;
-const MB = 1024 * 1024;
 
 export class UsageMeter {
-  readonly #thread: MeasuredThread;
+  readonly #source: () => Promise<Reading>;
   readonly #sampleMs: number;
   readonly #limitMb: number;
   #last: Reading = { heapMb: 0, externalMb: 0, cpuMs: 0 };
@@ -34,10 +28,10 @@ export class UsageMeter {
   #cpuBeforeMs = 0;
   #peakHeapMb = 0;
   #peakExternalMb = 0;
-  #isRunning = false;
+  #onReading: OnReading | null = null;
 
-  constructor(options: { thread: MeasuredThread; sampleMs: number; limitMb: number }) {
-    this.#thread = options.thread;
+  constructor(options: { read: () => Promise<Reading>; sampleMs: number; limitMb: number }) {
+    this.#source = options.read;
     this.#sampleMs = options.sampleMs;
     this.#limitMb = options.limitMb;
   }
@@ -47,28 +41,30 @@ export class UsageMeter {
     return this.#last;
   }
 
-  /** An attempt begins: peaks start over, and `onReading` hears every sample until `end`. */
-  begin(onReading: (reading: Reading) => number | undefined): void {
-    this.#isRunning = true;
+  /** An attempt begins: peaks start over, and `onReading` hears every reading until `end`. */
+  begin(onReading: OnReading): void {
+    this.#onReading = onReading;
     this.#cpuBeforeMs = this.#last.cpuMs;
     this.#peakHeapMb = 0;
     this.#peakExternalMb = 0;
-    this.#scheduleSample(this.#sampleMs, onReading);
+    this.#scheduleSample(this.#sampleMs);
   }
 
-  /** The attempt is over: no more samples. */
+  /** The attempt is over. */
   end(): void {
-    this.#isRunning = false;
+    this.#onReading = null;
     clearTimeout(this.#timer);
   }
 
-  /** A last reading of a thread that still lives, bounded. */
+  /** A last reading of a container that still lives, bounded. */
   async readFinally(): Promise<void> {
+    clearTimeout(this.#timer);
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, FINAL_READING_MS);
     });
-    await Promise.race([this.#read().catch(() => undefined), tooLate]);
+    const reading = this.#read().then(() => void this.#judge(), () => undefined);
+    await Promise.race([reading, tooLate]);
     clearTimeout(timer);
   }
 
@@ -76,23 +72,33 @@ export class UsageMeter {
   usage(wallMs: number): RunUsage {
     return {
       wallMs,
-      cpuMs: Math.max(0, this.#last.cpuMs - this.#cpuBeforeMs),
+      cpuMs: this.#cpuMs,
       peakHeapMb: this.#peakHeapMb,
       peakExternalMb: this.#peakExternalMb,
       gbSeconds: (this.#limitMb / 1024) * (wallMs / 1000),
     };
   }
 
-  /** `onReading` may ask for the next sample sooner, in ms. */
-  #scheduleSample(afterMs: number, onReading: (reading: Reading) => number | undefined): void {
+  #scheduleSample(afterMs: number): void {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
+      const heard = this.#onReading;
       this.#read().then(
-        (reading) => {
-          if (this.#isRunning) this.#scheduleSample(onReading(reading) ?? this.#sampleMs, onReading);
+        () => {
+          // One that was answered after its attempt says nothing of the next one.
+          if (heard !== null && heard === this.#onReading) this.#scheduleSample(this.#judge() ?? this.#sampleMs);
         },
-        () => undefined, // the thread is gone, and so is the attempt
+        () => undefined, // the container is gone, and so is the attempt
       );
     }, afterMs);
+  }
+
+  #judge(): number | undefined {
+    return this.#onReading?.(this.#last, this.#cpuMs);
+  }
+
+  get #cpuMs(): number {
+    return Math.max(0, this.#last.cpuMs - this.#cpuBeforeMs);
   }
 
   #read(): Promise<Reading> {
@@ -103,12 +109,7 @@ export class UsageMeter {
   }
 
   async #measure(): Promise<Reading> {
-    const [cpu, heap] = await Promise.all([this.#thread.cpuUsage(), this.#thread.getHeapStatistics()]);
-    this.#last = {
-      heapMb: heap.used_heap_size / MB,
-      externalMb: heap.external_memory / MB,
-      cpuMs: (cpu.user + cpu.system) / 1000,
-    };
+    this.#last = await this.#source();
     this.#peakHeapMb = Math.max(this.#peakHeapMb, this.#last.heapMb);
     this.#peakExternalMb = Math.max(this.#peakExternalMb, this.#last.externalMb);
     return this.#last;

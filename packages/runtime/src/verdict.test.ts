@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
+import { deathOfThread } from './container/piscina-thread.mjs';
 import { NO_USAGE } from './outcomes.ts';
-import { deathOfThread } from './piscina-thread.ts';
 import { deathAfter, judge, type Evidence, type AttemptEnding } from './verdict.ts';
 
 const returned: AttemptEnding = { kind: 'replied', reply: { kind: 'returned', result: 1 } };
@@ -25,7 +25,7 @@ describe('the verdict over an attempt', () => {
 
   it.each([
     ['the deadline', { cause: { kind: 'timed_out' }, ending: died(new Error('aborted')) }, 'timed_out', 'TIMED_OUT', true, 'timed_out'],
-    ['external memory', { cause: { kind: 'out_of_memory', externalMb: 99.4 }, ending: died(new Error('aborted')) }, 'out_of_memory', 'OUT_OF_MEMORY', false, 'out_of_memory'],
+    ['external memory', { cause: { kind: 'limit', state: 'out_of_memory', code: 'OUT_OF_MEMORY', message: 'x' }, ending: died(new Error('aborted')) }, 'out_of_memory', 'OUT_OF_MEMORY', false, 'out_of_memory'],
     ['the heap limit', { ending: died(heapLimit) }, 'out_of_memory', 'OUT_OF_MEMORY', false, 'out_of_memory'],
     ['CPU time', { cause: { kind: 'limit', state: 'cpu_exceeded', code: 'CPU_EXCEEDED', message: 'x' }, ending: died(null) }, 'cpu_exceeded', 'CPU_EXCEEDED', false, 'crashed'],
     ['an exit', { ending: died(new Error('worker exited with code: 7')) }, 'crashed', 'AGENT_EXITED', true, 'exited'],
@@ -35,6 +35,16 @@ describe('the verdict over an attempt', () => {
     const given = evidence(parts);
     expect(judge(given)).toMatchObject({ kind: 'failed', state, error: { code }, retryable });
     expect(deathAfter(given)).toBe(death);
+  });
+
+  it('gives an attempt back whose cell was lost because of another run', () => {
+    const lost = evidence({ ending: { kind: 'died', how: { kind: 'cell_lost' } } });
+    expect(judge(lost)).toEqual({ kind: 'interrupted', reason: 'cell_lost', usage: NO_USAGE });
+    expect(deathAfter(lost)).toBe('crashed');
+  });
+
+  it('ends a container that went beyond a limit and replied all the same', () => {
+    expect(deathAfter(evidence({ cause: { kind: 'limit', state: 'out_of_memory', code: 'OUT_OF_MEMORY', message: 'x' } }))).toBe('out_of_memory');
   });
 
   it('says that the heap was full, however old the last reading is', () => {

@@ -1,4 +1,4 @@
-import { assertNever, type AttemptOutcome, type ContainerDeath, type RunUsage } from '@bullpen/core';
+import { assertNever, type AttemptOutcome, type ContainerDeath, type FailedState, type RunUsage } from '@bullpen/core';
 
 import type { EventFault } from './attempt-events.ts';
 import type { StopCause } from './attempt-watch.ts';
@@ -6,7 +6,12 @@ import { failure } from './outcomes.ts';
 import { outcomeOfReply, type Reply } from './reply.ts';
 
 /** How a container died by itself. */
-export type OwnDeath = { readonly kind: 'heap_limit' } | { readonly kind: 'exited'; readonly exitCode: number } | { readonly kind: 'failed'; readonly message: string };
+export type OwnDeath =
+  | { readonly kind: 'heap_limit' }
+  | { readonly kind: 'exited'; readonly exitCode: number }
+  | { readonly kind: 'failed'; readonly message: string }
+  /** It was ended because of another run, or nobody can tell because of which: the attempt does not count. */
+  | { readonly kind: 'cell_lost' };
 
 /** How the container itself ended an attempt. A null reply is one that does not have the shape of a reply. */
 export type AttemptEnding = { kind: 'replied'; reply: Reply | null } | { kind: 'died'; how: OwnDeath };
@@ -31,16 +36,12 @@ export function judge(evidence: Evidence): AttemptOutcome {
   return failure('crashed', 'CONTAINER_CRASHED', 'the container replied with something that is not a reply', usage);
 }
 
-function outcomeOfCause(cause: Exclude<StopCause, { kind: 'event_fault' }>, { usage, limitMb, timeoutMs }: Evidence): AttemptOutcome {
+function outcomeOfCause(cause: Exclude<StopCause, { kind: 'event_fault' }>, { usage, timeoutMs }: Evidence): AttemptOutcome {
   switch (cause.kind) {
     case 'timed_out':
       return failure('timed_out', 'TIMED_OUT', `the attempt was killed after its ${timeoutMs} ms`, usage);
     case 'interrupted':
       return { kind: 'interrupted', reason: cause.reason, usage };
-    case 'out_of_memory': {
-      const message = `${Math.round(cause.externalMb)} MB outside the heap (buffers and the like) are beyond the limit of ${limitMb} MB`;
-      return failure('out_of_memory', 'OUT_OF_MEMORY', message, usage);
-    }
     case 'limit':
       return failure(cause.state, cause.code, cause.message, usage);
     default:
@@ -59,6 +60,8 @@ function outcomeOfDeath(how: OwnDeath, { usage, limitMb }: Evidence): AttemptOut
       return failure('crashed', 'AGENT_EXITED', `the agent ended its container with exit code ${how.exitCode}`, usage);
     case 'failed':
       return failure('crashed', 'CONTAINER_CRASHED', how.message, usage);
+    case 'cell_lost':
+      return { kind: 'interrupted', reason: 'cell_lost', usage };
     default:
       return assertNever(how, 'death');
   }
@@ -67,6 +70,7 @@ function outcomeOfDeath(how: OwnDeath, { usage, limitMb }: Evidence): AttemptOut
 /** Why the container dies after this attempt; null where it may live on. */
 export function deathAfter({ cause, fault, ending }: Pick<Evidence, 'cause' | 'fault' | 'ending'>): ContainerDeath | null {
   if (ending.kind === 'died') return deathOf(cause, ending.how);
+  if (cause?.kind === 'limit') return deathOfLimit(cause.state);
   if (fault !== null || ending.reply === null || ending.reply.kind === 'load_failed') return 'recycled';
   return null;
 }
@@ -74,12 +78,11 @@ export function deathAfter({ cause, fault, ending }: Pick<Evidence, 'cause' | 'f
 function deathOf(cause: StopCause | null, how: OwnDeath): ContainerDeath {
   switch (cause?.kind) {
     case 'timed_out':
-    case 'out_of_memory':
-      return cause.kind;
+      return 'timed_out';
     case 'interrupted':
       return cause.reason === 'shutdown' ? 'shutdown' : 'cancelled';
     case 'limit':
-      return cause.state === 'out_of_memory' ? 'out_of_memory' : 'crashed';
+      return deathOfLimit(cause.state);
     case 'event_fault':
       return 'recycled';
     case undefined:
@@ -88,4 +91,8 @@ function deathOf(cause: StopCause | null, how: OwnDeath): ContainerDeath {
     default:
       return assertNever(cause, 'stop cause');
   }
+}
+
+function deathOfLimit(state: FailedState): ContainerDeath {
+  return state === 'out_of_memory' ? 'out_of_memory' : 'crashed';
 }

@@ -1,7 +1,7 @@
 import { SIZE_CAPS } from '@bullpen/core';
 import { z } from 'zod';
 
-import type { RunTask } from '../piscina-thread.ts';
+import type { EngineTask } from '../engine.ts';
 
 /** What the supervisor and a cell say to each other. The other side is container/cell-entry.mjs. */
 
@@ -10,7 +10,7 @@ export const MAX_FRAME_BYTES = 3 * SIZE_CAPS.resultBytes + 64 * 1024;
 /** The events of an attempt, their frames, and its reply. */
 export const MAX_CELL_BYTES = 3 * SIZE_CAPS.eventBytesPerAttempt + 256 * SIZE_CAPS.eventsPerAttempt + MAX_FRAME_BYTES;
 
-export type CellTask = Omit<RunTask, 'kind'>;
+export type CellTask = EngineTask;
 export type FrameToCell =
   | { kind: 'run'; nonce: string; caps: typeof SIZE_CAPS; task: CellTask }
   | { kind: 'interrupt'; message: string };

@@ -1,0 +1,139 @@
+import { fileURLToPath } from 'node:url';
+
+import { assertNever, messageOf } from '@bullpen/core';
+
+import type { Engine, EngineListener, EngineTask } from '../engine.ts';
+import { asReply, type Reply } from '../reply.ts';
+import type { Reading } from '../usage-meter.ts';
+import type { AttemptEnding } from '../verdict.ts';
+import { deathOfCell } from './cell-deaths.ts';
+import type { CellPool } from './cell-pool.ts';
+import type { CellProcess } from './cell-process.ts';
+import type { FrameFromCell } from './cell-protocol.ts';
+
+/**
+ * The engine of tier strict: a blank cell out of the pool, used for one attempt and destroyed. Its memory and CPU time
+ * are those of the whole process, less what the blank cell had.
+ */
+const BUNDLE_URL = 'file:///bundle/bundle.mjs';
+/** Node's words for memory that the kernel refused. */
+const REFUSED_MEMORY = /^RangeError: (Array buffer allocation failed|Failed to allocate memory|WebAssembly\.Memory\(\): could not allocate memory|WebAssembly\.Memory\.grow\(\): Unable to grow instance memory)/;
+
+export class StrictEngine implements Engine {
+  readonly #pool: Pick<CellPool, 'take'>;
+  readonly #limitMb: number;
+  readonly #listener: EngineListener;
+  readonly #gone = Promise.withResolvers<void>();
+  readonly #replied = Promise.withResolvers<AttemptEnding>();
+  #cell: CellProcess | null = null;
+  #blankMb = 0;
+  #wasKilled = false;
+  #hasEnded = false;
+  #dropped = 0;
+
+  constructor(options: { pool: Pick<CellPool, 'take'>; limitMb: number; listener: EngineListener }) {
+    this.#pool = options.pool;
+    this.#limitMb = options.limitMb;
+    this.#listener = options.listener;
+  }
+
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  get droppedEvents(): number {
+    return this.#dropped;
+  }
+
+  async open(): Promise<void> {
+    let cell: CellProcess;
+    try {
+      cell = await this.#pool.take(this.#limitMb);
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+    this.#cell = cell;
+    void cell.gone.then((end) => {
+      this.#replied.resolve({ kind: 'died', how: deathOfCell(end) });
+      this.#end();
+    });
+    if (this.#wasKilled) cell.kill();
+    this.#blankMb = cell.read()?.privateMb ?? 0;
+  }
+
+  async run(task: EngineTask, kill: AbortSignal): Promise<AttemptEnding> {
+    const cell = this.#cell;
+    if (cell === null) return { kind: 'died', how: { kind: 'failed', message: 'the cell was not there' } };
+    kill.addEventListener('abort', () => cell.kill());
+    if (kill.aborted) cell.kill();
+    try {
+      cell.run(fileURLToPath(task.bundleUrl), { ...task, bundleUrl: BUNDLE_URL }, {
+        onFrame: (frame) => this.#hear(frame, task.attemptNo),
+        onViolation: (error) => this.#listener.onViolation(error),
+      });
+    } catch (error) {
+      this.#listener.onViolation(`the bundle could not be handed over: ${messageOf(error)}`);
+    }
+    return await this.#replied.promise;
+  }
+
+  tell(line: string): void {
+    this.#cell?.interrupt(line);
+  }
+
+  /** Every frame was heard when its pipe closed. */
+  drain(): void {}
+
+  async read(): Promise<Reading> {
+    const reading = this.#cell?.read();
+    if (reading === null || reading === undefined) throw new Error('the cell is gone');
+    return { heapMb: Math.max(0, reading.privateMb - this.#blankMb), externalMb: 0, cpuMs: reading.cpuMs };
+  }
+
+  kill(): void {
+    this.#wasKilled = true;
+    this.#cell?.kill(); // one that is still on its way is killed when it arrives
+  }
+
+  #end(): void {
+    this.#hasEnded = true;
+    this.#gone.resolve();
+  }
+
+  #hear(frame: FrameFromCell, attemptNo: number): void {
+    const say = (tag: string, rest: string) => this.#listener.onSaid({ tag, attemptNo, rest });
+    switch (frame.kind) {
+      case 'ready': // heard by the start
+        break;
+      case 'started':
+        say('started', '');
+        break;
+      case 'event':
+        say('event', JSON.stringify(frame.event ?? null));
+        break;
+      case 'fault':
+        say('fault', `${frame.code} ${frame.detail}`);
+        break;
+      case 'dropped':
+        this.#dropped = Math.max(this.#dropped, frame.count);
+        break;
+      case 'reply':
+        this.#dropped = Math.max(this.#dropped, frame.dropped);
+        this.#replied.resolve(endingOf(asReply(frame.reply)));
+        break;
+      default:
+        assertNever(frame, 'frame');
+    }
+  }
+}
+
+/** An agent that ends because the kernel refused it memory ran into its limit, whoever noticed first. */
+export function endingOf(reply: Reply | null): AttemptEnding {
+  if (reply?.kind === 'threw' && REFUSED_MEMORY.test(reply.message)) return { kind: 'died', how: { kind: 'heap_limit' } };
+  return { kind: 'replied', reply };
+}

@@ -1,0 +1,26 @@
+import type { EngineTask } from '../engine.ts';
+import type { Reading } from '../usage-meter.ts';
+import type { OwnDeath } from '../verdict.ts';
+
+export interface PiscinaThreadOptions {
+  readonly limitMb: number;
+  readonly caps: object;
+  readonly onLine: (line: unknown) => void;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** See piscina-thread.mjs. Packages that are checked without JavaScript read its types here. */
+export class PiscinaThread {
+  constructor(options: PiscinaThreadOptions);
+  readonly gone: Promise<void>;
+  readonly hasExited: boolean;
+  readonly droppedEvents: number;
+  opened(): Promise<void>;
+  run(task: EngineTask, kill?: AbortSignal): Promise<unknown>;
+  read(): Promise<Reading>;
+  tell(line: string): void;
+  drain(): void;
+  terminate(): Promise<void>;
+}
+
+export function deathOfThread(error: unknown): OwnDeath;

@@ -1,0 +1,295 @@
+import {
+  BullpenError, LIMIT_BOUNDS, messageOf, newId,
+  type AttemptOutcome, type Clock, type ContainerDeath, type ContainerSnapshot, type ContainerState, type Logger, type Tier,
+} from '@bullpen/core';
+
+import { AttemptEvents } from './attempt-events.ts';
+import { AttemptWatch } from './attempt-watch.ts';
+import { within } from './bounded-wait.ts';
+import type { ContainerFactory, ContainerPlan, ContainerTask, RuntimeContainer } from './container.ts';
+import type { Engine, EngineListener, EngineTask, Said } from './engine.ts';
+import type { MemoryRule } from './memory-rules.ts';
+import { NO_USAGE, failure } from './outcomes.ts';
+import { UsageMeter } from './usage-meter.ts';
+import { deathAfter, judge, type AttemptEnding } from './verdict.ts';
+
+/**
+ * The container of every tier: an engine, and what decides over it. What differs between the tiers is the engine, how
+ * its memory is judged, and how many attempts it serves.
+ *
+ * starting -> warm -> busy -> warm ... -> recycling -> dead, with the reason of death. Guarantees: an attempt ends in
+ * one outcome, whatever the agent does, decided from what is seen from outside before what the inside says, and every
+ * event said before is delivered first; after any fault, after something left behind, and after `maxRuns` attempts the
+ * engine is ended; one that ends by itself is noticed.
+ */
+export interface ContainerDriver {
+  readonly tier: Tier;
+  /** Makes an engine without starting it. */
+  readonly engine: (plan: ContainerPlan, listener: EngineListener) => Engine;
+  readonly memoryRule: MemoryRule;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Attempts after which a container is replaced. */
+  readonly maxRuns: number;
+  /** CPU time an attempt may take, as a multiple of its wall-clock limit. Default 2: two busy cores. */
+  readonly cpuPerWall?: number;
+  /** From an interruption to the kill. Default 250. */
+  readonly graceMs?: number;
+  /** Between two readings of a running container. Default 50. */
+  readonly sampleMs?: number;
+  /** Default 10,000. */
+  readonly startTimeoutMs?: number;
+  /** How long an outcome waits for a killed engine to be gone: a thread inside a native call may outlive it by far. Default 500. */
+  readonly killWaitMs?: number;
+}
+
+/** How long an event loop may take to turn after a reply before the container counts as stuck: generous, because on a
+ * machine that is short of CPU every thread is slow, and new ones would be slower. */
+const SETTLE_MS = 1000;
+/** Bundles cannot be unloaded from a thread: one that has seen so many is replaced. */
+const MAX_BUNDLES = 16;
+
+/** One attempt while it runs. */
+interface Running {
+  readonly no: number;
+  readonly task: ContainerTask;
+  readonly events: AttemptEvents;
+  readonly watch: AttemptWatch;
+  readonly beganMs: number;
+  hasStarted: boolean;
+}
+
+/** Containers of one tier. Refuses a limit below the smallest: with less heap than Node needs to start, V8 aborts the process. */
+export function createContainers(driver: ContainerDriver): ContainerFactory {
+  return (plan) => {
+    if (plan.limitMb >= LIMIT_BOUNDS.memoryMb.min) return new EngineContainer(plan, driver);
+    throw new BullpenError('LIMIT_EXCEEDED', `a container takes at least ${LIMIT_BOUNDS.memoryMb.min} MB`, { limitMb: plan.limitMb });
+  };
+}
+
+class EngineContainer implements RuntimeContainer {
+  readonly id = newId('container');
+  readonly tier: Tier;
+  readonly orgId: string;
+  readonly limitMb: number;
+  readonly #plan: ContainerPlan;
+  readonly #driver: Required<ContainerDriver>;
+  readonly #meter: UsageMeter;
+  readonly #bornMs: number;
+  readonly #warmBundles = new Set<string>();
+  readonly #gone = Promise.withResolvers<void>();
+  #settling = Promise.withResolvers<void>();
+  #engine: Engine | null = null;
+  #state: ContainerState = 'starting';
+  #death: ContainerDeath | null = null;
+  #runs = 0;
+  #running: Running | null = null;
+
+  constructor(plan: ContainerPlan, driver: ContainerDriver) {
+    this.tier = driver.tier;
+    this.orgId = plan.orgId;
+    this.limitMb = plan.limitMb;
+    this.#plan = plan;
+    this.#driver = { graceMs: 250, sampleMs: 50, startTimeoutMs: 10_000, killWaitMs: 500, cpuPerWall: 2, ...driver };
+    this.#bornMs = driver.clock.monotonicMs();
+    this.#meter = new UsageMeter({ read: () => this.#read(), sampleMs: this.#driver.sampleMs, limitMb: plan.limitMb });
+    this.#settling.resolve();
+  }
+
+  get state(): ContainerState {
+    return this.#state;
+  }
+
+  get death(): ContainerDeath | null {
+    return this.#death;
+  }
+
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  hasWarm(sha256: string): boolean {
+    return this.#warmBundles.has(sha256);
+  }
+
+  async start(): Promise<void> {
+    try {
+      await within(this.#boot(), this.#driver.startTimeoutMs, 'it did not start in time');
+      if (this.#death !== null) throw new Error('it was ended while it started');
+      this.#state = 'warm';
+    } catch (error) {
+      void this.kill('crashed');
+      throw new BullpenError('CONTAINER_CRASHED', `the container could not start: ${messageOf(error)}`, { containerId: this.id });
+    }
+  }
+
+  async #boot(): Promise<void> {
+    const engine = this.#driver.engine(this.#plan, {
+      onSaid: (said) => this.#hear(said),
+      onViolation: (error) => this.#running?.watch.limit('crashed', 'CONTAINER_CRASHED', messageOf(error)),
+      onFault: (error) => this.#note('container.fault', { error: messageOf(error) }),
+    });
+    this.#engine = engine;
+    void engine.gone.then(() => this.#onEngineGone());
+    await engine.open();
+    await this.#meter.readFinally(); // what starting cost is not charged to the first attempt
+  }
+
+  async #read() {
+    if (this.#engine === null) throw new Error('it has not started');
+    return this.#engine.read();
+  }
+
+  async settled(): Promise<boolean> {
+    await this.#settling.promise;
+    return this.#state === 'warm';
+  }
+
+  async execute(task: ContainerTask): Promise<AttemptOutcome> {
+    const engine = this.#engine;
+    if (this.#state !== 'warm' || engine === null) return failure('crashed', 'CONTAINER_CRASHED', `the container was ${this.#state}`, NO_USAGE);
+    const running = this.#begin(task, engine);
+    const ending = await engine.run(this.#engineTask(running), running.watch.kill);
+    const wallMs = this.#driver.clock.monotonicMs() - running.beganMs;
+    await this.#hearLastWords(ending, engine);
+    this.#meter.end();
+    running.watch.close();
+    running.events.finish(engine.droppedEvents);
+    const evidence = {
+      cause: running.watch.cause,
+      fault: running.events.fault,
+      ending,
+      usage: this.#meter.usage(wallMs),
+      limitMb: this.limitMb,
+      timeoutMs: task.attempt.timeoutMs,
+    };
+    this.#finish(running, deathAfter(evidence));
+    return judge(evidence);
+  }
+
+  #begin(task: ContainerTask, engine: Engine): Running {
+    this.#state = 'busy';
+    this.#runs += 1;
+    this.#settling = Promise.withResolvers();
+    const no = this.#runs;
+    const { timeoutMs } = task.attempt;
+    const watch = new AttemptWatch({
+      timeoutMs,
+      limitMb: this.limitMb,
+      memoryRule: this.#driver.memoryRule,
+      cpuLimitMs: timeoutMs * this.#driver.cpuPerWall,
+      graceMs: this.#driver.graceMs,
+      interrupt: task.interrupt,
+      askToStop: (reason) => engine.tell(`${no} ${reason}`),
+    });
+    this.#running = { no, task, events: new AttemptEvents(task.sink), watch, beganMs: this.#driver.clock.monotonicMs(), hasStarted: false };
+    this.#meter.begin((reading, cpuMs) => watch.reading(reading, cpuMs));
+    return this.#running;
+  }
+
+  #engineTask({ no, task: { attempt, bundleUrl } }: Running): EngineTask {
+    const { runId, orgId, agent, version, metadata } = attempt;
+    return {
+      attemptNo: no,
+      bundleUrl,
+      inputJson: attempt.inputJson,
+      deadline: this.#driver.clock.nowMs() + attempt.timeoutMs,
+      attempt: attempt.attempt,
+      run: { id: runId, orgId, agent, version, metadata },
+    };
+  }
+
+  /** What was said before a reply lies here already; a killed engine may speak until it is gone. */
+  async #hearLastWords(ending: AttemptEnding, engine: Engine): Promise<void> {
+    if (ending.kind === 'replied') await this.#meter.readFinally();
+    else await within(engine.gone, this.#driver.killWaitMs, 'it is still there').catch(() => this.#note('container.outlives-kill', {}));
+    engine.drain();
+  }
+
+  #finish(running: Running, death: ContainerDeath | null): void {
+    this.#running = null;
+    if (death === null) this.#warmBundles.add(running.task.attempt.sha256);
+    const isWornOut = this.#runs >= this.#driver.maxRuns || this.#warmBundles.size >= MAX_BUNDLES;
+    const end = death ?? this.#death ?? (isWornOut ? 'recycled' : null);
+    if (end !== null) {
+      void this.kill(end);
+      return;
+    }
+    this.#state = 'warm';
+    // A thread whose event loop does not turn any more has something running that no reply will end.
+    within(this.#settling.promise, SETTLE_MS, 'stuck').catch(() => {
+      this.#note('container.stuck', {});
+      void this.kill('crashed');
+    });
+  }
+
+  #hear(said: Said): void {
+    const running = this.#running;
+    if (said.tag === 'late') this.#recycle('container.late-error', { error: said.rest });
+    else if (said.tag === 'settled' && said.attemptNo === this.#runs) this.#onSettled(said.rest);
+    else if (running?.no === said.attemptNo) this.#hearRunning(running, said);
+  }
+
+  #hearRunning(running: Running, said: Said): void {
+    const { task, events, watch } = running;
+    if (said.tag === 'event') events.take(said.rest);
+    else if (said.tag === 'fault') events.refuse(said.rest);
+    else if (said.tag === 'started' && !running.hasStarted) {
+      running.hasStarted = true;
+      task.sink.started();
+    }
+    if (events.fault !== null) watch.eventFault();
+  }
+
+  #onSettled(leftovers: string): void {
+    if (leftovers !== '') this.#recycle('container.leftovers', { leftovers });
+    this.#settling.resolve();
+  }
+
+  /** Ends the container now, or as soon as the attempt that runs is over. */
+  #recycle(event: string, facts: object): void {
+    this.#note(event, facts);
+    if (this.#running === null && this.#state !== 'starting') void this.kill('recycled');
+    else this.#death ??= 'recycled';
+  }
+
+  #note(event: string, facts: object): void {
+    this.#driver.log.debug({ containerId: this.id, orgId: this.orgId, ...facts }, event);
+  }
+
+  async kill(death: ContainerDeath): Promise<void> {
+    this.#death ??= death;
+    if (this.#state !== 'dead') this.#state = 'recycling';
+    this.#settling.resolve();
+    if (this.#engine === null || this.#engine.hasEnded) this.#onEngineGone();
+    else this.#engine.kill();
+    await this.#gone.promise;
+  }
+
+  /** An attempt that runs when its engine goes names the reason first, and comes back here. */
+  #onEngineGone(): void {
+    if (this.#running !== null) return;
+    this.#death ??= 'exited';
+    this.#state = 'dead';
+    this.#settling.resolve();
+    this.#gone.resolve();
+  }
+
+  snapshot(): ContainerSnapshot {
+    const { heapMb, externalMb, cpuMs } = this.#meter.last;
+    return {
+      id: this.id,
+      orgId: this.orgId,
+      tier: this.tier,
+      state: this.#state,
+      death: this.#state === 'busy' ? null : this.#death,
+      limitMb: this.limitMb,
+      heapMb,
+      externalMb,
+      cpuMs,
+      runs: this.#runs,
+      runId: this.#running?.task.attempt.runId ?? null,
+      ageMs: this.#driver.clock.monotonicMs() - this.#bornMs,
+    };
+  }
+}

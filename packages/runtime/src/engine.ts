@@ -1,0 +1,65 @@
+import type { Reading } from './usage-meter.ts';
+import type { AttemptEnding } from './verdict.ts';
+
+/**
+ * What executes attempts inside of a container: a thread of this process, a thread in an organization's cell, a whole
+ * cell. The container around it (engine-container.ts) is the same for all: it decides who ends an attempt, and what
+ * its outcome is.
+ */
+export interface Engine {
+  /** Settles when nothing of it is left; never rejects. After `kill` it settles whatever `open` did. */
+  readonly gone: Promise<void>;
+  readonly hasEnded: boolean;
+  /** Events that were dropped inside in the newest attempt. */
+  readonly droppedEvents: number;
+  /** Resolves when it can take an attempt; called once. Rejects where it cannot start, and is then on its way out. */
+  open(): Promise<void>;
+  /** Hands an attempt over; resolves with how it ended by itself, and never rejects. Aborting `kill` ends the engine. */
+  run(task: EngineTask, kill: AbortSignal): Promise<AttemptEnding>;
+  /** Says a line to what runs inside; lost where nothing hears it any more. */
+  tell(line: string): void;
+  /** Delivers at once what was said inside and lies here already. */
+  drain(): void;
+  /** What it uses now. May stay unanswered: a thread inside a native call answers nothing. */
+  read(): Promise<Reading>;
+  /** Ends it, whatever it does; before and during `open` too. */
+  kill(): void;
+}
+
+/** One attempt, as what is inside gets it. */
+export interface EngineTask {
+  /** Counts the attempts of a container from 1; 0 is its start. */
+  readonly attemptNo: number;
+  readonly bundleUrl: string;
+  readonly inputJson: string;
+  /** Wall clock, ms since the epoch. */
+  readonly deadline: number;
+  readonly attempt: number;
+  readonly run: { id: string; orgId: string; agent: string; version: number; metadata: Readonly<Record<string, string>> };
+}
+
+/** A line from inside: its tag, the attempt it belongs to, and the rest. */
+export interface Said {
+  readonly tag: string;
+  readonly attemptNo: number;
+  readonly rest: string;
+}
+
+/** Hears an engine. Its calls must not throw. */
+export interface EngineListener {
+  onSaid(said: Said): void;
+  /** Something was said that no code of ours says: the attempt that runs is not to be trusted. */
+  onViolation(error: unknown): void;
+  /** Worth a line in the log. */
+  onFault(error: unknown): void;
+}
+
+/** Reads `TAG ATTEMPT REST`; null where a line does not have this form and so was not said by our code. */
+export function parseSaid(line: unknown): Said | null {
+  if (typeof line !== 'string') return null;
+  const first = line.indexOf(' ');
+  const second = line.indexOf(' ', first + 1);
+  const attemptNo = Number(second < 0 ? line.slice(first + 1) : line.slice(first + 1, second));
+  if (first <= 0 || !Number.isSafeInteger(attemptNo)) return null;
+  return { tag: line.slice(0, first), attemptNo, rest: second < 0 ? '' : line.slice(second + 1) };
+}

@@ -1,0 +1,94 @@
+import { SIZE_CAPS } from '@bullpen/core';
+
+import { PiscinaThread, deathOfThread } from './container/piscina-thread.mjs';
+import { parseSaid, type Engine, type EngineListener, type EngineTask } from './engine.ts';
+import { parseReply } from './reply.ts';
+import type { Reading } from './usage-meter.ts';
+import type { AttemptEnding } from './verdict.ts';
+
+/**
+ * The engine of tier basic: a thread of this process. Readings interrupt JavaScript, `while (true)` included, and are
+ * answered by an idle thread within 0.1 ms.
+ */
+export class ThreadEngine implements Engine {
+  readonly #limitMb: number;
+  readonly #listener: EngineListener;
+  readonly #gone = Promise.withResolvers<void>();
+  readonly #atRest = Promise.withResolvers<void>();
+  #thread: PiscinaThread | null = null;
+  #wasKilled = false;
+
+  constructor(limitMb: number, listener: EngineListener) {
+    this.#limitMb = limitMb;
+    this.#listener = listener;
+  }
+
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  get hasEnded(): boolean {
+    return this.#thread?.hasExited ?? this.#wasKilled;
+  }
+
+  get droppedEvents(): number {
+    return this.#thread?.droppedEvents ?? 0;
+  }
+
+  async open(): Promise<void> {
+    if (this.#wasKilled) throw new Error('it was ended before it started');
+    try {
+      this.#thread = new PiscinaThread({
+        limitMb: this.#limitMb,
+        caps: SIZE_CAPS,
+        onLine: (line) => this.#hear(line),
+        onFault: (error) => this.#listener.onFault(error),
+      });
+    } catch (error) {
+      this.#gone.resolve();
+      throw error;
+    }
+    const { gone } = this.#thread;
+    void gone.then(() => this.#gone.resolve());
+    await this.#thread.opened();
+    await Promise.race([this.#atRest.promise, gone]);
+  }
+
+  async run(task: EngineTask, kill: AbortSignal): Promise<AttemptEnding> {
+    try {
+      return { kind: 'replied', reply: parseReply(await this.#opened.run(task, kill)) };
+    } catch (error) {
+      return { kind: 'died', how: deathOfThread(error) };
+    }
+  }
+
+  tell(line: string): void {
+    this.#thread?.tell(line);
+  }
+
+  drain(): void {
+    this.#thread?.drain();
+  }
+
+  async read(): Promise<Reading> {
+    return this.#opened.read();
+  }
+
+  kill(): void {
+    this.#wasKilled = true;
+    if (this.#thread === null) this.#gone.resolve();
+    else void this.#thread.terminate();
+  }
+
+  get #opened(): PiscinaThread {
+    if (this.#thread === null) throw new Error('the thread has not started');
+    return this.#thread;
+  }
+
+  /** What does not have the form of a line was not said by our code in the thread and is not heard. */
+  #hear(line: unknown): void {
+    const said = parseSaid(line);
+    if (said?.tag === 'settled' && said.attemptNo === 0) this.#atRest.resolve();
+    else if (said !== null) this.#listener.onSaid(said);
+  }
+}
