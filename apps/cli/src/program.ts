@@ -6,6 +6,7 @@ import { cancelCommand } from './commands/cancel.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { initCommand } from './commands/init.ts';
 import { logsCommand } from './commands/logs.ts';
+import { rollbackCommand } from './commands/rollback.ts';
 import { runCommand } from './commands/run.ts';
 import { STATE_CHOICES, runsCommand } from './commands/runs.ts';
 import { upCommand } from './commands/up.ts';
@@ -98,8 +99,16 @@ function addAgentCommands(program: Command, bind: Bind): void {
     .description('bundle an agent and upload it as a new version')
     .argument('[file]', 'the agent\'s module, or its folder; agent.ts of this one where left out')
     .option('--name <name>', 'deploy under another name than the agent gives itself')
-    .option('--sourcemap', 'add an inline source map')
+    .option('--no-sourcemap', 'leave out the source map, by which stack traces point at your lines')
+    .option('--to <deployment>', 'point a deployment, `production` say, at the new version')
+    .addOption(new Option('--canary <percent>', 'with --to: let it take this share of the runs beside the stable version').argParser(percentage))
     .action(bind(deployCommand));
+  program.command('rollback')
+    .description('go back in one call: out of a canary, else to the stable version before')
+    .argument('<agent>')
+    .option('--deployment <name>', 'which deployment', 'production')
+    .option('--to <version>', 'to this version instead', wholeNumber)
+    .action(bind(rollbackCommand));
 }
 
 function addRunCommands(program: Command, bind: Bind): void {
@@ -130,6 +139,12 @@ function addRunCommands(program: Command, bind: Bind): void {
     .description('stop a run')
     .argument('<runId>')
     .action(bind(cancelCommand));
+}
+
+function percentage(text: string): number {
+  const percent = Number(text);
+  if (text === '' || !(percent > 0 && percent <= 100)) throw new InvalidArgumentError('it must be a number above 0, at most 100.');
+  return percent;
 }
 
 function wholeNumber(text: string): number {

@@ -1,8 +1,10 @@
 import { messageOf, planRun, toEnqueuedRun, type CreateRun, type Logger, type NewRun, type Run } from '@bullpen/core';
 import { getRun, resolveRunVersion, type Database, type RunStore } from '@bullpen/db';
 import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
+import type { SchemaChecker } from '@bullpen/json-schema';
 import { cancelTopic, runTopic, type LiveBus, type RunQueue } from '@bullpen/queue';
 
+import { checkInput } from '../agents/check-input.ts';
 import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
 import { hashRequest } from './request-hash.ts';
 import { RunWaiter } from './run-waiter.ts';
@@ -18,6 +20,7 @@ export interface RunServiceDeps {
   bus: LiveBus;
   metrics: MetricsCollector;
   organizations: OrganizationDirectory;
+  schemas: SchemaChecker;
   log: Logger;
 }
 
@@ -95,7 +98,9 @@ export class RunService {
       this.#deps.organizations.get(orgId),
       resolveRunVersion(this.#deps.db, orgId, request),
     ]);
-    return planRun(request, version, organization, idempotencyKey === null ? null : { key: idempotencyKey, requestHash: hashRequest(request) });
+    const plan = planRun(request, version, organization, idempotencyKey === null ? null : { key: idempotencyKey, requestHash: hashRequest(request) });
+    await checkInput(this.#deps.schemas, version, plan.inputJson);
+    return plan;
   }
 
   async #insertListening(plan: NewRun): Promise<[CreatedRun, RunWaiter]> {
