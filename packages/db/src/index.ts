@@ -24,7 +24,7 @@ export { listRunEvents } from './queries/list-run-events.ts';
 export { listRuns } from './queries/list-runs.ts';
 export { loadBundle } from './queries/load-bundle.ts';
 export { resolveVersion } from './queries/resolve-version.ts';
-export { resolveRunVersion, type WantedVersion } from './queries/resolve-run-version.ts';
+export { resolveRunVersion, resolveRunVersions, type ResolvedVersion, type WantedOfOrganization, type WantedVersion } from './queries/resolve-run-version.ts';
 export {
   deleteDeployment, getDeployment, listDeployments, putDeployment, rollBackDeployment, type DeploymentRef,
 } from './queries/deployments.ts';

@@ -41,7 +41,7 @@ function createRoute({ runs, closing }: RunRouteDeps): Route {
     answer: { statuses: { 200: 'the run is over', 202: 'the run is accepted; where it waited, not over yet' }, schema: runSchema },
     errors: ['AGENT_NOT_FOUND', 'NOT_FOUND', 'INPUT_NOT_STORABLE', 'INPUT_INVALID', 'SCHEMA_TOO_COSTLY', 'TIER_UNAVAILABLE', 'TIER_BELOW_MINIMUM', 'LIMIT_EXCEEDED', 'IDEMPOTENCY_KEY_REUSED'],
     idempotency: 'own',
-    audit: { target: (_call, run) => `run/${run.id}`, after: ({ agent, version }) => ({ agent, version }) },
+    audit: { target: (_call, run) => `run/${run.id}`, after: ({ agent, version }) => ({ agent, version }), isLater: true },
     async handle({ orgId, query: { wait }, body, req, res }) {
       const key = idempotencyKeyOf(req);
       return answerCreated(wait === undefined
