@@ -1,10 +1,11 @@
-import { errorCodeOf, messageOf } from '@bullpen/core';
+import { ORGANIZATION_ROLES, errorCodeOf, messageOf } from '@bullpen/core';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
 import type { CliDeps, CommandAction, GlobalOptions } from './cli.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { initCommand } from './commands/init.ts';
+import { createKeyCommand, listKeysCommand, revokeKeyCommand, rotateKeyCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { runCommand } from './commands/run.ts';
@@ -67,6 +68,7 @@ function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command 
     });
   addAgentCommands(program, binder(deps, done));
   addRunCommands(program, binder(deps, done));
+  addKeyCommands(program, binder(deps, done));
   return program;
 }
 
@@ -139,6 +141,29 @@ function addRunCommands(program: Command, bind: Bind): void {
     .description('stop a run')
     .argument('<runId>')
     .action(bind(cancelCommand));
+}
+
+function addKeyCommands(program: Command, bind: Bind): void {
+  const keys = program.command('keys').description('see, make, rotate and revoke keys of the organization');
+  keys.command('list', { isDefault: true })
+    .description('list keys, without their secrets')
+    .option('--limit <n>', 'how many, at most 200', wholeNumber, 50)
+    .action(bind(listKeysCommand));
+  keys.command('create')
+    .description('make a key and print its secret')
+    .argument('[name]', 'lower-case letters, digits and dashes', 'default')
+    .addOption(new Option('--role <role>', 'what it may do').choices([...ORGANIZATION_ROLES]).default('developer'))
+    .option('--expires <time>', 'it works until then: ISO 8601, in UTC')
+    .action(bind(createKeyCommand));
+  keys.command('rotate')
+    .description('put a new secret in the place of a key and print it')
+    .argument('<id>')
+    .option('--overlap <ms>', 'how long the old secret works beside it; a day where left out', wholeNumber)
+    .action(bind(rotateKeyCommand));
+  keys.command('revoke')
+    .description('take a key away')
+    .argument('<id>')
+    .action(bind(revokeKeyCommand));
 }
 
 function percentage(text: string): number {
