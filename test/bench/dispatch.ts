@@ -139,6 +139,7 @@ function rssMb(): number {
   return process.memoryUsage().rss / 2 ** 20;
 }
 
+
 async function drainOurs({ redisUrl, load, organizations, runs }: DrainOptions): Promise<Drain> {
   const queue = createRunQueue({ url: redisUrl, prefix: 'bench', log: silentLogger, consumer: { name: 'bench' } });
   const beforeMb = rssMb();
@@ -163,26 +164,31 @@ function runOf(n: number, organizations: number): EnqueuedRun {
   return { orgId: `org-${n % organizations}`, runId: `run_${n}`, memoryMb: 64, delayMs: 0, agent: 'noop' };
 }
 
-/** Takes and completes, with as many at once as there are slots, until all are complete. */
+/**
+ * Takes and completes, with SLOTS runs at once in all, until all are complete. As a worker does, two takers keep the server busy
+ * while the process is; and a run's slot is free when its end is on its way, as it is while a worker records a result.
+ */
 async function consume(queue: RunQueue, runs: number): Promise<void> {
   const all = new AbortController();
-  let free = SLOTS;
   let left = runs;
-  let freed = (): void => undefined;
-  while (left > 0) {
-    if (free === 0) await new Promise<void>((resolve) => { freed = resolve; });
-    const taken = await queue.take(free, all.signal);
-    free -= taken.length;
-    for (const run of taken) {
-      void queue.complete(run, USED).then(() => {
-        free += 1;
-        left -= 1;
-        if (left === 0) all.abort();
-        // Whatever else ended in the same turn is free then too.
-        setImmediate(freed);
-      });
+  const takers = Array.from({ length: 2 }, async () => {
+    // Those of one take may be on their way while the next ones are asked for, in the same round trip.
+    let ending = 0;
+    let ended = (): void => undefined;
+    while (left > 0) {
+      if (ending > SLOTS / 2) await new Promise<void>((resolve) => { ended = resolve; });
+      for (const run of await queue.take(SLOTS / 2, all.signal)) {
+        ending += 1;
+        void queue.complete(run, USED).then(() => {
+          ending -= 1;
+          left -= 1;
+          if (left === 0) all.abort();
+          ended();
+        });
+      }
     }
-  }
+  });
+  await Promise.all(takers);
 }
 
 async function drainSingleQueue({ redisUrl, load, runs }: DrainOptions): Promise<Drain> {

@@ -1,14 +1,12 @@
-import { runJobSchema, type Clock, type EnqueuedRun, type OrganizationLimits } from '@bullpen/core';
+import type { Clock, EnqueuedRun, OrganizationLimits } from '@bullpen/core';
 import type { IQueueBackend, JobJson, JobType, MinimalJob } from 'bullmq';
 
-import type { InnerOrder } from './inner-order.ts';
+import { JOB_NAME, KEPT_EVENTS, jobDataOf, jobOptions, memoryMbOfData, readRun } from './bull-jobs.ts';
+import type { RunGroup } from './dispatch.ts';
 import type { JobCounts, JobStore, TakeResult } from './job-store.ts';
 import { queueNameOf } from './redis/keys.ts';
 import type { OpenTransport } from './transport.ts';
 
-const JOB_NAME = 'run';
-/** Events that BullMQ keeps per queue, roughly. Nothing of Bullpen reads them; bull-board shows none. */
-export const KEPT_EVENTS = 100;
 /** Sibling backends kept at hand; one costs a few KB and is made again in microseconds. */
 const MAX_SIBLINGS = 12_000;
 /** BullMQ's answers to whoever no longer holds the job: missing, lock missing, not active, locked by someone else. */
@@ -21,16 +19,14 @@ const REMOVABLE_STATES = new Set(['waiting', 'delayed', 'prioritized']);
  * backend. Uses BullMQ's public backend contract only. It holds no state but a cache of backends.
  */
 export class BullJobStore implements JobStore {
-  readonly #transport: Pick<OpenTransport, 'root' | 'addAll'>;
-  readonly #order: InnerOrder;
+  readonly #transport: Pick<OpenTransport, 'root'>;
   readonly #prefix: string;
   readonly #workerName: string;
   readonly #clock: Clock;
   readonly #siblings = new Map<string, IQueueBackend>();
 
-  constructor(deps: { transport: Pick<OpenTransport, 'root' | 'addAll'>; order: InnerOrder; prefix: string; workerName: string; clock: Clock }) {
+  constructor(deps: { transport: Pick<OpenTransport, 'root'>; prefix: string; workerName: string; clock: Clock }) {
     this.#transport = deps.transport;
-    this.#order = deps.order;
     this.#prefix = deps.prefix;
     this.#workerName = deps.workerName;
     this.#clock = deps.clock;
@@ -41,17 +37,14 @@ export class BullJobStore implements JobStore {
     return this.#transport.root.forQueue(queueNameOf(orgId), this.#prefix);
   }
 
-  async add(orgId: string, runs: readonly EnqueuedRun[]): Promise<void> {
+  async add({ orgId, runs, priorities }: RunGroup): Promise<void> {
     const isNew = !this.#siblings.has(orgId);
     const queue = this.#queue(orgId);
     // Best effort: without it BullMQ keeps 10,000 events per queue.
     if (isNew) queue.setQueueMeta({ 'opts.maxLenEvents': KEPT_EVENTS }).catch(() => undefined);
     const nowMs = this.#clock.nowMs();
-    const priorities = await this.#order.prioritiesOf(orgId, runs);
-    const entries = runs.map((run, i) => ({ job: jobOf(run, priorities[i]!, nowMs), jobId: run.runId }));
-    const [first] = entries;
-    if (entries.length === 1 && first) await queue.addJob(first.job, first.jobId);
-    else await this.#transport.addAll(queue, entries);
+    const entries = runs.map((run, i) => ({ job: jobOf(run, priorities[i] ?? 0, nowMs), jobId: run.runId }));
+    await queue.addJobs(entries);
   }
 
   async take(orgId: string, leaseToken: string): Promise<TakeResult> {
@@ -60,14 +53,6 @@ export class BullJobStore implements JobStore {
 
   complete(orgId: string, runId: string, leaseToken: string): Promise<boolean> {
     return heldOrLost(this.#queue(orgId).moveToCompleted(finishedJob(runId), null, true, leaseToken, false));
-  }
-
-  async completeAndTake(orgId: string, runId: string, leaseToken: string): Promise<{ held: boolean; next: TakeResult }> {
-    let next: TakeResult = { kind: 'empty' };
-    const held = await heldOrLost(this.#queue(orgId).moveToCompleted(finishedJob(runId), null, true, leaseToken, true).then(({ result }) => {
-      if (Array.isArray(result)) next = this.#read(orgId, result as ActiveReply);
-    }));
-    return { held, next };
   }
 
   async setAside(orgId: string, jobId: string, leaseToken: string, reason: string): Promise<void> {
@@ -122,7 +107,7 @@ export class BullJobStore implements JobStore {
     const queue = this.#queue(orgId);
     const ids = (await queue.getRanges(['active'])).flat();
     const jobs = await Promise.all(ids.map((jobId) => queue.getJobData(jobId)));
-    return jobs.reduce((sum, job) => sum + (job ? memoryMbOf(job) : 0), 0);
+    return jobs.reduce((sum, job) => sum + (job ? memoryMbOfData(job.data) : 0), 0);
   }
 
   async setLimits(orgId: string, patch: Partial<OrganizationLimits>): Promise<void> {
@@ -162,14 +147,13 @@ export class BullJobStore implements JobStore {
 type ActiveReply = [job: JobJson | null, id: string, rateLimitMs: number, delayUntilMs: number] | [];
 
 function jobOf(run: EnqueuedRun, priority: number, nowMs: number): JobJson {
-  const { orgId, runId, memoryMb, agent, delayMs } = run;
   return {
-    id: runId,
+    id: run.runId,
     name: JOB_NAME,
-    data: JSON.stringify({ orgId, runId, memoryMb, agent }),
-    opts: { attempts: 1, removeOnComplete: true, ...(delayMs > 0 ? { delay: delayMs } : {}), ...(priority > 0 ? { priority } : {}) },
+    data: jobDataOf(run),
+    opts: jobOptions(run, priority),
     timestamp: nowMs,
-    delay: delayMs,
+    delay: run.delayMs,
     priority,
     progress: 0,
     attemptsMade: 0,
@@ -181,24 +165,9 @@ function jobOf(run: EnqueuedRun, priority: number, nowMs: number): JobJson {
 }
 
 function readJob(orgId: string, job: JobJson, jobId: string): TakeResult {
-  const redelivered = job.attemptsStarted > 1 || job.stalledCounter > 0;
-  try {
-    const parsed = runJobSchema.safeParse(JSON.parse(job.data));
-    if (!parsed.success) return { kind: 'foreign', jobId, reason: parsed.error.message };
-    if (parsed.data.orgId !== orgId || parsed.data.runId !== jobId) return { kind: 'foreign', jobId, reason: 'it names another run' };
-    const { runId, memoryMb, agent } = parsed.data;
-    return { kind: 'run', job: { runId, memoryMb, redelivered, ...(agent === undefined ? {} : { agent }) } };
-  } catch (thrown) {
-    return { kind: 'foreign', jobId, reason: String(thrown) };
-  }
-}
-
-function memoryMbOf(job: JobJson): number {
-  try {
-    return runJobSchema.parse(JSON.parse(job.data)).memoryMb;
-  } catch {
-    return 0; // None of ours.
-  }
+  const read = readRun(orgId, jobId, job.data);
+  if (read.kind === 'foreign') return { kind: 'foreign', jobId, reason: read.reason };
+  return { kind: 'run', job: { ...read.run, redelivered: job.attemptsStarted > 1 || job.stalledCounter > 0 } };
 }
 
 /** Fields of a queue's meta; those that are null are removed. */

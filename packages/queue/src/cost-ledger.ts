@@ -1,13 +1,13 @@
 import type { Clock } from '@bullpen/core';
 
-import { CostAverages, costSecondsOf, heldCostSeconds, type RunUse } from './run-cost.ts';
+import type { RunEnd } from './dispatch.ts';
+import { costSecondsOf, heldCostSeconds, type RunUse } from './run-cost.ts';
 import { leaseIdOf, type TakenRun } from './taken-run.ts';
 
 interface Entry {
   readonly taken: TakenRun;
   readonly takenAtMs: number;
   chargedSeconds: number;
-  readonly leadSeconds: number;
 }
 
 /**
@@ -17,26 +17,14 @@ interface Entry {
  */
 export class CostLedger {
   readonly #clock: Clock;
-  readonly #averages = new CostAverages();
   readonly #entries = new Map<string, Entry>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  estimateSeconds(orgId: string, agent?: string): number {
-    return this.#averages.estimateSeconds(orgId, agent);
-  }
-
-  /** @param leadSeconds - what the organization may use after this run before it is somebody else's turn */
-  open(taken: TakenRun, chargedSeconds: number, leadSeconds = 0): void {
-    this.#entries.set(leaseIdOf(taken), { taken, takenAtMs: this.#clock.monotonicMs(), chargedSeconds, leadSeconds });
-  }
-
-  /** What is left of the run's lead after another one like it; negative where there is no room for one. */
-  leadAfterNext(taken: TakenRun, use?: RunUse): number {
-    const entry = this.#entries.get(leaseIdOf(taken));
-    return entry === undefined ? -1 : entry.leadSeconds - (use ? costSecondsOf(use) : this.estimateSeconds(taken.orgId, taken.agent));
+  open(taken: TakenRun, chargedSeconds: number): void {
+    this.#entries.set(leaseIdOf(taken), { taken, takenAtMs: this.#clock.monotonicMs(), chargedSeconds });
   }
 
   /** What organizations owe for runs that have outlasted what they were charged; charged from here on. */
@@ -53,13 +41,12 @@ export class CostLedger {
     return charges;
   }
 
-  /** The run ended. @param use - where it was not measured, what was charged stands. @returns what is still owed */
-  close(taken: TakenRun, use?: RunUse): number {
+  /** The run ended. @param use - where it was not measured, what was charged stands */
+  close(taken: TakenRun, use?: RunUse): RunEnd {
     const chargedSeconds = this.#remove(taken);
-    if (!use) return 0;
+    if (!use) return { taken, owedSeconds: 0, costSeconds: null };
     const costSeconds = costSecondsOf(use);
-    this.#averages.learn(taken.orgId, taken.agent, costSeconds);
-    return costSeconds - (chargedSeconds ?? costSeconds);
+    return { taken, owedSeconds: costSeconds - (chargedSeconds ?? costSeconds), costSeconds };
   }
 
   /** The run goes back unexecuted. @returns what was charged for it, to be taken off again, plus what it used */

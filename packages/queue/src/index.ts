@@ -12,8 +12,9 @@ export { HEARTBEAT_PATTERN, cancelTopic, heartbeatTopic, runTopic } from './live
 export { jainIndex, worstShareError } from './fair/measures.ts';
 export { simulate } from './fair/simulate.ts';
 export type { Arrivals, RunShape, Scenario, SimulatedOrganization, SimulatedShare, SimulationResult } from './fair/scenario.ts';
-export { MemoryReadySet } from './fair/memory-ready-set.ts';
-export { openRedisReadySet } from './fair/open-redis-ready-set.ts';
+export { MemoryDispatch } from './fair/memory-dispatch.ts';
+export { openRedisDispatch, type OpenDispatch } from './fair/open-redis-dispatch.ts';
 export { VirtualClock } from './fair/virtual-clock.ts';
 export { createRandom, type Random } from './fair/random.ts';
-export type { Adjustment, AdjustmentNext, Claim, ClaimNext, ClaimOutcome, ReadySet } from './ready-set.ts';
+export type { ChargedRun, Dispatch, RunEnd, TurnResult } from './dispatch.ts';
+export type { AdjustmentNext, ReadySet } from './ready-set.ts';

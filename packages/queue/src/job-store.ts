@@ -1,8 +1,11 @@
-import type { EnqueuedRun, OrganizationLimits } from '@bullpen/core';
+import type { OrganizationLimits } from '@bullpen/core';
+
+import type { RunGroup } from './dispatch.ts';
 
 /** What taking from one queue gave. */
 export type TakeResult =
-  | { kind: 'run'; job: TakenJob }
+  /** `isLast`: nothing is left to take; undefined where the store cannot tell. */
+  | { kind: 'run'; job: TakenJob; isLast?: boolean }
   | { kind: 'foreign'; jobId: string; reason: string }
   | { kind: 'later'; atMs: number }
   | { kind: 'empty' };
@@ -24,13 +27,11 @@ export interface JobCounts {
 /** The jobs of every organization. An interface, so that a simulation can stand in for the queues. */
 export interface JobStore {
   /** Adds runs of one organization in their order, all or none; one whose job exists is left as it is. */
-  add(orgId: string, runs: readonly EnqueuedRun[]): Promise<void>;
+  add(group: RunGroup): Promise<void>;
   /** Takes the next run under a lease. */
   take(orgId: string, leaseToken: string): Promise<TakeResult>;
   /** Removes an active job. False where the caller no longer held it. */
   complete(orgId: string, runId: string, leaseToken: string): Promise<boolean>;
-  /** The same, and takes the next run of the organization, under the same lease token, in one round trip. */
-  completeAndTake(orgId: string, runId: string, leaseToken: string): Promise<{ held: boolean; next: TakeResult }>;
   /** Sets aside, as failed, a job that is none of ours; bull-board shows it. */
   setAside(orgId: string, jobId: string, leaseToken: string, reason: string): Promise<void>;
   delay(orgId: string, runId: string, leaseToken: string, delayMs: number): Promise<boolean>;

@@ -15,19 +15,6 @@ export interface ReadySet {
   markReady(orgIds: readonly string[]): Promise<void>;
   /** These will have something to run at `atMs`. */
   schedule(entries: readonly ScheduledOrganization[]): Promise<void>;
-  /** Up to `max` organizations, lowest virtual time first, for this caller until it settles them. */
-  claim(max: number): Promise<Claim>;
-  /** Until there may be something to claim, or `timeoutMs` passed, or `signal` aborted. */
-  wait(timeoutMs: number, signal: AbortSignal): Promise<void>;
-  /** What became of claimed organizations. */
-  settle(outcomes: readonly ClaimOutcome[]): Promise<void>;
-  /**
-   * Counts the memory of taken runs of an organization with a memory limit as in flight: of the first ones that fit.
-   * Where some do not, it is not offered until one of its runs ends. With nothing in flight the first always fits: a
-   * run that is larger than the limit would block its organization for ever.
-   * @returns how many fit
-   */
-  reserve(orgId: string, memoryMb: readonly number[]): Promise<number>;
   /** What changed for runs that were taken. */
   adjust(adjustments: readonly Adjustment[]): Promise<void>;
 
@@ -47,6 +34,23 @@ export interface ReadySet {
   forget(orgId: string, generation: string): Promise<void>;
 }
 
+/** One that gives organizations to callers and takes them back, for a dispatch that is put together of several calls. */
+export interface ClaimingReadySet extends ReadySet {
+  /** Up to `max` organizations, lowest virtual time first, for this caller until it settles them. */
+  claim(max: number): Promise<Claim>;
+  /** Until there may be something to claim, or `timeoutMs` passed, or `signal` aborted. */
+  wait(timeoutMs: number, signal: AbortSignal): Promise<void>;
+  /** What became of claimed organizations. */
+  settle(outcomes: readonly ClaimOutcome[]): Promise<void>;
+  /**
+   * Counts the memory of taken runs of an organization with a memory limit as in flight: of the first ones that fit.
+   * Where some do not, it is not offered until one of its runs ends. With nothing in flight the first always fits: a
+   * run that is larger than the limit would block its organization for ever.
+   * @returns how many fit
+   */
+  reserve(orgId: string, memoryMb: readonly number[]): Promise<number>;
+}
+
 export interface ScheduledOrganization {
   orgId: string;
   atMs: number;
@@ -59,8 +63,6 @@ export interface ReadyOrganization {
   weight: number;
   /** `reserve` must be asked for its runs. */
   hasMemoryLimit: boolean;
-  /** Changes with every mark; not every ready set tells it. */
-  generation?: string;
 }
 
 export interface Claim {

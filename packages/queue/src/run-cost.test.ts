@@ -50,9 +50,8 @@ describe('what runs have been charged', () => {
     const ledger = new CostLedger(clock);
     ledger.open(taken('r1'), 3);
     ledger.open(taken('r2'), 0.5);
-    expect(ledger.close(taken('r1'), { gbSeconds: 1, cpuMs: 0 })).toBe(-2);
-    expect(ledger.close(taken('r2'), { gbSeconds: 1, cpuMs: 0 })).toBe(0.5);
-    expect(ledger.estimateSeconds('a', 'one')).toBe(1);
+    expect(ledger.close(taken('r1'), { gbSeconds: 1, cpuMs: 0 })).toEqual({ taken: taken('r1'), owedSeconds: -2, costSeconds: 1 });
+    expect(ledger.close(taken('r2'), { gbSeconds: 1, cpuMs: 0 })).toEqual({ taken: taken('r2'), owedSeconds: 0.5, costSeconds: 1 });
   });
 
   it('grows while they last, once that is more than the estimate', () => {
@@ -64,7 +63,7 @@ describe('what runs have been charged', () => {
     expect(ledger.accrue()).toEqual([{ orgId: 'a', chargeSeconds: 1 }]);
     nowMs += 500;
     expect(ledger.accrue()).toEqual([{ orgId: 'a', chargeSeconds: 0.5 }]);
-    expect(ledger.close(taken('r1'), { gbSeconds: 5, cpuMs: 1000 })).toBe(1.5);
+    expect(ledger.close(taken('r1'), { gbSeconds: 5, cpuMs: 1000 }).owedSeconds).toBe(1.5);
     expect(ledger.accrue()).toEqual([]);
   });
 
@@ -73,7 +72,7 @@ describe('what runs have been charged', () => {
     for (const runId of ['r1', 'r2', 'r3']) ledger.open(taken(runId), 3);
     expect(ledger.cancel(taken('r1'))).toBe(-3);
     expect(ledger.cancel(taken('r2'), { gbSeconds: 1, cpuMs: 0 })).toBe(-2);
-    expect(ledger.close(taken('r3'))).toBe(0);
-    expect(ledger.close(taken('r3'), { gbSeconds: 9, cpuMs: 0 })).toBe(0);
+    expect(ledger.close(taken('r3'))).toEqual({ taken: taken('r3'), owedSeconds: 0, costSeconds: null });
+    expect(ledger.close(taken('r3'), { gbSeconds: 9, cpuMs: 0 }).owedSeconds).toBe(0);
   });
 });

@@ -2,22 +2,23 @@ import { BullpenError, messageOf, type Clock, type Deadline, type EnqueuedRun, t
 import { Queue } from 'bullmq';
 
 import { Adjuster } from './adjuster.ts';
-import { BullJobStore, KEPT_EVENTS } from './bull-job-store.ts';
+import { BullJobStore } from './bull-job-store.ts';
+import { KEPT_EVENTS } from './bull-jobs.ts';
 import { CostLedger } from './cost-ledger.ts';
+import type { ChargedRun, Dispatch, RunGroup } from './dispatch.ts';
 import { InnerOrder } from './inner-order.ts';
-import type { TakeResult } from './job-store.ts';
 import { LeaseKeeper, type LeaseLostListener } from './lease-keeper.ts';
-import { NextRuns } from './next-runs.ts';
 import { withDefaults } from './organization-limits.ts';
 import { createPeriodic, type Periodic } from './periodic.ts';
 import type { AdjustmentNext } from './ready-set.ts';
 import { queueNameOf } from './redis/keys.ts';
 import type { RunUse } from './run-cost.ts';
 import type { RunQueue } from './run-queue.ts';
-import { RunTaker, takenRun } from './run-taker.ts';
+import { RunTaker } from './run-taker.ts';
 import { Sweeper } from './sweeper.ts';
 import type { TakenRun } from './taken-run.ts';
 import type { OpenTransport, Transport } from './transport.ts';
+import { Turns } from './turns.ts';
 import { retryWhileUnavailable, within } from './unavailable.ts';
 
 export interface RunQueueDeps {
@@ -41,8 +42,10 @@ interface Running {
   leases: LeaseKeeper;
   costs: CostLedger;
   adjuster: Adjuster;
+  order: InnerOrder;
+  dispatch: Dispatch;
+  turns: Turns;
   taker: RunTaker;
-  nextRuns: NextRuns;
   timers: Periodic[];
   bullQueues: Map<string, Queue>;
 }
@@ -59,11 +62,7 @@ export class RunQueueService implements RunQueue {
   #running: Running | null = null;
   #starting: Promise<void> | null = null;
   #stopping = new AbortController();
-  #takes: Promise<unknown> = Promise.resolve();
-  /** Of the last take: while it is not aborted, whoever completes a run will take another. */
-  #taking: AbortSignal | null = null;
-  #leaseCount = 0;
-  readonly #tokenBase = crypto.randomUUID();
+  readonly #takes = new Set<Promise<void>>();
 
   constructor(deps: RunQueueDeps) {
     this.#deps = deps;
@@ -83,8 +82,7 @@ export class RunQueueService implements RunQueue {
 
   async quiesce(): Promise<void> {
     this.#stopping.abort();
-    await this.#takes;
-    await this.#running?.nextRuns.clear();
+    await Promise.all(this.#takes);
   }
 
   async stop(by: Deadline): Promise<void> {
@@ -93,7 +91,7 @@ export class RunQueueService implements RunQueue {
     const running = this.#running;
     if (!running) return;
     // While Redis is away these would wait for it.
-    const settle = Promise.all([this.#takes, running.nextRuns.clear(), ...running.timers.map((timer) => timer.stop())]).then(() => Promise.all([running.taker.settled(), running.adjuster.settled()]));
+    const settle = Promise.all([...this.#takes, ...running.timers.map((timer) => timer.stop())]).then(() => Promise.all([running.turns.settled(), running.adjuster.settled()]));
     await within(by.remainingMs, 'stop', () => settle).catch(() => undefined);
     if (this.#running !== running) return;
     this.#running = null;
@@ -106,55 +104,37 @@ export class RunQueueService implements RunQueue {
   }
 
   async enqueue(runs: readonly EnqueuedRun[]): Promise<void> {
-    const { jobs, transport } = this.#use();
-    const { faults, clock } = this.#deps;
+    const { dispatch, order } = this.#use();
     const byOrganization = Map.groupBy(runs, (run) => run.orgId);
-    await this.#retry('enqueue', () => Promise.all([...byOrganization].map(([orgId, some]) => jobs.add(orgId, some))));
-    await faults.hit('after-job-before-ready');
-    const now = runs.filter((run) => run.delayMs <= 0).map((run) => run.orgId);
-    const later = runs.filter((run) => run.delayMs > 0).map((run) => ({ orgId: run.orgId, atMs: clock.nowMs() + run.delayMs }));
     await this.#retry('enqueue', async () => {
-      await Promise.all([transport.readySet.markReady([...new Set(now)]), transport.readySet.schedule(later)]);
+      const groups = [...byOrganization].map(async ([orgId, some]): Promise<RunGroup> => ({ orgId, runs: some, priorities: await order.prioritiesOf(orgId, some) }));
+      await dispatch.enqueue(await Promise.all(groups));
     });
   }
 
-  /** One take at a time: the second waits for the first, since both would wait on the same connection. */
-  take(max: number, signal: AbortSignal): Promise<TakenRun[]> {
-    const { nextRuns } = this.#use();
-    if (signal !== this.#taking) this.#taking = AbortSignal.any([signal, this.#stopping.signal]);
-    const either = this.#taking;
+  async take(max: number, signal: AbortSignal): Promise<TakenRun[]> {
+    this.#use();
     const most = Math.floor(max);
-    const collected = either.aborted || most < 1 ? [] : nextRuns.collect(most);
-    if (collected.length > 0) return Promise.resolve(collected);
-    const take = this.#takes.then(() => (most < 1 ? [] : this.#takeNow(most, either)));
-    this.#takes = take.catch(() => undefined);
+    if (most < 1) return [];
+    const take = this.#takeNow(most, AbortSignal.any([signal, this.#stopping.signal]));
+    const settled = take.then(() => undefined, () => undefined);
+    this.#takes.add(settled);
+    void settled.then(() => this.#takes.delete(settled));
     return take;
   }
 
   async complete(taken: TakenRun, used?: RunUse): Promise<void> {
-    const { jobs, costs } = this.#use();
-    const { orgId, runId, leaseToken } = taken;
-    const leadSeconds = this.#taking?.aborted === false ? costs.leadAfterNext(taken, used) : -1;
-    let next: TakeResult = { kind: 'empty' };
-    try {
-      await this.#let(taken, 'complete', async () => {
-        if (leadSeconds < 0) return jobs.complete(orgId, runId, leaseToken);
-        const completed = await jobs.completeAndTake(orgId, runId, leaseToken);
-        next = completed.next;
-        return completed.held;
-      });
-    } finally {
-      void this.#adjust(taken, costs.close(taken, used), { kind: 'ended' });
-    }
-    await this.#follow(taken, next, leadSeconds);
+    const { costs, turns } = this.#use();
+    const end = costs.close(taken, used);
+    await this.#let(taken, 'complete', () => turns.end(end));
   }
 
   async retryLater(taken: TakenRun, delayMs: number, used?: RunUse): Promise<void> {
     const { jobs, costs, transport } = this.#use();
     try {
-      await this.#let(taken, 'retryLater', () => jobs.delay(taken.orgId, taken.runId, taken.leaseToken, delayMs));
+      await this.#let(taken, 'retryLater', () => this.#retry('retryLater', () => jobs.delay(taken.orgId, taken.runId, taken.leaseToken, delayMs)));
     } finally {
-      void this.#adjust(taken, costs.close(taken, used), { kind: 'ended' });
+      void this.#adjust(taken, costs.close(taken, used).owedSeconds, { kind: 'ended' });
     }
     await this.#retry('retryLater', () => transport.readySet.schedule([{ orgId: taken.orgId, atMs: this.#deps.clock.nowMs() + delayMs }]));
   }
@@ -234,10 +214,12 @@ export class RunQueueService implements RunQueue {
   }
 
   async #open(): Promise<void> {
-    const { prefix, log, clock, name, leaseMs, renewMs, sweepMs, consumes } = this.#deps;
+    const { prefix, log, clock, faults, name, leaseMs, renewMs, sweepMs, consumes } = this.#deps;
     this.#stopping = new AbortController();
     const transport = await this.#deps.transport.open({ name, leaseMs, stalledCheckMs: Math.max(1, Math.floor(sweepMs / 2)) });
-    const jobs = new BullJobStore({ transport, order: new InnerOrder(transport.innerOrder, () => clock.nowMs()), prefix, workerName: name, clock });
+    const jobs = new BullJobStore({ transport, prefix, workerName: name, clock });
+    const dispatch = transport.createDispatch({ jobs, faults });
+    const turns = new Turns({ dispatch, clock });
     const costs = new CostLedger(clock);
     const adjuster = new Adjuster({ readySet: transport.readySet, clock, log });
     const leases = new LeaseKeeper({ jobs, leaseMs, log, listeners: this.#leaseLostListeners });
@@ -248,45 +230,28 @@ export class RunQueueService implements RunQueue {
           createPeriodic({ everyMs: sweepMs, name: 'sweep', log, act: () => sweeper.sweep() }),
         ]
       : [];
-    this.#running = { transport, jobs, leases, costs, adjuster, taker: this.#createTaker(transport, jobs, costs), nextRuns: new NextRuns((taken) => this.#giveBack(taken, { kind: 'returned' })), timers, bullQueues: new Map() };
+    const order = new InnerOrder(transport.innerOrder, () => clock.nowMs());
+    const taker = new RunTaker({ dispatch, turns, clock, log, faults, giveBack: (runs) => this.#giveBackAll(runs) });
+    this.#running = { transport, jobs, leases, costs, adjuster, order, dispatch, turns, taker, timers, bullQueues: new Map() };
     for (const timer of timers) timer.start();
   }
 
   async #takeNow(max: number, signal: AbortSignal): Promise<TakenRun[]> {
-    const { taker, leases, nextRuns, adjuster } = this.#use();
-    // So that the claim sees what has been used until now.
+    const { taker, leases, costs, adjuster } = this.#use();
+    // So that the turn sees what has been used until now.
     await adjuster.flush();
-    const enough = nextRuns.whenSome();
-    const runs = await taker.take(max, signal, enough);
-    for (const taken of runs) leases.keep(taken);
-    return signal.aborted || runs.length === max ? runs : [...runs, ...nextRuns.collect(max - runs.length)];
+    const runs = await taker.take(max, signal);
+    for (const { taken, chargedSeconds } of runs) {
+      costs.open(taken, chargedSeconds);
+      leases.keep(taken);
+    }
+    return runs.map(({ taken }) => taken);
   }
 
-  /** What was taken together with the completion of a run takes its slot. */
-  async #follow(before: TakenRun, next: TakeResult, leadSeconds: number): Promise<void> {
-    const { jobs, costs, leases, nextRuns, taker } = this.#use();
-    const { orgId, leaseToken } = before;
-    if (next.kind === 'empty' && leadSeconds >= 0) taker.noteEmpty(orgId);
-    if (next.kind === 'foreign') await this.#retry('complete', () => jobs.setAside(orgId, next.jobId, leaseToken, `not a run of Bullpen: ${next.reason}`));
-    if (next.kind !== 'run') return;
-    const taken = takenRun(orgId, next.job, leaseToken);
-    costs.open(taken, 0, leadSeconds);
-    leases.keep(taken);
-    nextRuns.add(taken);
-  }
-
-  #createTaker({ readySet }: OpenTransport, jobs: BullJobStore, costs: CostLedger): RunTaker {
-    const { clock, log, faults } = this.#deps;
-    return new RunTaker({
-      readySet,
-      jobs,
-      costs,
-      clock,
-      log,
-      faults,
-      newLeaseToken: () => `${this.#tokenBase}:${(this.#leaseCount += 1)}`,
-      giveBack: (taken) => this.#giveBack(taken, { kind: 'returned' }),
-    });
+  async #giveBackAll(runs: readonly ChargedRun[]): Promise<void> {
+    const { costs } = this.#use();
+    for (const { taken, chargedSeconds } of runs) costs.open(taken, chargedSeconds);
+    await Promise.all(runs.map(({ taken }) => this.#giveBack(taken, { kind: 'returned' })));
   }
 
   /** Leases go on, and are paid for: a run that lasts is charged while it lasts, not only when it ends. */
@@ -299,7 +264,7 @@ export class RunQueueService implements RunQueue {
   async #giveBack(taken: TakenRun, next: AdjustmentNext, used?: RunUse): Promise<void> {
     const { jobs, costs } = this.#use();
     try {
-      await this.#let(taken, 'giveBack', () => jobs.giveBack(taken.orgId, taken.runId, taken.leaseToken));
+      await this.#let(taken, 'giveBack', () => this.#retry('giveBack', () => jobs.giveBack(taken.orgId, taken.runId, taken.leaseToken)));
     } finally {
       await this.#adjust(taken, costs.cancel(taken, used), next);
     }
@@ -313,7 +278,7 @@ export class RunQueueService implements RunQueue {
   async #let(taken: TakenRun, what: string, act: () => Promise<boolean>): Promise<void> {
     const { leases } = this.#use();
     try {
-      const held = await this.#retry(what, act);
+      const held = await act();
       if (!held) this.#deps.log.info({ orgId: taken.orgId, runId: taken.runId, what }, 'queue.lease_was_lost');
     } finally {
       leases.release(taken);

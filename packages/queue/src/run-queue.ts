@@ -19,8 +19,8 @@ export interface RunQueue extends Service {
   enqueue(runs: readonly EnqueuedRun[]): Promise<void>;
   /**
    * 1 to `max` runs as soon as there is one; [] when `signal` aborts, or after a few idle seconds. Tries again, rather than
-   * reject, while the server is away. While `signal` is not aborted whoever completes a run is taken to come back for
-   * another: a short run's completion takes the next one of its organization along, for the next take.
+   * reject, while the server is away. What is completed meanwhile goes in the same round trip.
+   * Several takes may be under way at once.
    */
   take(max: number, signal: AbortSignal): Promise<TakenRun[]>;
   /**

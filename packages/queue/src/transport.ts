@@ -1,7 +1,9 @@
-import type { Deadline } from '@bullpen/core';
-import type { IQueueBackend, JobJson } from 'bullmq';
+import type { Deadline, Faults } from '@bullpen/core';
+import type { IQueueBackend } from 'bullmq';
 
+import type { Dispatch } from './dispatch.ts';
 import type { InnerOrderStore } from './inner-order.ts';
+import type { JobStore } from './job-store.ts';
 import type { ReadySet } from './ready-set.ts';
 import type { Standing } from './standing.ts';
 
@@ -20,18 +22,12 @@ export interface TransportSettings {
   stalledCheckMs: number;
 }
 
-export interface JobEntry {
-  job: JobJson;
-  jobId: string;
-}
-
 export interface OpenTransport {
   /** Siblings of it, one per organization, share its connections and its settings. */
   readonly root: IQueueBackend;
   readonly readySet: ReadySet;
   readonly innerOrder: InnerOrderStore;
-  /** Adds jobs to one queue, all or none. */
-  addAll(queue: IQueueBackend, entries: readonly JobEntry[]): Promise<void>;
+  createDispatch(deps: { jobs: JobStore; faults: Faults }): Dispatch;
   standing(orgId: string): Promise<Standing>;
   ping(): Promise<void>;
   /** Closes every connection; what is still under way by the deadline is cut off. */

@@ -72,9 +72,10 @@ class SlotFiller {
 
   async #execute(taken: TakenRun, release: () => void): Promise<void> {
     const { run, startedMs, endedMs } = await this.#slots.execute(this.#known.get(taken.runId)!);
-    await this.#queue.complete(taken, { gbSeconds: (run.memoryMb / 1024) * ((endedMs - startedMs) / 1000), cpuMs: 0 });
-    // As a worker does: the completion may bring the next run of this slot.
+    const completed = this.#queue.complete(taken, { gbSeconds: (run.memoryMb / 1024) * ((endedMs - startedMs) / 1000), cpuMs: 0 });
+    // As a worker's slot is, while it records a result: what is asked for next goes along.
     release();
+    await completed;
   }
 
   #track(executing: Promise<void>): void {

@@ -16,8 +16,6 @@ const SAME_TRIES = { numRuns: 5, seed: 7 };
  * is not accounted for yet, so a share is only as exact as a window is long.
  */
 const LARGEST_RUNS_PER_SLOT = 20;
-/** What an organization may use in a row on one slot before somebody else's turn, times its weight; as in the run taker. */
-const LEAD_SECONDS = 0.1;
 
 /** What runs of one organization are usually like; each takes from half to one and a half of `lengthMs`. */
 interface Kind extends RunShape {
@@ -85,12 +83,11 @@ function expectShares(result: SimulationResult, some: readonly Kind[]): void {
 function longestTurnMs(some: readonly Kind[], index: number, { workers, slotsPerWorker }: Size): number {
   const slots = workers * slotsPerWorker;
   const largestCost = Math.max(DEFAULT_COST_SECONDS, ...some.map((kind) => 1.5 * usualCost(kind)));
-  const ahead = ((slots + 1) * largestCost + slots * LEAD_SECONDS) / some[index]!.weight;
+  const ahead = ((slots + 1) * largestCost) / some[index]!.weight;
   const others = some.reduce((sum, kind, i) => sum + (i === index ? 0 : kind.weight), 0);
   const slowestRate = Math.min(...some.map(resourceRate));
   const longestMs = 1.5 * Math.max(...some.map((kind) => kind.lengthMs));
-  const leadsMs = some.reduce((longest, kind) => Math.max(longest, (1000 * LEAD_SECONDS * kind.weight) / resourceRate(kind)), 0);
-  return (1000 * ahead * others) / (slots * slowestRate) + 2 * longestMs + leadsMs;
+  return (1000 * ahead * others) / (slots * slowestRate) + 2 * longestMs;
 }
 
 describe('fairness over resource-seconds, in simulation', () => {
@@ -147,7 +144,7 @@ describe('fairness over resource-seconds, in simulation', () => {
     }), TRIES);
   });
 
-  it('gives who comes beside a flood of runs that are longer than a lead its turn within the time of one', async () => {
+  it('gives who comes beside a flood its turn within the time of one run', async () => {
     const shape = (lengthMs: number): SimulatedOrganization['shape'] => (random) => ({ lengthMs: lengthMs * (0.5 + random()), memoryMb: 8192 });
     const organizations: SimulatedOrganization[] = [
       { id: 'flood', arrivals: [{ kind: 'burst', atMs: 0, runs: 10_000 }], shape: shape(50) },

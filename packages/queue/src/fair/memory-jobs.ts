@@ -21,7 +21,7 @@ interface Limited {
 }
 
 /** The part of the job store that taking and completing need. */
-type SimulatedJobs = Pick<JobStore, 'take' | 'complete' | 'completeAndTake' | 'giveBack' | 'setAside'>;
+type SimulatedJobs = Pick<JobStore, 'add' | 'take' | 'complete' | 'giveBack' | 'setAside'>;
 
 /**
  * The jobs of every organization in memory, in the order in which they came, under the limits that BullMQ's own scripts
@@ -43,9 +43,11 @@ export class MemoryJobs implements SimulatedJobs {
     else this.#queues.set(run.orgId, { runs: [run], taken: 0 });
   }
 
-  /** To be called before the first run is taken. */
-  limit(orgId: string, limits: Partial<OrganizationLimits>): void {
-    this.#limited.set(orgId, { limits, active: 0, starts: 0, windowEndMs: 0 });
+  /** Changes what is given, as BullMQ would find it in the queue's meta. */
+  async setLimits(orgId: string, patch: Partial<OrganizationLimits>): Promise<void> {
+    const before = this.#limited.get(orgId);
+    const active = before?.active ?? [...this.#active.values()].filter((run) => run.orgId === orgId).length;
+    this.#limited.set(orgId, { limits: { ...before?.limits, ...patch }, active, starts: 0, windowEndMs: 0 });
   }
 
   async take(orgId: string): Promise<TakeResult> {
@@ -56,16 +58,12 @@ export class MemoryJobs implements SimulatedJobs {
     if (!run) return { kind: 'empty' };
     this.#active.set(run.runId, run);
     if (limited) this.#count(limited);
-    return { kind: 'run', job: { runId: run.runId, memoryMb: run.shape.memoryMb, redelivered: false, ...(run.shape.agent === undefined ? {} : { agent: run.shape.agent }) } };
+    return { kind: 'run', isLast: !this.#queues.has(orgId), job: { runId: run.runId, memoryMb: run.shape.memoryMb, redelivered: false, ...(run.shape.agent === undefined ? {} : { agent: run.shape.agent }) } };
   }
 
   async complete(orgId: string, runId: string): Promise<boolean> {
     this.#release(orgId, runId);
     return true;
-  }
-
-  async completeAndTake(orgId: string, runId: string): Promise<{ held: boolean; next: TakeResult }> {
-    return { held: await this.complete(orgId, runId), next: await this.take(orgId) };
   }
 
   async giveBack(orgId: string, runId: string): Promise<boolean> {
@@ -82,6 +80,10 @@ export class MemoryJobs implements SimulatedJobs {
     const run = this.#active.get(runId);
     if (!run) throw new Error(`run ${runId} is not taken`);
     return run;
+  }
+
+  add(): Promise<void> {
+    return Promise.reject(new Error('runs of a simulation are pushed'));
   }
 
   setAside(): Promise<void> {

@@ -1,23 +1,30 @@
 import { DEFAULT_ORGANIZATION_LIMITS, type OrganizationLimits } from '@bullpen/core';
 
 import { withDefaults } from '../organization-limits.ts';
-import type { Adjustment, AdjustmentNext, Claim, ClaimOutcome, KnownOrganization, ReadyOrganization, ReadySet, ScheduledOrganization } from '../ready-set.ts';
+import type { Adjustment, AdjustmentNext, Claim, ClaimOutcome, ClaimingReadySet, KnownOrganization, ReadyOrganization, ScheduledOrganization } from '../ready-set.ts';
 import { KeyedHeap } from './keyed-heap.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 import { WakeSignal } from './wake-signal.ts';
 
-/** How many a claim promotes at once; as in claim.lua. */
+/** How many a claim promotes at once; as in turn.lua. */
 const MAX_PROMOTED = 256;
 /** Parked until one of its runs ends; as in prelude.lua. */
 const UNTIL_ROOM = 9_000_000_000_000_000;
 const NO_LIMITS: Partial<OrganizationLimits> = Object.freeze({});
 
+/** Virtual times of organizations that are offered and of those that are not, until when some are parked, and the clock. */
+export interface ReadySetState {
+  readonly offered: Readonly<Record<string, number>>;
+  readonly kept: Readonly<Record<string, number>>;
+  readonly parked: Readonly<Record<string, number>>;
+  readonly reached: number;
+}
+
 /**
- * The ready set in memory, in virtual time: each method does what the Lua script of its name does, step by step, and
- * `test/conformance/ready-set-model.test.ts` holds the two against each other. For the simulator, and for tests that
- * need a ready set and no server. Guarantees what the one on Redis does, within one process.
+ * The ready set in memory, in virtual time: each method does what the Lua script of its name does, step by step. For the
+ * simulator and the model of dispatch, which `test/conformance/dispatch-model.test.ts` holds against Redis.
  */
-export class MemoryReadySet implements ReadySet {
+export class MemoryReadySet implements ClaimingReadySet {
   readonly #clock: VirtualClock;
   readonly #ready = new KeyedHeap();
   readonly #claimed = new KeyedHeap();
@@ -35,6 +42,19 @@ export class MemoryReadySet implements ReadySet {
   constructor(clock: VirtualClock) {
     this.#clock = clock;
     this.#wake = new WakeSignal(clock);
+  }
+
+  /** All that decides whose turn it is: for comparing. */
+  get state(): ReadySetState {
+    return {
+      offered: Object.fromEntries(this.#ready.entries()), kept: Object.fromEntries(this.#virtualTimes),
+      parked: Object.fromEntries(this.#parked), reached: this.#reachedTime,
+    };
+  }
+
+  /** How many organizations are offered. */
+  get offered(): number {
+    return this.#ready.size;
   }
 
   async markReady(orgIds: readonly string[]): Promise<void> {
@@ -63,8 +83,7 @@ export class MemoryReadySet implements ReadySet {
       const next = this.#ready.pop();
       if (!next) break;
       const { weight = 1, maxMemoryInFlightMb } = this.#limitsOf(next.member);
-      const generation = String(this.#known.get(next.member) ?? '');
-      organizations.push({ orgId: next.member, virtualTime: next.score, weight, hasMemoryLimit: (maxMemoryInFlightMb ?? null) !== null, generation });
+      organizations.push({ orgId: next.member, virtualTime: next.score, weight, hasMemoryLimit: (maxMemoryInFlightMb ?? null) !== null });
     }
     this.#wake.clear();
     if (organizations[0]) this.#reach(organizations[0].virtualTime);

@@ -28,7 +28,7 @@ export async function simulate(scenario: Scenario): Promise<SimulationResult> {
 async function setLimits({ jobs, readySet }: World, { organizations }: Scenario): Promise<void> {
   for (const { id, limits } of organizations) {
     if (!limits) continue;
-    jobs.limit(id, limits);
+    await jobs.setLimits(id, limits);
     await readySet.setLimits(id, limits, 0);
   }
 }

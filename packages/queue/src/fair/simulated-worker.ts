@@ -1,10 +1,12 @@
 import { noFaults, silentLogger } from '@bullpen/core';
 
 import { Adjuster } from '../adjuster.ts';
+import { ClaimingDispatch } from '../claiming-dispatch.ts';
 import { CostLedger } from '../cost-ledger.ts';
-import type { TakeResult } from '../job-store.ts';
-import { RunTaker, takenRun } from '../run-taker.ts';
+import type { ChargedRun } from '../dispatch.ts';
+import { RunTaker } from '../run-taker.ts';
 import type { TakenRun } from '../taken-run.ts';
+import { Turns } from '../turns.ts';
 import type { Ledger } from './ledger.ts';
 import type { MemoryJobs } from './memory-jobs.ts';
 import type { MemoryReadySet } from './memory-ready-set.ts';
@@ -29,11 +31,11 @@ export class SimulatedWorker {
   readonly #world: World;
   readonly #costs: CostLedger;
   readonly #adjuster: Adjuster;
+  readonly #turns: Turns;
   readonly #taker: RunTaker;
   #free: number;
   #slotFreed: (() => void) | null = null;
   #leases = 0;
-  #end: AbortSignal = new AbortController().signal;
 
   constructor(world: World, name: string, slots: number) {
     const { clock, jobs, readySet } = world;
@@ -41,21 +43,14 @@ export class SimulatedWorker {
     this.#free = slots;
     this.#costs = new CostLedger(clock);
     this.#adjuster = new Adjuster({ readySet, clock, log: silentLogger });
-    this.#taker = new RunTaker({
-      readySet,
-      jobs,
-      costs: this.#costs,
-      clock,
-      log: silentLogger,
-      faults: noFaults,
-      newLeaseToken: () => `${name}:${(this.#leases += 1)}`,
-      giveBack: (taken) => this.#giveBack(taken),
-    });
+    const bare = { clock, log: silentLogger, faults: noFaults };
+    const dispatch = new ClaimingDispatch({ ...bare, readySet, jobs, newLeaseToken: () => `${name}:${(this.#leases += 1)}` });
+    this.#turns = new Turns({ dispatch, clock });
+    this.#taker = new RunTaker({ ...bare, dispatch, turns: this.#turns, giveBack: (runs) => this.#giveBack(runs) });
   }
 
   /** Works until `signal` aborts; then takes nothing more. */
   async work(signal: AbortSignal): Promise<void> {
-    this.#end = signal;
     this.#accrueLater();
     signal.addEventListener('abort', () => this.#slotFreed?.());
     while (!signal.aborted) {
@@ -64,49 +59,35 @@ export class SimulatedWorker {
         continue;
       }
       await this.#adjuster.flush();
-      for (const taken of await this.#taker.take(this.#free, signal)) this.#start(taken);
+      for (const run of await this.#taker.take(this.#free, signal)) this.#start(run);
     }
   }
 
-  #start(taken: TakenRun): void {
+  #start({ taken, chargedSeconds }: ChargedRun): void {
     const { clock, jobs, ledger } = this.#world;
     const run = jobs.active(taken.runId);
+    this.#costs.open(taken, chargedSeconds);
     this.#free -= 1;
     ledger.start(run, clock.nowMs());
-    clock.at(clock.nowMs() + run.shape.lengthMs, () => void this.#finish(taken));
+    clock.at(clock.nowMs() + run.shape.lengthMs, () => this.#finish(taken));
   }
 
-  /** As production does: where the organization may go on, its next run comes with the completion and keeps the slot. */
-  async #finish(taken: TakenRun): Promise<void> {
+  #finish(taken: TakenRun): void {
     const { clock, jobs, ledger } = this.#world;
-    const { orgId, runId, memoryMb, leaseToken } = taken;
-    const run = jobs.active(runId);
+    const run = jobs.active(taken.runId);
     ledger.finish(run, clock.nowMs());
     const { lengthMs, cpuShare = 0 } = run.shape;
-    const use = { gbSeconds: (memoryMb / 1024) * (lengthMs / 1000), cpuMs: cpuShare * lengthMs };
-    const leadSeconds = this.#end.aborted ? -1 : this.#costs.leadAfterNext(taken, use);
-    const { next } = leadSeconds < 0 ? await this.#complete(taken) : await jobs.completeAndTake(orgId, runId);
-    if (next.kind === 'empty' && leadSeconds >= 0) this.#taker.noteEmpty(orgId);
-    void this.#adjuster.add({ orgId, chargeSeconds: this.#costs.close(taken, use), freedMb: memoryMb, next: { kind: 'ended' } });
+    const use = { gbSeconds: (taken.memoryMb / 1024) * (lengthMs / 1000), cpuMs: cpuShare * lengthMs };
+    void this.#turns.end(this.#costs.close(taken, use));
     this.#free += 1;
-    if (next.kind === 'run') {
-      const following = takenRun(orgId, next.job, leaseToken);
-      this.#costs.open(following, 0, leadSeconds);
-      this.#start(following);
-    } else {
-      this.#slotFreed?.();
+    this.#slotFreed?.();
+  }
+
+  async #giveBack(runs: readonly ChargedRun[]): Promise<void> {
+    for (const { taken: { orgId, runId, memoryMb }, chargedSeconds } of runs) {
+      await this.#world.jobs.giveBack(orgId, runId);
+      await this.#adjuster.add({ orgId, chargeSeconds: -chargedSeconds, freedMb: memoryMb, next: { kind: 'returned' } });
     }
-  }
-
-  async #complete({ orgId, runId }: TakenRun): Promise<{ next: TakeResult }> {
-    await this.#world.jobs.complete(orgId, runId);
-    return { next: { kind: 'empty' } };
-  }
-
-  async #giveBack(taken: TakenRun): Promise<void> {
-    await this.#world.jobs.giveBack(taken.orgId, taken.runId);
-    const chargeSeconds = this.#costs.cancel(taken);
-    await this.#adjuster.add({ orgId: taken.orgId, chargeSeconds, freedMb: taken.memoryMb, next: { kind: 'returned' } });
   }
 
   #accrueLater(): void {

@@ -11,9 +11,14 @@ interface Timer {
  * they were set, so a simulation is the same every time. Epoch and monotonic time are one.
  */
 export class VirtualClock implements Clock {
-  #nowMs = 0;
+  #nowMs: number;
   #order = 0;
   readonly #timers: Timer[] = [];
+
+  /** @param nowMs - where it begins */
+  constructor(nowMs = 0) {
+    this.#nowMs = nowMs;
+  }
 
   nowMs(): number {
     return this.#nowMs;

@@ -2,7 +2,7 @@ import type { Clock, OrganizationLimits } from '@bullpen/core';
 import type { Pool } from 'pg';
 
 import { patchOf, withDefaults } from '../organization-limits.ts';
-import type { Adjustment, Claim, ClaimOutcome, KnownOrganization, ReadyOrganization, ReadySet, ScheduledOrganization } from '../ready-set.ts';
+import type { Adjustment, Claim, ClaimOutcome, ClaimingReadySet, KnownOrganization, ReadyOrganization, ScheduledOrganization } from '../ready-set.ts';
 import type { ReadySignal } from './ready-signal.ts';
 import { loadStatements, type RunStatement } from './statements.ts';
 
@@ -16,7 +16,7 @@ interface PostgresReadySetDeps {
  * The ready set in Postgres: one table and the statements in ./sql, each atomic. The same guarantees as in Redis;
  * waiting is for a notification, with a poll as a safety net.
  */
-export class PostgresReadySet implements ReadySet {
+export class PostgresReadySet implements ClaimingReadySet {
   readonly #run: RunStatement;
   readonly #signal: ReadySignal;
   readonly #clock: Clock;

@@ -2,6 +2,7 @@ import type { Clock, Logger } from '@bullpen/core';
 import { createPostgresBackend, type WorkerOptions as AnyWorkerOptions } from 'bullmq';
 import type { Pool } from 'pg';
 
+import { ClaimingDispatch } from '../claiming-dispatch.ts';
 import { UNLIMITED_STALLS, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
 import { isUnavailable, unavailable, within } from '../unavailable.ts';
 import { MAX_QUEUE_CONNECTIONS, connectionConfig, createPool } from './connections.ts';
@@ -40,13 +41,12 @@ async function open({ url, log, clock }: PostgresTransportOptions, settings: Tra
   }
   const signal = new ReadySignal(config, log);
   const statements = loadStatements(pool);
+  const readySet = new PostgresReadySet({ pool, signal, clock });
   return {
     root,
-    readySet: new PostgresReadySet({ pool, signal, clock }),
+    readySet,
     innerOrder: new PostgresInnerOrderStore(pool),
-    async addAll(queue, entries) {
-      await queue.addJobs([...entries]); // One statement.
-    },
+    createDispatch: ({ jobs, faults }) => new ClaimingDispatch({ readySet, jobs, clock, log, faults, newLeaseToken: () => crypto.randomUUID() }),
     standing: (orgId) => readStanding(statements, orgId),
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => pool.query('SELECT 1'));

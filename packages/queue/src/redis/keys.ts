@@ -11,10 +11,18 @@ export function queueNameOf(orgId: string): string {
   return `{${orgId}}`;
 }
 
+/** What the keys of every queue begin with: `head`, the organization, `tail`. */
+export function queueAffixes(prefix: string): { head: string; tail: string } {
+  return { head: `${prefix}:{`, tail: '}:' };
+}
+
+/** The keys that hold what an organization's runs cost. */
+export function costAffixes(prefix: string): { head: string; tail: string } {
+  return { head: `${prefix}::cost:{`, tail: '}' };
+}
+
 /** In the order in which the Lua scripts take them. */
-export const READY_SET_KEYS = [
-  'ready', 'later', 'parked', 'known', 'vtime', 'clock', 'wake', 'claimed', 'unsettled', 'limits', 'memory', 'sweep',
-] as const;
+export const READY_SET_KEYS = ['ready', 'later', 'parked', 'known', 'vtime', 'clock', 'wake', 'limits', 'memory', 'sweep'] as const;
 
 type ReadySetKey = (typeof READY_SET_KEYS)[number];
 

@@ -3,22 +3,29 @@ import type { Redis } from 'ioredis';
 
 import { READY_SET_KEYS, readySetKey } from './keys.ts';
 
-const SCRIPT_NAMES = [
-  'mark-ready', 'schedule', 'claim', 'settle', 'reserve', 'adjust', 'set-limits', 'take-sweep-turn', 'forget',
-] as const;
-type ScriptName = (typeof SCRIPT_NAMES)[number];
+/** Scripts on the ready set alone. */
+const READY_SCRIPTS = ['mark-ready', 'schedule', 'adjust', 'set-limits', 'take-sweep-turn', 'forget'] as const;
+/** Scripts that move runs as well, with the layout of BullMQ's queues before them. */
+const RUN_SCRIPTS = ['enqueue', 'turn'] as const;
+type ScriptName = (typeof READY_SCRIPTS)[number] | (typeof RUN_SCRIPTS)[number];
 
 /** Runs one of the scripts in ./lua on the ready set's keys. */
 export type RunScript = (name: ScriptName, args: readonly (string | number)[]) => Promise<unknown>;
 
 type Command = (...args: (string | number)[]) => Promise<unknown>;
 
+/** The arguments 2 to 4 of the scripts that move runs, as lua/bull.lua names them. */
+const RUN_ARGUMENTS = 'local QUEUE_HEAD, QUEUE_TAIL, KEPT_EVENTS = ARGV[2], ARGV[3], ARGV[4]\n';
+
 /** Registers the scripts on a client (sent once by EVAL, by their hash from then on). */
 export function defineScripts(client: Redis, prefix: string): RunScript {
   const prelude = readScript('prelude');
-  for (const name of SCRIPT_NAMES) {
-    client.defineCommand(commandOf(name), { numberOfKeys: READY_SET_KEYS.length, lua: prelude + readScript(name) });
-  }
+  const bull = prelude + RUN_ARGUMENTS + readScript('bull');
+  const define = (name: ScriptName, before: string): void => {
+    client.defineCommand(commandOf(name), { numberOfKeys: READY_SET_KEYS.length, lua: before + readScript(name) });
+  };
+  for (const name of READY_SCRIPTS) define(name, prelude);
+  for (const name of RUN_SCRIPTS) define(name, bull);
   const keys = READY_SET_KEYS.map((key) => readySetKey(prefix, key));
   const commands = client as unknown as Record<string, Command>;
   return (name, args) => commands[commandOf(name)]!(...keys, ...args);
@@ -35,6 +42,6 @@ function commandOf(name: ScriptName | 'extend-flows'): string {
   return `bullpen:${name}`;
 }
 
-function readScript(name: ScriptName | 'extend-flows' | 'prelude'): string {
+function readScript(name: ScriptName | 'extend-flows' | 'prelude' | 'bull'): string {
   return readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
 }

@@ -1,12 +1,14 @@
 import type { Clock, Logger } from '@bullpen/core';
-import { createRedisBackend, type IQueueBackend, type WorkerOptions } from 'bullmq';
+import { createRedisBackend, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 
-import { UNLIMITED_STALLS, type JobEntry, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
+import { UNLIMITED_STALLS, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
 import { within } from '../unavailable.ts';
 import { connect, createBlockingClient, createMainClient, quit } from './connections.ts';
+import { RedisDispatch } from './dispatch.ts';
 import { RedisInnerOrderStore } from './inner-order-store.ts';
 import { RedisReadySet } from './ready-set.ts';
+import { defineScripts } from './scripts.ts';
 import { readStanding } from './standing.ts';
 
 const PING_WITHIN_MS = 2000;
@@ -31,12 +33,12 @@ async function open({ url, prefix, log, clock }: RedisTransportOptions, settings
   const root = createRedisBackend('bullpen', bullOptions(client, prefix, settings));
   root.on('error', () => undefined); // The client's own listener has logged it.
   await root.waitUntilReady();
+  const run = defineScripts(client, prefix);
   return {
     root,
-    readySet: new RedisReadySet({ client, blocking, prefix, clock }),
+    readySet: new RedisReadySet({ client, run, prefix, clock }),
     innerOrder: new RedisInnerOrderStore(client, prefix),
-    // Not addJobs, which is a pipeline: cut in the middle, half of it is added. A flow is a MULTI.
-    addAll: (queue, entries) => addFlow(queue, prefix, entries),
+    createDispatch: ({ jobs }) => new RedisDispatch({ client, blocking, run, jobs, prefix, workerName: settings.name, leaseMs: settings.leaseMs, clock, log }),
     standing: (orgId) => readStanding(client, prefix, orgId),
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => client.ping());
@@ -47,13 +49,6 @@ async function open({ url, prefix, log, clock }: RedisTransportOptions, settings
       await quit(client, by.remainingMs);
     },
   };
-}
-
-async function addFlow(queue: IQueueBackend, prefix: string, entries: readonly JobEntry[]): Promise<void> {
-  const queueName = queue.qualifiedName.slice(prefix.length + 1);
-  const results = await queue.addFlow(entries.map(({ job, jobId }) => ({ jobData: job, jobId, parentKeyOpts: {}, prefix, queueName })));
-  const failed = results.find(([error]) => error !== null);
-  if (failed) throw failed[0]!;
 }
 
 function bullOptions(connection: Redis, prefix: string, settings: TransportSettings): WorkerOptions & { prefix: string } {

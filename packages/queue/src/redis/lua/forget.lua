@@ -4,11 +4,11 @@
 -- Returns 1 where it was dropped, else 0.
 -- Atomic: one that was marked since, or that is or will be offered, stays known. Its limits stay in any case.
 local org = ARGV[1]
-if redis.call('HGET', KNOWN, org) ~= ARGV[2] then return 0 end
-for _, set in ipairs({ READY, LATER, PARKED, CLAIMED }) do
-  if redis.call('ZSCORE', set, org) then return 0 end
+if call('HGET', KNOWN, org) ~= ARGV[2] then return 0 end
+for _, set in ipairs({ READY, LATER, PARKED }) do
+  if call('ZSCORE', set, org) then return 0 end
 end
-redis.call('HDEL', KNOWN, org)
-redis.call('HDEL', VTIME, org)
-if redis.call('HEXISTS', MEMORY, org) == 1 then redis.call('HSET', MEMORY, org, 0) end
+call('HDEL', KNOWN, org)
+call('HDEL', VTIME, org)
+if call('HEXISTS', MEMORY, org) == 1 then call('HSET', MEMORY, org, 0) end
 return 1

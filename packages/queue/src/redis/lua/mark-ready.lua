@@ -5,7 +5,7 @@
 -- Atomic: each is known afterwards, and in `ready` unless it is parked.
 local now = tonumber(ARGV[1])
 for i = 2, #ARGV do
-  redis.call('HINCRBY', KNOWN, ARGV[i], 1)
+  call('HINCRBY', KNOWN, ARGV[i], 1)
   if parkedUntil(ARGV[i], now) == 0 then enter(ARGV[i]) end
 end
 return 0

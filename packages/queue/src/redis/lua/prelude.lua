@@ -1,4 +1,4 @@
--- Goes before every script of this folder. The scripts keep the ready set: which organization may run next.
+-- Goes before every script of this folder but extend-flows. The scripts keep the ready set: which organization may run next.
 --
 -- KEYS, the same in the same order for every script (src/redis/keys.ts); one hash tag, so one slot on a cluster:
 --   1 ready    sorted set  organization -> virtual time: offered to workers, lowest first
@@ -7,14 +7,13 @@
 --   4 known    hash        organization -> generation: may have runs; the generation grows with each mark
 --   5 vtime    hash        organization -> virtual time of those that are known and not in `ready`
 --   6 clock    string      virtual time that dispatch has reached
---   7 wake     sorted set  one member where a blocked worker must claim
---   8 claimed  sorted set  organization -> virtual time: with a worker, not settled yet
---   9 unsettled sorted set what `claimed` was at the last sweep
---  10 limits   hash        organization -> its limits that are not the default, JSON
---  11 memory   hash        organization -> MB in flight, of those with a memory limit
---  12 sweep    string      there while nobody may sweep
+--   7 wake     sorted set  one member where a blocked worker must look
+--   8 limits   hash        organization -> its limits that are not the default, JSON
+--   9 memory   hash        organization -> MB in flight, of those with a memory limit
+--  10 sweep    string      there while nobody may sweep
 local READY, LATER, PARKED, KNOWN, VTIME, CLOCK, WAKE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local CLAIMED, UNSETTLED, LIMITS, MEMORY, SWEEP = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local LIMITS, MEMORY, SWEEP = KEYS[8], KEYS[9], KEYS[10]
+local call = redis.call
 -- Parked until one of its runs ends.
 local UNTIL_ROOM = 9000000000000000
 
@@ -24,78 +23,92 @@ local function exact(number)
 end
 
 local function clockTime()
-  return tonumber(redis.call('GET', CLOCK) or '0')
+  return tonumber(call('GET', CLOCK) or '0')
 end
 
 local function advanceClock(time)
-  if time > clockTime() then redis.call('SET', CLOCK, exact(time)) end
+  if time > clockTime() then call('SET', CLOCK, exact(time)) end
 end
 
-local hasLimits = redis.call('EXISTS', LIMITS) == 1
+local hasLimits = call('EXISTS', LIMITS) == 1
+local NO_LIMITS = {}
 local function limitsOf(org)
-  local text = hasLimits and redis.call('HGET', LIMITS, org)
-  return text and cjson.decode(text) or {}
+  local text = hasLimits and call('HGET', LIMITS, org)
+  return text and cjson.decode(text) or NO_LIMITS
 end
 
--- Where a newly ready organization starts: at the smallest virtual time of those that wait or are just being served, so
--- that idling banks no credit.
+-- Where a newly ready organization starts: at the smallest virtual time of those that wait, so that idling banks no credit.
+-- Kept as long as nobody is charged: whoever enters starts there or later.
+local lineStart, isEmptyLine
 local function startOfLine()
-  local head = redis.call('ZRANGE', READY, 0, 0, 'WITHSCORES')[2]
-  local served = redis.call('ZRANGE', CLAIMED, 0, 0, 'WITHSCORES')[2]
-  if head and served then return math.min(tonumber(head), tonumber(served)) end
-  return tonumber(head or served or clockTime())
-end
-
--- Whether nobody but this organization waits.
-local function isAlone(org)
-  local own = (redis.call('ZSCORE', READY, org) and 1 or 0) + (redis.call('ZSCORE', CLAIMED, org) and 1 or 0)
-  return redis.call('ZCARD', READY) + redis.call('ZCARD', CLAIMED) == own
+  if not lineStart then
+    local head = call('ZRANGE', READY, 0, 0, 'WITHSCORES')[2]
+    lineStart, isEmptyLine = tonumber(head or clockTime()), not head
+  end
+  return lineStart
 end
 
 -- Adds what runs cost, in resource-seconds. What is used while nobody else waits moves the clock too, so that whoever
 -- comes later starts level with this organization, and it owes nothing.
 local function charge(org, seconds)
   if seconds == 0 then return end
-  local step = exact(seconds / (limitsOf(org).weight or 1))
-  local time
-  if redis.call('ZSCORE', READY, org) then
-    time = redis.call('ZINCRBY', READY, step, org)
-  elseif redis.call('HEXISTS', VTIME, org) == 1 then
-    time = redis.call('HINCRBYFLOAT', VTIME, org, step)
-  else
-    return
+  lineStart = nil
+  local step = seconds / (limitsOf(org).weight or 1)
+  local time, own = call('ZADD', READY, 'XX', 'INCR', exact(step), org), 1
+  if not time then
+    local before = call('HGET', VTIME, org)
+    if not before then return end
+    time, own = exact(tonumber(before) + step), 0
+    call('HSET', VTIME, org, time)
   end
-  if isAlone(org) then advanceClock(tonumber(time)) end
+  if call('ZCARD', READY) == own then advanceClock(tonumber(time)) end
 end
 
 -- Epoch ms until which the organization is parked, 0 where it is not.
+local hasParked = call('EXISTS', PARKED) == 1
 local function parkedUntil(org, now)
-  local untilMs = tonumber(redis.call('ZSCORE', PARKED, org) or '0')
+  if not hasParked then return 0 end
+  local untilMs = tonumber(call('ZSCORE', PARKED, org) or '0')
   if untilMs > now then return untilMs end
-  if untilMs > 0 then redis.call('ZREM', PARKED, org) end
+  if untilMs > 0 then call('ZREM', PARKED, org) end
   return 0
-end
-
--- Offers the organization at its own virtual time.
-local function offer(org, time)
-  redis.call('ZADD', READY, exact(time), org)
-  redis.call('HDEL', VTIME, org)
-  redis.call('ZADD', WAKE, 0, 'ready')
 end
 
 -- Offers the organization unless it is, or is paused: not before its own last virtual time, so that coming back
 -- quickly is no way to be served more often.
+local hasWoken = false
 local function enter(org)
-  if redis.call('ZSCORE', READY, org) or limitsOf(org).paused then return end
-  local own = tonumber(redis.call('HGET', VTIME, org) or '0')
-  offer(org, math.max(startOfLine(), own))
+  if hasLimits and limitsOf(org).paused then return end
+  local own = call('HGET', VTIME, org)
+  local time = math.max(startOfLine(), tonumber(own or '0'))
+  if call('ZADD', READY, 'NX', exact(time), org) == 0 then return end
+  if isEmptyLine then lineStart, isEmptyLine = time, false end
+  if own then call('HDEL', VTIME, org) end
+  if not hasWoken then call('ZADD', WAKE, 0, 'ready') end
+  hasWoken = true
 end
 
 -- Takes the organization out of `ready`.
 local function withdraw(org)
-  local time = redis.call('ZSCORE', READY, org)
+  local time = call('ZSCORE', READY, org)
   if not time then return end
-  redis.call('ZREM', READY, org)
-  redis.call('HSET', VTIME, org, time)
+  call('ZREM', READY, org)
+  call('HSET', VTIME, org, time)
+  lineStart = nil
 end
 
+-- Not offered before `untilMs`, unless one of its runs ends.
+local function park(org, untilMs)
+  withdraw(org)
+  call('ZADD', PARKED, 'GT', untilMs, org)
+  hasParked = true
+  call('ZADD', LATER, call('ZSCORE', PARKED, org), org)
+end
+
+-- One of its runs ended, so whatever it waited for may have room. `freedMb`: memory that is no longer in flight.
+local function runEnded(org, freedMb, limits)
+  if freedMb ~= 0 and limits.maxMemoryInFlightMb then
+    call('HSET', MEMORY, org, math.max(0, tonumber(call('HGET', MEMORY, org) or '0') - freedMb))
+  end
+  if (hasParked and call('ZREM', PARKED, org) == 1) or limits.maxConcurrency then enter(org) end
+end

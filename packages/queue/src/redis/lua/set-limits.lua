@@ -9,14 +9,14 @@ local limits = limitsOf(org)
 for name, value in pairs(cjson.decode(ARGV[2])) do
   if value == cjson.null then limits[name] = nil else limits[name] = value end
 end
-if next(limits) then redis.call('HSET', LIMITS, org, cjson.encode(limits)) else redis.call('HDEL', LIMITS, org) end
+if next(limits) then call('HSET', LIMITS, org, cjson.encode(limits)) else call('HDEL', LIMITS, org) end
 hasLimits = true
-if limits.maxMemoryInFlightMb then redis.call('HSETNX', MEMORY, org, ARGV[3]) else redis.call('HDEL', MEMORY, org) end
+if limits.maxMemoryInFlightMb then call('HSETNX', MEMORY, org, ARGV[3]) else call('HDEL', MEMORY, org) end
 if limits.paused then
   withdraw(org)
   return 0
 end
-redis.call('HINCRBY', KNOWN, org, 1)
-redis.call('ZREM', PARKED, org)
+call('HINCRBY', KNOWN, org, 1)
+call('ZREM', PARKED, org)
 enter(org)
 return 0

@@ -1,0 +1,50 @@
+import { runJobSchema, type EnqueuedRun, type RunJob } from '@bullpen/core';
+
+/** How a run looks as a BullMQ job, whichever backend keeps it. */
+
+export const JOB_NAME = 'run';
+/** Events that BullMQ keeps per queue, roughly. Nothing of Bullpen reads them; stock tools may listen. */
+export const KEPT_EVENTS = 100;
+
+/** The job's data, as JSON. */
+export function jobDataOf({ orgId, runId, memoryMb, agent }: EnqueuedRun): string {
+  return JSON.stringify({ orgId, runId, memoryMb, agent } satisfies RunJob);
+}
+
+/** The job's options, as they are kept. Attempts are ours to count, and the record is in Postgres. */
+export function jobOptions(run: EnqueuedRun, priority: number): { attempts: number; removeOnComplete: boolean; delay?: number; priority?: number } {
+  const { delayMs } = run;
+  return { attempts: 1, removeOnComplete: true, ...(delayMs > 0 ? { delay: delayMs } : {}), ...(priority > 0 ? { priority } : {}) };
+}
+
+const PLAIN_OPTIONS = JSON.stringify({ attempts: 1, removeOnComplete: true });
+
+/** The same as JSON. */
+export function jobOptionsOf(run: EnqueuedRun, priority: number): string {
+  return run.delayMs > 0 || priority > 0 ? JSON.stringify(jobOptions(run, priority)) : PLAIN_OPTIONS;
+}
+
+/** What the data of a job say, where they are a run's. */
+export type ReadRun = { kind: 'run'; run: { runId: string; memoryMb: number; agent?: string } } | { kind: 'foreign'; reason: string };
+
+/** Reads the data of a job of an organization's queue. */
+export function readRun(orgId: string, jobId: string, data: string): ReadRun {
+  try {
+    const parsed = runJobSchema.safeParse(JSON.parse(data));
+    if (!parsed.success) return { kind: 'foreign', reason: parsed.error.message };
+    if (parsed.data.orgId !== orgId || parsed.data.runId !== jobId) return { kind: 'foreign', reason: 'it names another run' };
+    const { runId, memoryMb, agent } = parsed.data;
+    return { kind: 'run', run: { runId, memoryMb, ...(agent === undefined ? {} : { agent }) } };
+  } catch (thrown) {
+    return { kind: 'foreign', reason: String(thrown) };
+  }
+}
+
+/** What a job's run holds, MB; 0 where the job is none of ours. */
+export function memoryMbOfData(data: string): number {
+  try {
+    return runJobSchema.parse(JSON.parse(data)).memoryMb;
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,38 @@
+-- Adds runs to the queues of their organizations and offers those.
+-- KEYS: see prelude.lua
+-- ARGV: 1 now (epoch ms), 2 and 3 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 4 how many events BullMQ is to keep of its own moves, then for each organization: it, how
+--       many runs, and for each run: id, data, options (JSON), delay (ms), priority (0: none)
+-- Returns 0.
+-- Atomic: all are added, each organization is known and offered, or due at the first of its delays. A run whose job exists
+-- stays as it is.
+local now, i = tonumber(ARGV[1]), 5
+local function add(queue, id, data, options, delayMs, priority)
+  if call('EXISTS', queue .. id) == 1 then return nil end
+  call('HSET', queue .. id, 'name', 'run', 'data', data, 'opts', options, 'timestamp', now, 'delay', delayMs, 'priority', priority)
+  if delayMs > 0 then
+    local from = (now + delayMs) * DELAY_STEP
+    local last = call('ZREVRANGEBYSCORE', queue .. 'delayed', exact(from + DELAY_STEP - 1), exact(from), 'WITHSCORES', 'LIMIT', 0, 1)[2]
+    call('ZADD', queue .. 'delayed', exact(last and math.min(tonumber(last) + 1, from + DELAY_STEP - 1) or from), id)
+  else
+    if priority > 0 then prioritize(queue, id, priority) else call('LPUSH', queue .. 'wait', id) end
+  end
+  return delayMs
+end
+
+local before = call('ZRANGE', LATER, 0, 0, 'WITHSCORES')[2]
+while i <= #ARGV do
+  local org, count = ARGV[i], tonumber(ARGV[i + 1])
+  local queue, isNow, dueMs = queueOf(org), false, nil
+  i = i + 2
+  for _ = 1, count do
+    local delayMs = add(queue, ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4]))
+    if delayMs == 0 then isNow = true elseif delayMs then dueMs = math.min(dueMs or now + delayMs, now + delayMs) end
+    i = i + 5
+  end
+  if call('HINCRBY', KNOWN, org, 1) == 1 then call('HSET', queue .. 'meta', 'opts.maxLenEvents', KEPT_EVENTS) end
+  if dueMs then call('ZADD', LATER, 'LT', math.max(dueMs, parkedUntil(org, now)), org) end
+  if isNow and parkedUntil(org, now) == 0 then enter(org) end
+end
+local after = call('ZRANGE', LATER, 0, 0, 'WITHSCORES')[2]
+if after and (not before or tonumber(after) < tonumber(before)) then call('ZADD', WAKE, 0, 'later') end
+return 0

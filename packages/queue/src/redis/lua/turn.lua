@@ -1,0 +1,223 @@
+-- One turn of a worker: ends runs, and takes the next ones of those whose turn it is.
+-- KEYS: see prelude.lua
+-- ARGV: 1 now (epoch ms), 2 and 3 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 4 not used, 5 head of the keys that hold what
+--       runs of an organization cost (with `{organization}` or its tag after it: COST_HEAD .. organization .. COST_TAIL), 6 its tail,
+--       7 name of the worker, 8 lease (ms), 9 what the tokens of the leases begin with, 10 cost of a run that nothing is known of,
+--       11 how many to take, then groups of eight for runs that ended: organization, id, token, MB freed, what is still owed
+--       (resource-seconds), agent, what its runs cost on average ('' where that is not known), what the organization's do
+-- Returns { which of the ended were not held (from 1); of each run taken: organization, id, data, times it was handed out before,
+-- what it was charged; jobs taken that are no runs, as organization and id; epoch ms of the head of `later` or false }.
+-- Atomic. The runs taken are those that virtual-time order gives if they are taken one by one, each charging its organization.
+local now, max = tonumber(ARGV[1]), tonumber(ARGV[11])
+local worker, leaseMs, token, unknownCost = ARGV[7], ARGV[8], ARGV[9], tonumber(ARGV[10])
+local COST_HEAD, COST_TAIL, COST_KEPT_MS = ARGV[5], ARGV[6], 86400000
+-- How long an organization stays away that somebody else than Bullpen paused or limited.
+local LOOK_AGAIN_MS = 1000
+-- Organizations that one turn looks at: a bound on its time where many have nothing.
+local MAX_LOOKS = 1024
+
+-- What runs of the agent, and of the organization, cost on average, as the worker has it.
+local function learn(org, agent, average, overall)
+  local key = COST_HEAD .. org .. COST_TAIL
+  if call('HSET', key, agent, average, '', overall) > 0 then call('PEXPIRE', key, COST_KEPT_MS) end
+end
+
+local estimates = {}
+local function estimate(org, agent)
+  local name = org .. '/' .. agent
+  if not estimates[name] then
+    local known = call('HMGET', COST_HEAD .. org .. COST_TAIL, agent, '')
+    estimates[name] = tonumber(known[1] or known[2] or unknownCost)
+  end
+  return estimates[name]
+end
+
+-- Whether the caller held it. What BullMQ keeps beside a job under its id goes with it.
+local function finish(queue, id, lease)
+  local job = queue .. id
+  if call('GET', job .. ':lock') ~= lease then return false end
+  if call('LREM', queue .. 'active', -1, id) == 0 then return false end
+  call('DEL', job, job .. ':lock', job .. ':logs')
+  return true
+end
+
+local lost = {}
+for i = 12, #ARGV, 8 do
+  local org = ARGV[i]
+  if not finish(queueOf(org), ARGV[i + 1], ARGV[i + 2]) then lost[#lost + 1] = (i - 12) / 8 + 1 end
+  charge(org, tonumber(ARGV[i + 4]))
+  if hasParked or hasLimits then runEnded(org, tonumber(ARGV[i + 3]), limitsOf(org)) end
+  if ARGV[i + 6] ~= '' then learn(org, ARGV[i + 5], ARGV[i + 6], ARGV[i + 7]) end
+end
+
+local due = max > 0 and call('ZRANGEBYSCORE', LATER, '-inf', now, 'LIMIT', 0, 256) or {}
+for _, org in ipairs(due) do
+  local untilMs = parkedUntil(org, now)
+  if untilMs > 0 then
+    call('ZADD', LATER, untilMs, org)
+  else
+    local queue = queueOf(org)
+    promote(queue, now)
+    local nextMs = nextDelayed(queue)
+    if nextMs then call('ZADD', LATER, nextMs, org) else call('ZREM', LATER, org) end
+    enter(org)
+  end
+end
+
+-- The line: those that are offered, as far as they may have a turn. `line` is a heap of places in the lists beside it; equal
+-- times go by name, as in a sorted set. For each that leaves without a run the next one comes in.
+local orgs, times, stays, changed, line = {}, {}, {}, {}, {}
+local page, offered, inAll = {}, 0, max > 0 and call('ZCARD', READY) or 0
+local function comesBefore(a, b)
+  if times[a] ~= times[b] then return times[a] < times[b] end
+  return orgs[a] < orgs[b]
+end
+local function rise(at)
+  while at > 1 do
+    local parent = math.floor(at / 2)
+    if not comesBefore(line[at], line[parent]) then return end
+    line[at], line[parent], at = line[parent], line[at], parent
+  end
+end
+local function sink()
+  local at, size = 1, #line
+  while true do
+    local child = at * 2
+    if child > size then return end
+    if child < size and comesBefore(line[child + 1], line[child]) then child = child + 1 end
+    if not comesBefore(line[child], line[at]) then return end
+    line[at], line[child], at = line[child], line[at], child
+  end
+end
+local function letIn()
+  if offered >= inAll then return end
+  local i = (offered % max) * 2 + 1
+  if i == 1 then page = call('ZRANGE', READY, offered, offered + max - 1, 'WITHSCORES') end
+  offered = offered + 1
+  orgs[offered], times[offered], stays[offered] = page[i], tonumber(page[i + 1]), true
+  line[#line + 1] = offered
+  rise(#line)
+end
+for _ = 1, max do letIn() end
+
+-- Why an organization leaves the line: it has nothing now; something later; its memory limit; another limit, until a time.
+local leave = { idle = 1, later = 2, room = 3, limit = 4 }
+local runs, strangers, reached = {}, {}, nil
+
+-- Why nothing may be taken of the queue now, from its meta: BullMQ's own limits.
+local function barred(org, queue, meta)
+  if meta[3] and tonumber(meta[3]) <= tonumber(call('GET', queue .. 'limiter') or '0') then
+    local leftMs = call('PTTL', queue .. 'limiter')
+    if leftMs > 0 then return leave.limit, now + leftMs end
+    call('DEL', queue .. 'limiter')
+  end
+  local isFull = meta[2] and call('LLEN', queue .. 'active') >= tonumber(meta[2])
+  if not meta[1] and not isFull then return nil end
+  -- The end of one of its runs, or whoever lifts its pause, offers it again: where they are ours to know.
+  local limits = limitsOf(org)
+  if (meta[1] and limits.paused) or (isFull and limits.maxConcurrency) then return leave.idle end
+  return leave.limit, now + LOOK_AGAIN_MS
+end
+
+-- Whether its memory limit has room for the run, which then counts as in flight. With nothing in flight the first always
+-- fits, or a run larger than the limit would block its organization for ever.
+local function reserve(org, limitMb, wantedMb)
+  local inFlightMb = tonumber(call('HGET', MEMORY, org) or '0')
+  if inFlightMb > 0 and inFlightMb + wantedMb > limitMb then return false end
+  call('HSET', MEMORY, org, inFlightMb + wantedMb)
+  return true
+end
+
+local function nextId(queue)
+  local id = call('RPOPLPUSH', queue .. 'wait', queue .. 'active')
+  if id then return id, false end
+  local popped = call('ZPOPMIN', queue .. 'prioritized')
+  if not popped[1] then return nil end
+  call('LPUSH', queue .. 'active', popped[1])
+  return popped[1], popped[2]
+end
+
+local function putBack(queue, id, score)
+  call('LREM', queue .. 'active', 1, id)
+  if score then call('ZADD', queue .. 'prioritized', score, id) else call('RPUSH', queue .. 'wait', id) end
+end
+
+-- Takes one run of the organization at `at`. Returns what it costs, or nil and why it is to be left out, until when.
+local function take(at)
+  local org = orgs[at]
+  local queue, limits = queueOf(org), limitsOf(org)
+  local meta = call('HMGET', queue .. 'meta', 'paused', 'concurrency', 'max', 'duration')
+  local why, untilMs = barred(org, queue, meta)
+  if why then return nil, why, untilMs end
+  local id, score = nextId(queue)
+  if not id then
+    if promote(queue, now) then return take(at) end
+    local nextMs = nextDelayed(queue)
+    return nil, nextMs and leave.later or leave.idle, nextMs
+  end
+  local job = queue .. id
+  local facts = call('HMGET', job, 'name', 'data', 'ats', 'stc', 'parentKey', 'deid', 'rjk')
+  local memoryMb = facts[2] and tonumber(string.match(facts[2], '"memoryMb":(%d+)'))
+  local isRun = facts[1] == 'run' and memoryMb and not facts[5] and not facts[6] and not facts[7]
+  if isRun and limits.maxMemoryInFlightMb and not reserve(org, limits.maxMemoryInFlightMb, memoryMb) then
+    putBack(queue, id, score)
+    return nil, leave.room
+  end
+  if meta[3] and call('INCR', queue .. 'limiter') == 1 then call('PEXPIRE', queue .. 'limiter', math.floor(tonumber(meta[4]))) end
+  local before = tonumber(facts[3] or '0')
+  call('SET', job .. ':lock', token, 'PX', leaseMs)
+  call('HSET', job, 'processedOn', now, 'pb', worker, 'ats', before + 1)
+  if not isRun then
+    strangers[#strangers + 1], strangers[#strangers + 2] = org, id
+    return 0
+  end
+  -- Alone it takes nothing from anybody, and pays what it used when the run ends.
+  local isAlone = #line == 1 and offered == inAll
+  local cost = isAlone and 0 or estimate(org, string.match(facts[2], '"agent":"([^"]*)"') or '')
+  local n = #runs
+  runs[n + 1], runs[n + 2], runs[n + 3], runs[n + 4], runs[n + 5] = org, id, facts[2], before + tonumber(facts[4] or '0'), exact(cost)
+  return cost / (limits.weight or 1), call('EXISTS', queue .. 'wait', queue .. 'prioritized') == 0 and leave.idle
+end
+
+local taken, looks = 0, 0
+while taken < max and #line > 0 and looks < MAX_LOOKS do
+  local at = line[1]
+  looks = looks + 1
+  reached = math.max(reached or times[at], times[at])
+  local step, why, untilMs = take(at)
+  if step then
+    taken, changed[at] = taken + 1, true
+    times[at] = times[at] + step
+  end
+  if why then
+    stays[at], changed[at] = false, true
+    line[1] = line[#line]
+    line[#line] = nil
+    if why == leave.limit then call('ZADD', PARKED, 'GT', untilMs, orgs[at]) end
+    if why == leave.room then call('ZADD', PARKED, UNTIL_ROOM, orgs[at]) end
+    if untilMs then call('ZADD', LATER, 'LT', untilMs, orgs[at]) end
+  end
+  sink()
+  if not step then letIn() end
+end
+
+local raised, emptied, kept = {}, {}, {}
+for at in pairs(changed) do
+  if stays[at] then
+    raised[#raised + 1], raised[#raised + 2] = exact(times[at]), orgs[at]
+  else
+    emptied[#emptied + 1] = orgs[at]
+    kept[#kept + 1], kept[#kept + 2] = orgs[at], exact(times[at])
+  end
+end
+if raised[1] then call('ZADD', READY, unpack(raised)) end
+if emptied[1] then
+  call('ZREM', READY, unpack(emptied))
+  call('HSET', VTIME, unpack(kept))
+end
+if reached then advanceClock(reached) end
+if max > 0 then
+  -- Where some are left, the next blocked worker is woken.
+  if call('ZCARD', READY) > 0 then call('ZADD', WAKE, 0, 'ready') else call('DEL', WAKE) end
+end
+return { lost, runs, strangers, call('ZRANGE', LATER, 0, 0, 'WITHSCORES')[2] or false }
