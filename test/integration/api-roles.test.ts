@@ -57,9 +57,10 @@ describe('the routes of the OpenAPI document', () => {
     await deploy(acme, 'echo', 'async (input) => input', { description: MARK });
     const run = await acme.runs.create({ agent: 'echo', input: MARK, metadata: { mark: MARK } }, { wait: '30s' });
     await request('POST', '/v1/schedules', keys.owner, { name: 'nightly', cron: '0 3 * * *', run: { agent: 'echo', input: MARK } });
+    await request('PUT', '/v1/agents/echo/deployments/production', keys.owner, { version: 1 });
     const key = await makeKey('acme', 'viewer', MARK);
     return {
-      runs: { id: run.id }, agents: { name: 'echo', version: '1' }, schedules: { name: 'nightly' }, keys: { id: key.id }, organizations: { id: 'acme' },
+      runs: { id: run.id }, agents: { name: 'echo', version: '1', deployment: 'production' }, schedules: { name: 'nightly' }, keys: { id: key.id }, organizations: { id: 'acme' },
       admin: { orgId: 'acme', runId: run.id },
     };
   }
@@ -69,7 +70,7 @@ describe('the routes of the OpenAPI document', () => {
     const known: Record<string, unknown> = {
       createRun: { agent: 'echo' }, createSchedule: { name: 'weekly', cron: '0 3 * * 1', run: { agent: 'echo' } }, changeSchedule: { cron: '0 4 * * *' },
       previewNewSchedule: { cron: '0 3 * * *' }, createAgentVersion: { bundle: 'export default async () => 2;\n' },
-      cancelRuns: { filter: { agent: 'echo' } }, replayRuns: { filter: { agent: 'echo' }, dryRun: true },
+      putDeployment: { version: 1 }, rollBackDeployment: { version: 1 }, cancelRuns: { filter: { agent: 'echo' } }, replayRuns: { filter: { agent: 'echo' }, dryRun: true },
     };
     return requestBody === undefined ? undefined : (known[operationId] ?? {});
   };
@@ -132,7 +133,7 @@ describe('the routes of the OpenAPI document', () => {
       cursor = page.nextCursor;
     }
     const written = new Set(entries.map(({ action }) => action));
-    for (const action of ['createRun', 'replayRun', 'cancelRuns', 'createAgentVersion', 'createSchedule', 'changeSchedule', 'deleteSchedule', 'createKey', 'rotateKey', 'revokeKey', 'changeOrganization']) {
+    for (const action of ['createRun', 'replayRun', 'cancelRuns', 'createAgentVersion', 'createSchedule', 'changeSchedule', 'deleteSchedule', 'createKey', 'rotateKey', 'revokeKey', 'changeOrganization', 'putDeployment', 'rollBackDeployment', 'deleteDeployment']) {
       expect(written).toContain(action);
     }
     const unaudited = operations.filter((one) => one.method !== 'GET' && one['x-bullpen-audited'] !== true).map(({ operationId }) => operationId);

@@ -2,8 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import {
   Deadline, agentPageSchema, agentVersionSchema, newId, organizationSchema, pageSchema, runPageSchema, runSummarySchema,
-  storedRunEventSchema, versionPageSchema,
-} from '@bullpen/core';
+  storedRunEventSchema, versionPageSchema, type RunState } from '@bullpen/core';
 import {
   adminFindKeyByHash, adminListOrganizations, adminListRecentRuns, createAgentVersion, createDatabase, createOrganization, getOrganization,
   getRun, insertApiKey, listAgents, listRunEvents, listRuns, listVersions, loadBundle, resolveVersion,
@@ -131,11 +130,11 @@ describe('lists of runs', () => {
     const { db, store, claimed } = fixture;
     const { runId, lease } = await claimed();
     await store.finish(success({ runId, lease }));
-    const idsOf = async (filter: { state?: 'succeeded' | 'failed'; agent?: string }) =>
+    const idsOf = async (filter: { state?: RunState[]; agent?: string }) =>
       (await listRuns(db, ORG, { ...filter, limit: 50 })).items.map((run) => run.id);
-    expect(await idsOf({ state: 'succeeded' })).toEqual([runId]);
-    expect(await idsOf({ state: 'failed' })).toEqual([]);
-    expect(await idsOf({ agent: 'echo', state: 'succeeded' })).toEqual([runId]);
+    expect(await idsOf({ state: ['succeeded'] })).toEqual([runId]);
+    expect(await idsOf({ state: ['failed'] })).toEqual([]);
+    expect(await idsOf({ agent: 'echo', state: ['succeeded', 'failed'] })).toEqual([runId]);
     expect(await idsOf({ agent: 'counter' })).toEqual([]);
   });
 

@@ -7,7 +7,7 @@ export interface DocumentedOperation {
   operationId: string;
   security: unknown[];
   responses: Record<string, { description: string; content?: Record<string, unknown> }>;
-  parameters: { name: string; in: string }[];
+  parameters: { name: string; in: string; schema: Record<string, unknown> }[];
   requestBody?: { content: { 'application/json': { schema: Record<string, unknown> } } };
   'x-bullpen-permission'?: Permission;
   'x-bullpen-scope': 'public' | 'key' | 'organization' | 'platform' | 'operator';

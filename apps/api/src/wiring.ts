@@ -1,5 +1,6 @@
 import { composeServices, newId, systemClock, type Clock, type Logger, type Service } from '@bullpen/core';
 import { createAuditWriter, createDatabase, createRunStore, type Database, type RunStore } from '@bullpen/db';
+import { createSchemaChecker } from '@bullpen/json-schema';
 import { createMetricsCollector } from '@bullpen/metrics';
 import { createLiveBus, createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
 
@@ -42,7 +43,8 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
   const workers = new WorkerRegistry({ bus, clock });
   const organizations = new OrganizationDirectory({ db, clock, rememberMs: REMEMBER_MS });
   const keys = new ApiKeys({ db, clock, log, adminKey: config.BULLPEN_ADMIN_KEY, rememberMs: REMEMBER_MS });
-  const runs = new RunService({ db, store, queue, bus, metrics, organizations, log });
+  const schemas = createSchemaChecker({ clock });
+  const runs = new RunService({ db, store, queue, bus, metrics, organizations, schemas, log });
   const audit = createAuditWriter({ db, clock, log });
   const limiter = new RateLimiter({ db, clock, log }, { requests: config.BULLPEN_RATE_LIMIT, windowMs: RATE_WINDOW_MS });
   const idempotency = new Idempotency({ db, log });
@@ -53,11 +55,11 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
     port: config.PORT,
     closing,
     app: () => createApp({
-      db, queue, bus, workers, keys, organizations, runs, limiter, idempotency, audit, clock, log,
+      db, queue, bus, workers, keys, organizations, runs, schemas, limiter, idempotency, audit, clock, log,
       corsOrigins: config.BULLPEN_CORS_ORIGINS, closing: closing.signal,
     }),
   });
 
-  const all = composeServices([db, store, audit, metrics, queue, bus, workers, housekeeping, server]);
+  const all = composeServices([db, store, audit, schemas, metrics, queue, bus, workers, housekeeping, server]);
   return { url: () => server.url(), db, queue, store, bus, runs, start: all.start, quiesce: all.quiesce, stop: all.stop };
 }

@@ -8,6 +8,8 @@ import type { Admission, AgentRuntimeManager } from '@bullpen/runtime';
 
 import type { ActiveRuns } from './active-runs.ts';
 import { cancelled, decideAttempt, type AttemptDecision } from './attempt-decision.ts';
+import type { AuthorStack } from './author-stack.ts';
+import type { OutputCheck } from './output-check.ts';
 import { RunEventWriter } from './run-event-writer.ts';
 
 /**
@@ -21,6 +23,8 @@ export interface RunExecutorDeps {
   workerId: string;
   store: RunStore;
   queue: RunQueue;
+  outputs: OutputCheck;
+  stacks: AuthorStack;
   runtime: AgentRuntimeManager;
   bus: LiveBus;
   metrics: MetricsCollector;
@@ -83,11 +87,12 @@ export class RunExecutor {
     const announcing = setTimeout(() => { void this.#announce(run.orgId, run.runId, 'running', run.attempt); }, ANNOUNCE_RUNNING_AFTER_MS);
     const events = new RunEventWriter(run, { ...this.#deps, log });
     let startedAtMs: number | null = null;
-    const outcome = await this.#deps.runtime.execute(admission, run, {
+    const executed = await this.#deps.runtime.execute(admission, run, {
       started: () => { startedAtMs = this.#deps.clock.nowMs(); },
       event: (event) => events.say(event),
     }, signal);
     clearTimeout(announcing);
+    const outcome = await this.#deps.stacks.mapped(run, await this.#deps.outputs.judge(run, executed));
     await this.#deps.faults.hit('after-execute');
     await events.flush();
     await this.#settle(taken, run, outcome, startedAtMs, log);

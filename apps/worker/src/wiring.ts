@@ -1,15 +1,19 @@
 import { composeServices, newId, noFaults, systemClock, type Clock, type Faults, type Logger, type Service } from '@bullpen/core';
 import { createDatabase, createRunStore, loadBundle, type Database } from '@bullpen/db';
+import { createSchemaChecker } from '@bullpen/json-schema';
 import { createMetricsCollector } from '@bullpen/metrics';
 import { createLiveBus, createRunQueue, type RunQueue } from '@bullpen/queue';
 import { createAgentRuntimeManager, type AgentRuntimeManager } from '@bullpen/runtime';
 
 import { ActiveRuns } from './active-runs.ts';
+import { AuthorStack } from './author-stack.ts';
+import { createCanaryWatch } from './canary-watch.ts';
 import { createCancelListener } from './cancel-listener.ts';
 import type { WorkerConfig } from './config.ts';
 import { createFleetRecorder } from './fleet-recorder.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { OrganizationPools } from './organization-pools.ts';
+import { OutputCheck } from './output-check.ts';
 import { Reconciler } from './reconciler.ts';
 import { RecordUpkeep } from './record-upkeep.ts';
 import { RunConsumer } from './run-consumer.ts';
@@ -55,15 +59,19 @@ export function createWorker(config: WorkerConfig, deps: { log: Logger; clock?: 
   });
 
   const active = new ActiveRuns();
-  const executor = new RunExecutor({ workerId: id, store, queue, runtime, bus, metrics, active, faults, random: Math.random, ...bare });
+  const schemas = createSchemaChecker({ clock });
+  const outputs = new OutputCheck({ db, schemas });
+  const stacks = new AuthorStack({ db, log });
+  const executor = new RunExecutor({ workerId: id, store, queue, runtime, outputs, stacks, bus, metrics, active, faults, random: Math.random, ...bare });
   const consumer = new RunConsumer({ queue, runtime, executor, active, log });
   const cancels = createCancelListener({ workerId: id, bus, db, active, log, pollMs: CANCEL_POLL_MS });
   const heartbeat = createHeartbeat({ workerId: id, host: config.HOSTNAME, slots: config.BULLPEN_SLOTS, everyMs: HEARTBEAT_MS, fleet: createFleetRecorder({ db, everyMs: FLEET_RECORD_MS, ...bare }), bus, runtime, active, ...bare });
   const reconciler = new Reconciler({ db, store, queue, bus, metrics, ...bare, everyMs: config.BULLPEN_RECONCILE_MS, graceMs: config.BULLPEN_RECONCILE_MS, leaseMs: config.BULLPEN_LEASE_MS });
   const upkeep = new RecordUpkeep({ db, everyMs: UPKEEP_MS, ...bare });
+  const canaries = createCanaryWatch({ db, ...bare, everyMs: config.BULLPEN_CANARY_MS });
   const scheduler = new Scheduler({ db, store, queue, faults, ...bare });
 
   // Started from the record outwards; stopped from the consumer inwards, so that whatever ends can still be recorded.
-  const all = composeServices([db, store, metrics, queue, bus, pools, runtime, cancels, heartbeat, reconciler.service, upkeep.service, scheduler, consumer]);
+  const all = composeServices([db, store, schemas, metrics, queue, bus, pools, runtime, cancels, heartbeat, reconciler.service, upkeep.service, canaries, scheduler, consumer]);
   return { id, db, queue, runtime, start: all.start, quiesce: all.quiesce, stop: all.stop };
 }

@@ -6,6 +6,12 @@ import {
 } from './fields.ts';
 import { limitCapsSchema, runLimitsSchema } from './limit-schemas.ts';
 
+const MOST_SCHEMA_CHARACTERS = 64 * 1024;
+
+/** A JSON schema (draft 2020-12) without references beyond itself. */
+const jsonSchemaSchema = z.record(z.string(), z.unknown())
+  .refine((schema) => JSON.stringify(schema).length <= MOST_SCHEMA_CHARACTERS, `at most ${MOST_SCHEMA_CHARACTERS} characters of JSON`);
+
 /** What an agent version asks for; a run may override it within the organization's caps. */
 export const agentManifestSchema = z.strictObject({
   description: textSchema.max(500).optional(),
@@ -16,6 +22,8 @@ export const agentManifestSchema = z.strictObject({
   caps: limitCapsSchema.optional().describe('the most that a run of this version may ask for'),
   maxAttempts: maxAttemptsSchema.optional(),
   backoff: backoffSchema.optional(),
+  inputSchema: jsonSchemaSchema.optional().describe('JSON schema (2020-12) of the input, checked when a run is posted'),
+  outputSchema: jsonSchemaSchema.optional().describe('JSON schema (2020-12) of the result, checked when the agent has returned'),
 }).meta({ id: 'AgentManifest' });
 export type AgentManifest = z.output<typeof agentManifestSchema>;
 

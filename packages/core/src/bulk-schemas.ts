@@ -1,11 +1,13 @@
 import { z } from 'zod';
 
-import { agentNameSchema, runStateSchema, textSchema, timeSchema } from './fields.ts';
+import { agentNameSchema, runStateSchema, tagSchema, textSchema, timeSchema } from './fields.ts';
 
 /** Which runs of an organization: all conditions must hold. At least one must be given, so that nobody means all by mistake. */
 export const runFilterSchema = z.strictObject({
   states: z.array(runStateSchema).min(1).optional(),
   agent: agentNameSchema.optional(),
+  version: z.int().positive().optional(),
+  tags: z.array(tagSchema).min(1).max(20).optional().describe('all of them must be among the run\'s'),
   errorCode: textSchema.max(64).optional(),
   fairnessKey: textSchema.max(64).optional(),
   metadata: z.record(textSchema.max(64), textSchema.max(512)).optional().describe('every pair must be among the run\'s'),

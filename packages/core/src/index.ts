@@ -42,6 +42,12 @@ export {
   apiKeyPageSchema, apiKeySchema, auditEntrySchema, auditPageSchema, createKeySchema, createdKeySchema, listAuditSchema, rotateKeySchema, whoAmISchema,
   type ApiKey, type AuditEntry, type CreateKeyRequest, type CreatedKey, type ListAudit, type RotateKeyRequest, type WhoAmI,
 } from './key-schemas.ts';
+export { canaryHealth, type VersionSample } from './canary-health.ts';
+export {
+  CANARY_VERDICTS, DEFAULT_DEPLOYMENT, canaryHealthSchema, canaryPolicySchema, canarySchema, deploymentNameSchema, deploymentPageSchema, deploymentSchema,
+  putDeploymentSchema, rollbackSchema,
+  type Canary, type CanaryHealth, type CanaryPolicy, type Deployment, type PutDeployment, type PutDeploymentRequest,
+} from './deployment-schemas.ts';
 export { runJobSchema, toEnqueuedRun, type EnqueuedRun, type RunJob } from './job-schemas.ts';
 export {
   DEFAULT_ORGANIZATION_LIMITS, DEFAULT_ORGANIZATION_RETENTION, createOrganizationSchema, deletedOrganizationSchema, organizationLimitsSchema,
@@ -50,8 +56,8 @@ export {
   type UpdateOrganizationRequest,
 } from './org-schemas.ts';
 export {
-  DEFAULT_PRIORITY, createRunSchema, listRunsSchema, runErrorSchema, runPageSchema, runSchema, runSummarySchema, usageSchema, waitSchema,
-  type CreateRun, type CreateRunRequest, type ListRuns, type Run, type RunError, type RunPage, type RunSummary, type RunUsage,
+  DEFAULT_PRIORITY, createRunSchema, listRunsSchema, runErrorSchema, runLogsSchema, runPageSchema, runSchema, runSummarySchema, usageSchema, waitSchema,
+  type CreateRun, type CreateRunRequest, type ListRuns, type Run, type RunError, type RunLogs, type RunPage, type RunSummary, type RunUsage,
 } from './run-schemas.ts';
 export {
   CONTAINER_DEATHS, CONTAINER_STATES, containerSnapshotSchema, isolationReportSchema, organizationMetricsSchema, organizationRuntimeSnapshotSchema,

@@ -14,7 +14,7 @@ export { createAgentVersion, type NewAgentVersion } from './queries/create-agent
 export { createOrganization, getOrganization, updateOrganization, type NewOrganization, type OrganizationChange } from './queries/organizations.ts';
 export { getRun } from './queries/get-run.ts';
 export { getApiKey, insertApiKey, listApiKeys, revokeApiKey, rotateApiKey, type NewApiKey } from './queries/api-keys.ts';
-export { listAuditEntries } from './queries/audit-log.ts';
+export { insertAuditEntries, listAuditEntries } from './queries/audit-log.ts';
 export { createAuditWriter, type AuditWriter } from './audit-writer.ts';
 export {
   beginIdempotentRequest, dropIdempotentRequest, keepIdempotentAnswer, type IdempotentBegin, type IdempotentRef, type IdempotentStanding,
@@ -25,6 +25,13 @@ export { listRunEvents } from './queries/list-run-events.ts';
 export { listRuns } from './queries/list-runs.ts';
 export { loadBundle } from './queries/load-bundle.ts';
 export { resolveVersion } from './queries/resolve-version.ts';
+export { resolveRunVersion, resolveRunVersions, type ResolvedVersion, type WantedOfOrganization, type WantedVersion } from './queries/resolve-run-version.ts';
+export {
+  deleteDeployment, getDeployment, listDeployments, putDeployment, rollBackDeployment, type DeploymentRef,
+} from './queries/deployments.ts';
+export { sampleVersions } from './queries/sample-versions.ts';
+export { listRunLogs } from './queries/list-run-logs.ts';
+export { adminListCanaries, adminNoteCanaryLook, adminRollBackCanary, type WatchedDeployment } from './admin/canaries.ts';
 export { changeSchedule, deleteSchedule, insertSchedule, type ScheduleSettings } from './queries/schedules-write.ts';
 export { countSchedules, getSchedule, listSchedules } from './queries/schedules-read.ts';
 

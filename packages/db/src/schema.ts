@@ -1,7 +1,7 @@
 import { bigint, boolean, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, smallint, text, timestamp, unique } from 'drizzle-orm/pg-core';
 
 import type {
-  AgentManifest, AttemptLimits, CatchUpPolicy, ContainerState, IsolationReport, KeyRole, KillReceipt, LimitCaps, OrganizationLimits,
+  AgentManifest, AttemptLimits, Canary, CatchUpPolicy, ContainerState, Deployment, IsolationReport, KeyRole, KillReceipt, LimitCaps, OrganizationLimits,
   OrganizationRetention, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage, ScheduleError, ScheduledRun, Tier,
 } from '@bullpen/core';
 
@@ -109,6 +109,7 @@ export const runs = pgTable('runs', {
   error: json<RunError>('error'),
   usage: json<RunUsage>('usage'),
   metadata: json<Record<string, string>>('metadata').notNull(),
+  tags: json<string[]>('tags').notNull().default([]),
   priority: smallint('priority').notNull().default(5),
   fairnessKey: text('fairness_key'),
   workerId: text('worker_id'),
@@ -286,4 +287,23 @@ export const webhookDeliveries = pgTable('webhook_deliveries', {
   unique('webhook_deliveries_event').on(table.webhookId, table.eventId),
   foreignKey({ name: 'webhook_deliveries_webhook', columns: [table.orgId, table.webhookId], foreignColumns: [webhooks.orgId, webhooks.id] })
     .onDelete('cascade'),
+]);
+
+export const deployments = pgTable('deployments', {
+  orgId: text('org_id').notNull(),
+  agent: text('agent').notNull(),
+  name: text('name').notNull(),
+  version: integer('version').notNull(),
+  canary: json<Canary>('canary'),
+  canaryStartedAt: time('canary_started_at'),
+  canaryLooks: integer('canary_looks').notNull().default(0),
+  revision: integer('revision').notNull().default(1),
+  history: json<Deployment['history']>('history').notNull().default([]),
+  lastRollback: json<NonNullable<Deployment['lastRollback']>>('last_rollback'),
+  updatedAt: time('updated_at').notNull().defaultNow(),
+}, (table) => [
+  primaryKey({ columns: [table.orgId, table.agent, table.name] }),
+  foreignKey({
+    name: 'deployments_version', columns: [table.orgId, table.agent, table.version], foreignColumns: [agentVersions.orgId, agentVersions.agent, agentVersions.version],
+  }).onDelete('cascade'),
 ]);

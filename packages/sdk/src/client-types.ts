@@ -1,6 +1,7 @@
 import type {
-  Agent as StoredAgent, AgentManifest, AgentVersion, CreateOrganizationRequest, CreateRunRequest, CreatedKey, DeletedOrganization, KeyRole, Organization,
-  Run, RunPage, RunState, RuntimeMetrics, RuntimeStatus,
+  Agent as StoredAgent, AgentManifest, AgentVersion, ApiKey, AuditEntry, CanaryHealth, CreateKeyRequest, CreateOrganizationRequest,
+  CreateRunRequest, CreatedKey, DeletedOrganization, Deployment, KeyRole, LogLevel, Organization, PutDeploymentRequest, RotateKeyRequest, Run, RunLogs, RunPage,
+  RunState, RuntimeMetrics, RuntimeStatus,
 } from '@bullpen/core';
 
 import type { Fetch } from './http.ts';
@@ -47,8 +48,27 @@ export interface CreateRunOptions extends CallOptions {
 }
 
 export interface ListRunsOptions extends PageOptions {
-  state?: RunState | undefined;
+  /** One of these. */
+  state?: RunState | readonly RunState[] | undefined;
   agent?: string | undefined;
+  version?: number | undefined;
+  /** All of these. */
+  tag?: string | readonly string[] | undefined;
+  errorCode?: string | undefined;
+  fairnessKey?: string | undefined;
+  /** All of these must be among the run's. */
+  metadata?: Readonly<Record<string, string>> | undefined;
+  /** ISO 8601. */
+  queuedAfter?: string | undefined;
+  queuedBefore?: string | undefined;
+}
+
+export interface ListLogsOptions extends CallOptions {
+  /** Only lines with a higher `seq`. */
+  after?: number | undefined;
+  /** From this level up. */
+  level?: LogLevel | undefined;
+  limit?: number | undefined;
 }
 
 export interface RunsClient {
@@ -59,6 +79,10 @@ export interface RunsClient {
   cancel(runId: string, options?: CallOptions): Promise<Run>;
   /** What the run says, live, reconnecting by itself; see `RunStreamItem`. */
   events(runId: string, options?: RunStreamOptions): AsyncGenerator<RunStreamItem, void, undefined>;
+  /** Its log lines, oldest first, a page at a time. */
+  logs(runId: string, options?: ListLogsOptions): Promise<RunLogs>;
+  /** The result and nothing else. RUN_NOT_FINISHED where it is not over, NOT_FOUND where it has none. */
+  result<Result = unknown>(runId: string, options?: CallOptions): Promise<Result>;
   /** The run when it is over. */
   wait<Result = unknown>(runId: string, options?: CallOptions): Promise<RunOf<Result>>;
 }
@@ -83,6 +107,37 @@ export interface AgentsClient {
   versions(agent: string, options?: PageOptions): Promise<Page<AgentVersion>>;
 }
 
+/** Which version runs take. */
+export interface DeploymentsClient {
+  list(agent: string, options?: PageOptions): Promise<Page<Deployment>>;
+  get(agent: string, deployment: string, options?: CallOptions): Promise<Deployment>;
+  /** Makes it, or points it elsewhere. */
+  put(agent: string, deployment: string, request: PutDeploymentRequest, options?: CallOptions): Promise<Deployment>;
+  /** Out of a canary, else to the stable version before, else to `version`. */
+  rollBack(agent: string, deployment: string, request?: { version?: number }, options?: CallOptions): Promise<Deployment>;
+  /** How a canary compares with the stable version. */
+  health(agent: string, deployment: string, options?: CallOptions): Promise<CanaryHealth>;
+  delete(agent: string, deployment: string, options?: CallOptions): Promise<void>;
+}
+
+export interface KeysClient {
+  /** The answer holds the secret; it is shown this once. `orgId` is for admins. */
+  create(request: CreateKeyRequest, options?: CallOptions): Promise<CreatedKey>;
+  list(options?: PageOptions): Promise<Page<ApiKey>>;
+  get(keyId: string, options?: CallOptions): Promise<ApiKey>;
+  /** A new secret; the old one works for `overlapMs` beside it. */
+  rotate(keyId: string, request?: RotateKeyRequest, options?: CallOptions): Promise<CreatedKey>;
+  revoke(keyId: string, options?: CallOptions): Promise<ApiKey>;
+}
+
+export interface ListAuditOptions extends PageOptions {
+  action?: string | undefined;
+  target?: string | undefined;
+  keyId?: string | undefined;
+  since?: string | undefined;
+  until?: string | undefined;
+}
+
 export interface WhoAmI {
   keyId: string;
   orgId: string | null;
@@ -102,9 +157,11 @@ export interface BullpenClient {
     /** Deletes it with all it has: rows, keys, queue. */
     delete(orgId: string, options?: CallOptions): Promise<DeletedOrganization>;
   };
-  readonly keys: {
-    /** The answer holds the secret; it is shown this once. `orgId` is for admins. */
-    create(request: { orgId?: string; name?: string }, options?: CallOptions): Promise<CreatedKey>;
+  readonly deployments: DeploymentsClient;
+  readonly keys: KeysClient;
+  readonly audit: {
+    /** What was written to the organization and by which key, newest first. */
+    list(options?: ListAuditOptions): Promise<Page<AuditEntry>>;
   };
   /** Needs an admin key. */
   readonly admin: {

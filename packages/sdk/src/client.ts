@@ -1,7 +1,7 @@
 import { BullpenError, type DeletedOrganization, type RunPage } from '@bullpen/core';
 
 import type {
-  AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, ListRunsOptions, RunsClient,
+  AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeploymentsClient, KeysClient, ListRunsOptions, RunsClient,
 } from './client-types.ts';
 import { createHttp, type Http, type HttpRequest } from './http.ts';
 import { streamRun } from './run-stream.ts';
@@ -22,17 +22,18 @@ export function createClient(options: ClientOptions): BullpenClient {
   }
   const http = createHttp({ ...rest, fetch, timeoutMs, retries });
   const get = getter(http);
-  const post = poster(http);
   return {
     runs: runsClient(http),
     agents: agentsClient(http),
     organizations: {
-      create: (request, call) => post('/v1/organizations', request, call),
+      create: (request, call) => creator(http)('/v1/organizations', request, call),
       list: (page) => get('/v1/organizations', page),
       export: (orgId, call) => exportOrganization(http, orgId, call),
       delete: (orgId, call) => deleteOrganization(http, orgId, call),
     },
-    keys: { create: (request, call) => post('/v1/keys', request, call) },
+    deployments: deploymentsClient(http),
+    keys: keysClient(http),
+    audit: { list: (query) => get('/v1/audit', query) },
     admin: {
       status: (call) => get('/api/admin/runtime/status', call),
       metrics: (query) => get('/api/admin/runtime/metrics', query),
@@ -61,9 +62,14 @@ function runsClient(http: Http): RunsClient {
   const runs: RunsClient = {
     create: async (request, options = {}) => (await http.send<never>(createRunCall(request, options))).body,
     get: (runId, call) => get(pathOf(runId), call),
-    list: (options: ListRunsOptions = {}) => get<RunPage>('/v1/runs', options),
+    list({ metadata, ...options }: ListRunsOptions = {}) {
+      const query = { ...options, metadata: pairsOf(metadata) };
+      return get<RunPage>('/v1/runs', query);
+    },
     cancel: (runId, call) => poster(http)(`${pathOf(runId)}/cancel`, undefined, call),
     events: (runId, options = {}) => streamRun(http, runId, options),
+    logs: (runId, options) => get(`${pathOf(runId)}/logs`, options),
+    result: (runId, call) => get(`${pathOf(runId)}/result`, call),
     async wait(runId, call = {}) {
       const items = streamRun(http, runId, { signal: call.signal });
       while ((await items.next()).done !== true);
@@ -72,6 +78,9 @@ function runsClient(http: Http): RunsClient {
   };
   return runs;
 }
+
+const pairsOf = (metadata: Readonly<Record<string, string>> | undefined) =>
+  (metadata === undefined ? undefined : Object.entries(metadata).map(([name, value]) => `${name}:${value}`));
 
 function createRunCall(request: unknown, options: CreateRunOptions): HttpRequest {
   return {
@@ -102,6 +111,47 @@ function agentsClient(http: Http): AgentsClient {
     versions: (agent, page) => get(versionsOf(agent), page),
   };
 }
+
+function deploymentsClient(http: Http): DeploymentsClient {
+  const get = getter(http);
+  const of = (agent: string, deployment?: string): string =>
+    `/v1/agents/${encodeURIComponent(agent)}/deployments${deployment === undefined ? '' : `/${encodeURIComponent(deployment)}`}`;
+  return {
+    list: (agent, page) => get(of(agent), page),
+    get: (agent, deployment, call) => get(of(agent, deployment), call),
+    async put(agent, deployment, request, call = {}) {
+      // Saying twice where it points is saying it once.
+      const { body } = await http.send<never>({ method: 'PUT', path: of(agent, deployment), body: request, signal: call.signal, idempotent: true });
+      return body;
+    },
+    rollBack: (agent, deployment, request = {}, call) => creator(http)(`${of(agent, deployment)}/rollback`, request, call),
+    health: (agent, deployment, call) => get(`${of(agent, deployment)}/health`, call),
+    async delete(agent, deployment, call = {}) {
+      await http.send({ method: 'DELETE', path: of(agent, deployment), signal: call.signal, idempotent: false });
+    },
+  };
+}
+
+function keysClient(http: Http): KeysClient {
+  const get = getter(http);
+  const of = (keyId: string): string => `/v1/keys/${encodeURIComponent(keyId)}`;
+  return {
+    create: (request, call) => creator(http)('/v1/keys', request, call),
+    list: (page) => get('/v1/keys', page),
+    get: (keyId, call) => get(of(keyId), call),
+    rotate: (keyId, request = {}, call) => creator(http)(`${of(keyId)}/rotate`, request, call),
+    async revoke(keyId, call = {}) {
+      const { body } = await http.send<never>({ method: 'DELETE', path: of(keyId), signal: call.signal, idempotent: true });
+      return body;
+    },
+  };
+}
+
+/** A POST that the API carries out once however often it arrives: it may be repeated when nobody knows whether it did. */
+const creator = (http: Http) => async <T>(path: string, body: unknown, call: CallOptions = {}): Promise<T> => {
+  const answer = await http.send<T>({ method: 'POST', path, body, headers: { 'idempotency-key': madeUpKey() }, signal: call.signal, idempotent: true });
+  return answer.body;
+};
 
 /** Everything in the options but the signal becomes the query. */
 const getter = (http: Http) => async <T>(path: string, options: CallOptions = {}): Promise<T> => {

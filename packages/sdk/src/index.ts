@@ -3,7 +3,8 @@ export { defineAgent, type Agent, type AgentDefinition } from './define-agent.ts
 export type { AgentContext, AgentLog, AgentRun, LogFields } from './agent-context.ts';
 export { createClient } from './client.ts';
 export type {
-  AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeployRequest, DeployedVersion, ListRunsOptions,
+  AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeployRequest, DeployedVersion, DeploymentsClient, KeysClient,
+  ListAuditOptions, ListLogsOptions, ListRunsOptions,
   Page, PageOptions, RunOf, RunsClient, WhoAmI,
 } from './client-types.ts';
 export type { Fetch } from './http.ts';

@@ -1,5 +1,6 @@
 import { agentNameSchema, agentPageSchema, agentVersionSchema, createVersionSchema, SIZE_CAPS, versionPageSchema } from '@bullpen/core';
 import { createAgentVersion, listAgents, listVersions, type Database } from '@bullpen/db';
+import type { SchemaChecker } from '@bullpen/json-schema';
 import { z } from 'zod';
 
 import { pageQuerySchema } from '../http/page-query.ts';
@@ -14,7 +15,7 @@ const tag = 'agents';
 const agentParams = z.strictObject({ name: agentNameSchema });
 
 /** `/v1/agents` and their versions. */
-export function agentRoutes({ db, organizations }: { db: Database; organizations: OrganizationDirectory }): Route[] {
+export function agentRoutes({ db, organizations, schemas }: { db: Database; organizations: OrganizationDirectory; schemas: SchemaChecker }): Route[] {
   return [
     route({
       method: 'get', path: '/v1/agents', operationId: 'listAgents', tag, scope: 'organization', permission: 'agents:read',
@@ -33,10 +34,11 @@ export function agentRoutes({ db, organizations }: { db: Database; organizations
       summary: 'Upload a version of an agent, unless the newest is the same', params: agentParams, body: createVersionSchema,
       bodyBytes: BUNDLE_BODY_BYTES, idempotency: 'kept', audit: { target: ({ params }, { version }) => `agent/${params.name}/versions/${version}` },
       answer: { statuses: { 200: 'the newest version is the same', 201: 'a new version' }, schema: agentVersionSchema },
-      errors: ['NOT_FOUND', 'BUNDLE_INVALID', 'BUNDLE_HASH_MISMATCH', 'TIER_UNAVAILABLE', 'LIMIT_EXCEEDED'],
+      errors: ['NOT_FOUND', 'BUNDLE_INVALID', 'BUNDLE_HASH_MISMATCH', 'SCHEMA_INVALID', 'SCHEMA_TOO_COSTLY', 'TIER_UNAVAILABLE', 'LIMIT_EXCEEDED'],
       async handle({ orgId, params, body: { manifest, bundle, sha256: declared } }) {
         const sha256 = checkBundle(bundle, declared);
         checkManifest(manifest, await organizations.get(orgId));
+        for (const schema of [manifest.inputSchema, manifest.outputSchema]) if (schema !== undefined) await schemas.compile(schema);
         const { version, created } = await createAgentVersion(db, orgId, { agent: params.name, manifest, bundle, sha256 });
         return { status: created ? 201 : 200, body: version };
       },

@@ -1,4 +1,5 @@
 import type { Logger } from '@bullpen/core';
+import type { SchemaChecker } from '@bullpen/json-schema';
 import type { LiveBus } from '@bullpen/queue';
 
 import type { RuntimeStatusDeps } from '../admin/runtime-status.ts';
@@ -11,6 +12,7 @@ export interface AppDeps extends RuntimeStatusDeps, ServeDeps {
   bus: LiveBus;
   organizations: OrganizationDirectory;
   runs: RunService;
+  schemas: SchemaChecker;
   log: Logger;
   /** Origins whose pages may call /v1. */
   corsOrigins: readonly string[];

@@ -14,7 +14,7 @@ export async function audited(route: Route, call: Call, deps: { audit: AuditWrit
   if (reply.headers?.['Idempotent-Replayed'] !== undefined) return reply;
   const orgId = spec.orgId?.(call, reply.body) ?? (call.orgId as string | null);
   if (orgId === null) return reply;
-  await deps.audit.record({
+  const recorded = deps.audit.record({
     id: newId('audit'),
     orgId,
     at: new Date(deps.clock.nowMs()).toISOString(),
@@ -26,6 +26,8 @@ export async function audited(route: Route, call: Call, deps: { audit: AuditWrit
     before,
     after: spec.after === undefined ? (reply.body ?? null) : spec.after(reply.body, call),
   });
+  // `record` never rejects.
+  if (spec.isLater !== true) await recorded;
   return reply;
 }
 

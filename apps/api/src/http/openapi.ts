@@ -31,6 +31,7 @@ const INFO = {
 const TAGS: Readonly<Record<string, string>> = {
   runs: 'Executions of an agent on an input',
   agents: 'Named units of work and their immutable versions',
+  deployments: 'Which version runs take: a stable one, and a canary beside it',
   schedules: 'Runs by the clock',
   keys: 'Keys of an organization',
   organizations: 'The tenants; for the platform\'s admin',

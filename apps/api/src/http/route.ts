@@ -51,6 +51,8 @@ export interface AuditSpec<P, B, A> {
   orgId?(call: { readonly params: P; readonly body: B }, answer: A): string;
   /** Reads what is there before; nothing where left out. */
   before?(call: { readonly orgId: string; readonly params: P; readonly body: B }): Promise<unknown>;
+  /** True: nobody waits for the entry, since what was written is its own record. */
+  readonly isLater?: boolean;
   /** What is there afterwards: the answer where left out. Must hold no secret. */
   after?(answer: A, call: { readonly params: P; readonly body: B }): unknown;
 }

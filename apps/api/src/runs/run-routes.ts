@@ -11,7 +11,9 @@ import { idempotencyKeyOf } from '../http/idempotency.ts';
 import { accepted, ok, route, STREAMED, type Reply, type Route } from '../http/route.ts';
 import { BulkRuns } from './bulk-runs.ts';
 import { RunEventStream, type FrameSink } from './run-event-stream.ts';
+import { outcomeRoutes } from './outcome-routes.ts';
 import type { CreatedRun, RunService } from './run-service.ts';
+import { whenClosed } from './when-closed.ts';
 import { whyWaiting, type WhyDeps } from './why.ts';
 
 /** `closing` aborts when the process stops: waiting requests are then answered with what there is. */
@@ -27,7 +29,7 @@ const runAnswer = (status: number, sentence: string) => ({ statuses: { [status]:
 
 /** `/v1/runs`: more special paths first. */
 export function runRoutes(deps: RunRouteDeps): Route[] {
-  return [createRoute(deps), ...bulkRoutes(deps), ...readRoutes(deps), ...oneRunRoutes(deps)];
+  return [createRoute(deps), ...bulkRoutes(deps), ...readRoutes(deps), ...oneRunRoutes(deps), ...outcomeRoutes(deps)];
 }
 
 function createRoute({ runs, closing }: RunRouteDeps): Route {
@@ -37,9 +39,9 @@ function createRoute({ runs, closing }: RunRouteDeps): Route {
     query: z.strictObject({ wait: waitSchema.optional().describe('answer when the run is over, or after this long: `30s`, `1500ms`, `1m`; at most a minute') }),
     body: createRunSchema,
     answer: { statuses: { 200: 'the run is over', 202: 'the run is accepted; where it waited, not over yet' }, schema: runSchema },
-    errors: ['AGENT_NOT_FOUND', 'NOT_FOUND', 'INPUT_NOT_STORABLE', 'TIER_UNAVAILABLE', 'TIER_BELOW_MINIMUM', 'LIMIT_EXCEEDED', 'IDEMPOTENCY_KEY_REUSED'],
+    errors: ['AGENT_NOT_FOUND', 'NOT_FOUND', 'INPUT_NOT_STORABLE', 'INPUT_INVALID', 'SCHEMA_TOO_COSTLY', 'TIER_UNAVAILABLE', 'TIER_BELOW_MINIMUM', 'LIMIT_EXCEEDED', 'IDEMPOTENCY_KEY_REUSED'],
     idempotency: 'own',
-    audit: { target: (_call, run) => `run/${run.id}`, after: ({ agent, version }) => ({ agent, version }) },
+    audit: { target: (_call, run) => `run/${run.id}`, after: ({ agent, version }) => ({ agent, version }), isLater: true },
     async handle({ orgId, query: { wait }, body, req, res }) {
       const key = idempotencyKeyOf(req);
       return answerCreated(wait === undefined
@@ -159,10 +161,4 @@ function sinkOf(res: Response): FrameSink {
       }
     },
   };
-}
-
-function whenClosed(res: Response): AbortSignal {
-  const closed = new AbortController();
-  res.once('close', () => closed.abort());
-  return closed.signal;
 }

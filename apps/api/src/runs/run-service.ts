@@ -1,9 +1,12 @@
-import { messageOf, planRun, toEnqueuedRun, type CreateRun, type Logger, type NewRun, type Run } from '@bullpen/core';
-import { getRun, resolveVersion, type Database, type RunStore } from '@bullpen/db';
+import { messageOf, planRun, toEnqueuedRun, type AgentVersion, type CreateRun, type EnqueuedRun, type Logger, type NewRun, type Run } from '@bullpen/core';
+import { getRun, resolveRunVersions, type Database, type ResolvedVersion, type RunStore, type WantedOfOrganization } from '@bullpen/db';
 import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
+import type { SchemaChecker } from '@bullpen/json-schema';
 import { cancelTopic, runTopic, type LiveBus, type RunQueue } from '@bullpen/queue';
 
+import { checkInput } from '../agents/check-input.ts';
 import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
+import { gather } from './gather.ts';
 import { hashRequest } from './request-hash.ts';
 import { RunWaiter } from './run-waiter.ts';
 
@@ -18,6 +21,7 @@ export interface RunServiceDeps {
   bus: LiveBus;
   metrics: MetricsCollector;
   organizations: OrganizationDirectory;
+  schemas: SchemaChecker;
   log: Logger;
 }
 
@@ -27,11 +31,23 @@ export interface CreatedRun {
   created: boolean;
 }
 
+const GATHER_VERSIONS = { most: 200, parallel: 2 };
+/** While the queue is away a call takes seconds; what waits meanwhile must not take turns of seconds, so it all goes in one. */
+const GATHER_JOBS = { most: 5000, parallel: 2 };
+
 export class RunService {
   readonly #deps: RunServiceDeps;
+  readonly #resolve: (wanted: WantedOfOrganization) => Promise<ResolvedVersion>;
+  readonly #enqueue: (run: EnqueuedRun) => Promise<void>;
 
   constructor(deps: RunServiceDeps) {
     this.#deps = deps;
+    // In a crowd one statement and one round trip to the queue serve many runs; alone each goes at once.
+    this.#resolve = gather((wanted) => resolveRunVersions(deps.db, wanted), GATHER_VERSIONS);
+    this.#enqueue = gather(async (runs) => {
+      await deps.queue.enqueue(runs);
+      return runs.map(() => undefined);
+    }, GATHER_JOBS);
   }
 
   async create(orgId: string, request: CreateRun, idempotencyKey: string | null): Promise<CreatedRun> {
@@ -49,6 +65,16 @@ export class RunService {
       return { run: await right.wait(waitMs, signal, run), created };
     } finally {
       if (right !== waiter) await right.close();
+      await waiter.close();
+    }
+  }
+
+  /** A run that is there already, when it has ended or as it is after `waitMs`. @throws BullpenError NOT_FOUND */
+  async waitFor(orgId: string, runId: string, waitMs: number, signal: AbortSignal): Promise<Run> {
+    const waiter = await new RunWaiter(this.#deps, orgId, runId).open();
+    try {
+      return await waiter.wait(waitMs, signal);
+    } finally {
       await waiter.close();
     }
   }
@@ -83,9 +109,17 @@ export class RunService {
   async #plan(orgId: string, request: CreateRun, idempotencyKey: string | null) {
     const [organization, version] = await Promise.all([
       this.#deps.organizations.get(orgId),
-      resolveVersion(this.#deps.db, orgId, request.agent, request.version),
+      this.#versionOf(orgId, request),
     ]);
-    return planRun(request, version, organization, idempotencyKey === null ? null : { key: idempotencyKey, requestHash: hashRequest(request) });
+    const plan = planRun(request, version, organization, idempotencyKey === null ? null : { key: idempotencyKey, requestHash: hashRequest(request) });
+    await checkInput(this.#deps.schemas, version, plan.inputJson);
+    return plan;
+  }
+
+  async #versionOf(orgId: string, { agent, version, deployment, fairnessKey }: CreateRun): Promise<AgentVersion> {
+    const found = await this.#resolve({ orgId, agent, version, deployment, fairnessKey });
+    if (!found.ok) throw found.error;
+    return found.version;
   }
 
   async #insertListening(plan: NewRun): Promise<[CreatedRun, RunWaiter]> {
@@ -100,12 +134,12 @@ export class RunService {
 
   /** Writes the row, then adds the job. */
   async insertPlanned(plan: NewRun): Promise<CreatedRun> {
-    const { store, queue, log } = this.#deps;
+    const { store, log } = this.#deps;
     const inserted = await store.insert(plan);
     if (!inserted.created) return inserted;
     const { orgId, id: runId, agent, memoryMb, priority, fairnessKey, delayMs } = plan;
     try {
-      await queue.enqueue([toEnqueuedRun({ orgId, runId, agent, memoryMb, priority, fairnessKey, delayMs })]);
+      await this.#enqueue(toEnqueuedRun({ orgId, runId, agent, memoryMb, priority, fairnessKey, delayMs }));
     } catch (error) {
       log.warn({ orgId, runId, reason: messageOf(error) }, 'run.enqueue_left_to_reconciler');
     }

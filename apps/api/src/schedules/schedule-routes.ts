@@ -3,6 +3,7 @@ import {
   scheduleSchema, type Clock,
 } from '@bullpen/core';
 import { deleteSchedule, getSchedule, listSchedules, type Database } from '@bullpen/db';
+import type { SchemaChecker } from '@bullpen/json-schema';
 import { z } from 'zod';
 
 import { pageQuerySchema } from '../http/page-query.ts';
@@ -16,12 +17,13 @@ const scheduleParams = z.strictObject({ name: scheduleNameSchema });
 const oneSchedule = (status: number, sentence: string) => ({ statuses: { [status]: sentence }, schema: scheduleSchema });
 const previewAnswer = { statuses: { 200: 'the next times' }, schema: schedulePreviewSchema };
 const RUN_ERRORS = [
-  'SCHEDULE_INVALID', 'SCHEDULE_NEVER_FIRES', 'LIMIT_EXCEEDED', 'AGENT_NOT_FOUND', 'NOT_FOUND', 'TIER_UNAVAILABLE', 'TIER_BELOW_MINIMUM', 'INPUT_NOT_STORABLE',
+  'SCHEDULE_INVALID', 'SCHEDULE_NEVER_FIRES', 'LIMIT_EXCEEDED', 'AGENT_NOT_FOUND', 'NOT_FOUND', 'TIER_UNAVAILABLE', 'TIER_BELOW_MINIMUM', 'INPUT_NOT_STORABLE', 'INPUT_INVALID',
 ] as const;
 
 export interface ScheduleRouteDeps {
   db: Database;
   organizations: OrganizationDirectory;
+  schemas: SchemaChecker;
   clock: Clock;
 }
 

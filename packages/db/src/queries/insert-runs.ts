@@ -26,6 +26,7 @@ const COLUMNS: readonly GivenColumn<TimedRun>[] = [
   ['backoff', 'text', ({ run }) => JSON.stringify(run.backoff)],
   ['input', 'text', ({ run }) => run.inputJson],
   ['metadata', 'text', ({ run }) => JSON.stringify(run.metadata)],
+  ['tags', 'text', ({ run }) => JSON.stringify(run.tags ?? [])],
   ['priority', 'smallint', ({ run }) => run.priority],
   ['fairness_key', 'text', ({ run }) => run.fairnessKey],
   ['idempotency_key', 'text', ({ run }) => run.idempotencyKey],
@@ -43,11 +44,11 @@ export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promi
   const { sql, given } = givenRows(db, rows, COLUMNS);
   const inserted = await sql<{ org_id: string; id: string }[]>`
     INSERT INTO runs (
-      id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata,
+      id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata, tags,
       priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at)
     SELECT
       id, org_id, agent, version, version_id, CASE WHEN not_before IS NULL THEN 'queued' ELSE 'scheduled' END, tier,
-      max_attempts, timeout_ms, memory_mb, limits::jsonb, backoff::jsonb, input::jsonb, metadata::jsonb, priority, fairness_key, idempotency_key, request_hash,
+      max_attempts, timeout_ms, memory_mb, limits::jsonb, backoff::jsonb, input::jsonb, metadata::jsonb, tags::jsonb, priority, fairness_key, idempotency_key, request_hash,
       queued_at, not_before, expires_at
     FROM ${given}
     ON CONFLICT DO NOTHING
