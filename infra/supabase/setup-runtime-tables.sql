@@ -429,7 +429,44 @@ COMMENT ON COLUMN rate_windows.key_id IS 'The key.';
 COMMENT ON COLUMN rate_windows.window_at IS 'When the window began.';
 COMMENT ON COLUMN rate_windows.used IS 'Requests handed out to API processes so far; beyond the quota, in vain.';
 $bullpen_migration$) AS is_new;
-SELECT '0008_tenant_isolation.sql' AS name, pg_temp.apply_migration('0008_tenant_isolation.sql', '76769e55d7cdad111d4bd8bfa62f538122073285a1b69f405cc2087bba940a16', $bullpen_migration$-- The wall between organizations in the database itself. Tenants are read for, and configure, as the role bullpen_tenant, whose
+SELECT '0008_deployments.sql' AS name, pg_temp.apply_migration('0008_deployments.sql', '4371ecebcefb9d2a666753f6d9290786bc3db260b3fafd3c043cd44a1be707cc', $bullpen_migration$-- Which version runs take: a stable one, and a canary beside it. Tags of runs.
+
+CREATE TABLE deployments (
+  org_id text COLLATE "C" NOT NULL,
+  agent text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  version integer NOT NULL,
+  canary jsonb,
+  canary_started_at timestamptz(3),
+  canary_looks integer NOT NULL DEFAULT 0,
+  revision integer NOT NULL DEFAULT 1,
+  history jsonb NOT NULL DEFAULT '[]',
+  last_rollback jsonb,
+  updated_at timestamptz(3) NOT NULL DEFAULT now(),
+  PRIMARY KEY (org_id, agent, name),
+  CONSTRAINT deployments_version FOREIGN KEY (org_id, agent, version) REFERENCES agent_versions (org_id, agent, version) ON DELETE CASCADE,
+  CONSTRAINT deployments_canary_has_start CHECK ((canary IS NULL) = (canary_started_at IS NULL))
+);
+CREATE INDEX deployments_of_version ON deployments (org_id, agent, version);
+CREATE INDEX deployments_with_canary ON deployments (org_id, agent, name) WHERE canary IS NOT NULL;
+COMMENT ON TABLE deployments IS 'Names that point at a version of an agent: rollback and canary are one row.';
+COMMENT ON COLUMN deployments.org_id IS 'The organization that owns the agent.';
+COMMENT ON COLUMN deployments.agent IS 'The agent.';
+COMMENT ON COLUMN deployments.name IS 'Slug, unique for the agent; `production` is what runs take that name nothing.';
+COMMENT ON COLUMN deployments.version IS 'The stable version.';
+COMMENT ON COLUMN deployments.canary IS 'Version, percent, fairness keys and policy of a canary; null where there is none.';
+COMMENT ON COLUMN deployments.canary_started_at IS 'When the canary began to take runs.';
+COMMENT ON COLUMN deployments.canary_looks IS 'How often its health was judged: each look is stricter than the one before.';
+COMMENT ON COLUMN deployments.revision IS 'Grows with every change: what was decided about an older one is void.';
+COMMENT ON COLUMN deployments.history IS 'Stable versions before this one, newest first, and until when they were it.';
+COMMENT ON COLUMN deployments.last_rollback IS 'When, from what to what, by itself or not, and the health that was the reason.';
+COMMENT ON COLUMN deployments.updated_at IS 'When it was last changed.';
+
+ALTER TABLE runs ADD COLUMN tags jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(tags) = 'array');
+CREATE INDEX runs_by_tag ON runs USING gin (tags jsonb_path_ops) WHERE tags <> '[]';
+COMMENT ON COLUMN runs.tags IS 'The caller''s own words for it, to find it by.';
+$bullpen_migration$) AS is_new;
+SELECT '0009_tenant_isolation.sql' AS name, pg_temp.apply_migration('0009_tenant_isolation.sql', '1170075a8e910af1bc727cf5cf30d167d3eef110094555e45cd2df01ea86595b', $bullpen_migration$-- The wall between organizations in the database itself. Tenants are read for, and configure, as the role bullpen_tenant, whose
 -- every row is chosen by app.org_id. It owns nothing, may not create anything, and has no right that a migration did not give it.
 
 DO $$
@@ -493,6 +530,7 @@ SELECT isolate_tenant_table('api_keys',
   'SELECT (id, org_id, name, role, prefix, created_by, rotated_from, expires_at, revoked_at, last_used_at, created_at)');
 SELECT isolate_tenant_table('audit_log', 'SELECT');
 SELECT isolate_tenant_table('idempotent_requests', '');
+SELECT isolate_tenant_table('deployments', 'SELECT, INSERT, UPDATE, DELETE');
 SELECT isolate_tenant_table('agents', 'SELECT, INSERT, UPDATE (latest_version)');
 SELECT isolate_tenant_table('bundles', 'SELECT, INSERT');
 SELECT isolate_tenant_table('agent_versions', 'SELECT, INSERT');
@@ -532,7 +570,7 @@ REVOKE ALL ON tenant_tables FROM PUBLIC;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO bullpen_tenant;
 $bullpen_migration$) AS is_new;
-SELECT '0009_record.sql' AS name, pg_temp.apply_migration('0009_record.sql', 'e5eb34a696f1a8d16c2ce16a6d2b3d6cee2e7ec9235e56545408b1bc0c5f6fa7', $bullpen_migration$-- The rest of the record: who executes, what is told to the outside; how long what has ended is kept.
+SELECT '0010_record.sql' AS name, pg_temp.apply_migration('0010_record.sql', 'e5eb34a696f1a8d16c2ce16a6d2b3d6cee2e7ec9235e56545408b1bc0c5f6fa7', $bullpen_migration$-- The rest of the record: who executes, what is told to the outside; how long what has ended is kept.
 
 ALTER TABLE organizations ADD COLUMN retention jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(retention) = 'object');
 ALTER TABLE organizations ADD COLUMN retained_at timestamptz(3) NOT NULL DEFAULT 'epoch';
@@ -675,7 +713,7 @@ COMMENT ON COLUMN webhook_deliveries.created_at IS 'When the event happened.';
 COMMENT ON COLUMN webhook_deliveries.finished_at IS 'When it was delivered or given up.';
 SELECT isolate_tenant_table('webhook_deliveries', 'SELECT');
 $bullpen_migration$) AS is_new;
-SELECT '0010_events_by_day.sql' AS name, pg_temp.apply_migration('0010_events_by_day.sql', '756afce71fcc5e5c94fae690e74ecdc0456744a6688f4e6e3221157422862418', $bullpen_migration$-- Events by day, so that what is old is dropped with its table and not deleted row by row; and the procedures of upkeep.
+SELECT '0011_events_by_day.sql' AS name, pg_temp.apply_migration('0011_events_by_day.sql', '756afce71fcc5e5c94fae690e74ecdc0456744a6688f4e6e3221157422862418', $bullpen_migration$-- Events by day, so that what is old is dropped with its table and not deleted row by row; and the procedures of upkeep.
 -- runs stays one table: it is found by primary key, by one key per organization, and by state, millions of times between two
 -- removals, and a claim of two hundred runs from all days would be planned over all partitions.
 
@@ -890,7 +928,7 @@ REVOKE ALL ON FUNCTION make_partitions(regclass, date, integer), drop_partitions
   delete_org_rows(regclass, name, text, integer, text), purge_organization(text, integer), find_lost_workers(interval),
   runs_needing_care(interval, integer), organization_health(text, interval), run_id_at(timestamptz) FROM PUBLIC;
 $bullpen_migration$) AS is_new;
-SELECT '0011_close_partitions.sql' AS name, pg_temp.apply_migration('0011_close_partitions.sql', '87a641a342d5344ebf2a364920b8b8d294945f9787783bdda37937f3ec9645c7', $bullpen_migration$-- A partition can be named as a table of its own, past the policies of its parent. Nobody but the owner has a right to it; and
+SELECT '0012_close_partitions.sql' AS name, pg_temp.apply_migration('0012_close_partitions.sql', '87a641a342d5344ebf2a364920b8b8d294945f9787783bdda37937f3ec9645c7', $bullpen_migration$-- A partition can be named as a table of its own, past the policies of its parent. Nobody but the owner has a right to it; and
 -- where a platform gives rights on every new table by default, as Supabase does, row level security without a policy says no.
 
 CREATE FUNCTION close_partitions() RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
@@ -913,7 +951,7 @@ SELECT close_partitions();
 $bullpen_migration$) AS is_new;
 DROP FUNCTION pg_temp.apply_migration(text, text, text);
 SELECT close_partitions();
-SELECT set_config('bullpen.tables', '{organization_members,schema_migrations,agent_versions,agents,api_keys,audit_log,bundles,containers,idempotent_requests,metric_writers,organizations,rate_windows,run_events,run_events_default,run_metrics,runs,schedules,tenant_tables,webhook_deliveries,webhooks,workers}', true),
+SELECT set_config('bullpen.tables', '{organization_members,schema_migrations,agent_versions,agents,api_keys,audit_log,bundles,containers,deployments,idempotent_requests,metric_writers,organizations,rate_windows,run_events,run_events_default,run_metrics,runs,schedules,tenant_tables,webhook_deliveries,webhooks,workers}', true),
   set_config('bullpen.functions', '{claim_retention,close_partitions,create_agent_version,current_org_id,delete_org_rows,drop_partitions,find_lost_workers,isolate_tenant_table,make_partitions,merge_histograms,organization_health,purge_organization,run_id_at,runs_needing_care}', true);
 -- What Bullpen's tables need on Supabase beyond what they need anywhere: people of auth.users as members of organizations, who
 -- read what is their organization's through PostgREST. Everything is written through Bullpen's API. May be run again.

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { Deadline } from '@bullpen/core';
-import { createAgentVersion, createDatabase, getRun, listVersions, migrate, type Database } from '@bullpen/db';
+import { createAgentVersion, createDatabase, getDeployment, getRun, listVersions, migrate, putDeployment, type Database } from '@bullpen/db';
 
 import { ORG, createDbFixture, type DbFixture } from '../integration/db-fixture.ts';
 import { eventually } from '../system/running-system.ts';
@@ -55,6 +55,21 @@ describe('a backend that is killed', () => {
     await holder.stop(Deadline.in(1000));
     expect((await listVersions(victim, ORG, 'echo', { limit: 10 })).items).toHaveLength(1);
     expect(await createAgentVersion(victim, ORG, given)).toMatchObject({ created: true, version: { version: 2 } });
+  });
+
+  it('in the middle of a transaction takes it back, and leaves the process and the next call as they should be', async () => {
+    await putDeployment(victim, ORG, { agent: 'echo', name: 'production' }, { version: 1, canary: null });
+    const holder = createDatabase({ url: fixture.url, maxConnections: 1 });
+    await holder.sql`BEGIN; SELECT 1 FROM deployments FOR UPDATE`.simple();
+    const given = { version: 1, canary: { version: 1, percent: 50, fairnessKeys: [], policy: { minRuns: 1, maxMinutes: 1 } } } as never;
+    const [put] = await Promise.all([
+      putDeployment(victim, ORG, { agent: 'echo', name: 'production' }, given).catch((error: unknown) => error),
+      killIn('transactionid'),
+    ]);
+    expect(put).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryable: true });
+    await holder.stop(Deadline.in(1000));
+    expect(await getDeployment(victim, ORG, { agent: 'echo', name: 'production' })).toMatchObject({ canary: null });
+    expect((await putDeployment(victim, ORG, { agent: 'echo', name: 'production' }, given)).deployment).toMatchObject({ canary: { percent: 50 } });
   });
 
   it('in the middle of a migration leaves the database as it was, and the next call brings it further', async () => {

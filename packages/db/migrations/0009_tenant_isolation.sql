@@ -62,7 +62,7 @@ SELECT isolate_tenant_table('api_keys',
   'SELECT (id, org_id, name, role, prefix, created_by, rotated_from, expires_at, revoked_at, last_used_at, created_at)');
 SELECT isolate_tenant_table('audit_log', 'SELECT');
 SELECT isolate_tenant_table('idempotent_requests', '');
-SELECT isolate_tenant_table('deployments', 'SELECT');
+SELECT isolate_tenant_table('deployments', 'SELECT, INSERT, UPDATE, DELETE');
 SELECT isolate_tenant_table('agents', 'SELECT, INSERT, UPDATE (latest_version)');
 SELECT isolate_tenant_table('bundles', 'SELECT, INSERT');
 SELECT isolate_tenant_table('agent_versions', 'SELECT, INSERT');

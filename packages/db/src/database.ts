@@ -17,6 +17,8 @@ export interface Database extends Service, Statements {
    * nothing of another, whatever they ask for. Also what it throws is theirs.
    */
   tenant<T>(orgId: string, act: (statements: Statements) => PromiseLike<T>): Promise<T>;
+  /** Statements of `tenant` that happen together or not at all. */
+  tenantTransaction<T>(orgId: string, act: (sql: postgres.Sql) => Promise<T>): Promise<T>;
   /** The owner's connections for statements that find one row by a whole key: they plan each of them once. */
   readonly keyed: postgres.Sql;
   /** @throws BullpenError SERVICE_UNAVAILABLE where Postgres does not answer. */
@@ -82,6 +84,9 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
     tenant(orgId, act) {
       return client.lanes.use(orgId, act);
+    },
+    tenantTransaction(orgId, act) {
+      return client.lanes.transaction(orgId, act);
     },
     async ping() {
       await client.sql`SELECT 1`.catch((error: unknown) => {

@@ -58,6 +58,26 @@ export class TenantLanes {
     }
   }
 
+  /**
+   * Statements that happen together or not at all. What the driver calls a transaction ends the process with an exception
+   * that nobody can catch where its connection is lost (https://github.com/porsager/postgres/issues/1208); here that rejects,
+   * and Postgres has taken back what was done. The answer of a commit may be lost as well: then it may stand.
+   */
+  transaction<T>(orgId: string, act: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+    return this.use(orgId, async ({ sql }) => {
+      await sql`BEGIN`;
+      try {
+        const result = await act(sql);
+        await sql`COMMIT`;
+        return result;
+      } catch (error) {
+        // On a connection that is lost there is nothing to take back, and the lane refuses it.
+        if (classifyFailure(error) !== 'unavailable') await sql`ROLLBACK`;
+        throw error;
+      }
+    });
+  }
+
   async end(timeoutS: number): Promise<void> {
     await Promise.all([...this.#lanes].map((lane) => lane.statements.sql.end({ timeout: timeoutS })));
   }
@@ -78,11 +98,18 @@ export class TenantLanes {
   #openLane(): Lane {
     const { promise: lost, reject } = Promise.withResolvers<never>();
     lost.catch(() => undefined);
-    const statements = this.#open(() => {
+    const { sql, orm } = this.#open(() => {
       lane.isLost = true;
-      reject(Object.assign(new Error('the connection was lost'), { code: 'CONNECTION_CLOSED' }));
+      reject(connectionLost());
     });
-    const lane: Lane = { statements, orgId: null, lost, isLost: false };
+    // What comes after the loss must not go to a connection that knows of no organization and no transaction.
+    const guarded = new Proxy(sql, {
+      apply(target, self, args) {
+        if (lane.isLost) throw connectionLost();
+        return Reflect.apply(target, self, args) as unknown;
+      },
+    });
+    const lane: Lane = { statements: { sql: guarded, orm }, orgId: null, lost, isLost: false };
     this.#lanes.add(lane);
     return lane;
   }
@@ -92,6 +119,10 @@ export class TenantLanes {
     lane.statements.sql.end({ timeout: 0 }).catch(() => undefined);
     return this.#openLane();
   }
+}
+
+function connectionLost(): Error {
+  return Object.assign(new Error('the connection was lost'), { code: 'CONNECTION_CLOSED' });
 }
 
 async function actFor<T>(lane: Lane, orgId: string, act: (statements: Statements) => PromiseLike<T>): Promise<T> {
