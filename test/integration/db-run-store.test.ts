@@ -277,7 +277,8 @@ describe('statements of one row, whose plans are kept', () => {
     await sql`TRUNCATE runs CASCADE`;
     for (const [statement, types] of texts) {
       const nulls = types.split(', ').map(() => 'NULL').join(', ');
-      const results = await sql.unsafe<{ 'QUERY PLAN': string }[][]>(`BEGIN; ${settings?.settings}; PREPARE kept (${types}) AS ${statement}; EXPLAIN EXECUTE kept (${nulls}); ROLLBACK; DEALLOCATE kept`);
+      // One message is one transaction: the settings go with it.
+      const results = await sql.unsafe<{ 'QUERY PLAN': string }[][]>(`${settings?.settings}; PREPARE kept (${types}) AS ${statement}; EXPLAIN EXECUTE kept (${nulls}); DEALLOCATE kept`);
       const plan = results.flat().map((row) => row['QUERY PLAN'] ?? '').join('\n');
       expect(plan).toMatch(/Index Scan using runs_(pkey|by_state) on runs r\n +Index Cond: \(\(org_id = .*AND \(id = /);
       expect(plan).not.toMatch(/Seq Scan on runs/);
