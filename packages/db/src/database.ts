@@ -19,6 +19,8 @@ export interface Database extends Service, Statements {
   tenant<T>(orgId: string, act: (statements: Statements) => PromiseLike<T>): Promise<T>;
   /** Statements of `tenant` that happen together or not at all. */
   tenantTransaction<T>(orgId: string, act: (sql: postgres.Sql) => Promise<T>): Promise<T>;
+  /** The owner's statements that happen together or not at all: for what one statement cannot say. One at a time. */
+  transaction<T>(act: (sql: postgres.Sql) => Promise<T>): Promise<T>;
   /** The owner's connections for statements that find one row by a whole key: they plan each of them once. */
   readonly keyed: postgres.Sql;
   /** @throws BullpenError SERVICE_UNAVAILABLE where Postgres does not answer. */
@@ -61,11 +63,15 @@ const LOOKUP_PLANS = { plan_cache_mode: 'force_custom_plan', enable_hashjoin: 'o
  */
 const KEYED_PLANS = { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off', enable_bitmapscan: 'off' };
 
+/** A lane of the owner's is set for nobody. */
+const NO_ORGANIZATION = '';
+
 const TIMESTAMPTZ_OID = 1184;
 const INT8_OID = 20;
 
 interface Client extends Statements {
   lanes: TenantLanes;
+  ownerLane: TenantLanes;
   keyed: postgres.Sql;
 }
 
@@ -84,6 +90,9 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
     tenant(orgId, act) {
       return client.lanes.use(orgId, act);
+    },
+    transaction(act) {
+      return client.ownerLane.transaction(NO_ORGANIZATION, act);
     },
     tenantTransaction(orgId, act) {
       return client.lanes.transaction(orgId, act);
@@ -105,7 +114,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       if (stopped) return;
       stopped = true;
       const timeout = Math.min(by.remainingMs, LONGEST_GOODBYE_MS) / 1000;
-      await Promise.all([client.lanes.end(timeout), client.keyed.end({ timeout }), client.sql.end({ timeout })]);
+      await Promise.all([client.lanes.end(timeout), client.ownerLane.end(timeout), client.keyed.end({ timeout }), client.sql.end({ timeout })]);
     },
   };
 }
@@ -114,8 +123,9 @@ function openClient(options: DatabaseOptions): Client {
   const owner = openConnections(options, { max: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS });
   const lanes = new TenantLanes(options.maxTenantConnections ?? DEFAULT_MAX_TENANT_CONNECTIONS, (onclose) =>
     openConnections(options, { max: 1, onclose, connection: { role: 'bullpen_tenant' } }));
+  const ownerLane = new TenantLanes(1, (onclose) => openConnections(options, { max: 1, onclose }));
   const { sql: keyed } = openConnections(options, { max: KEYED_CONNECTIONS, connection: KEYED_PLANS });
-  return { ...owner, lanes, keyed };
+  return { ...owner, lanes, ownerLane, keyed };
 }
 
 /** Opens nothing yet: the first statement does. */
