@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { createDatabase, type Database } from '@bullpen/db';
 import postgres from 'postgres';
 
-import { dropChecks, insertOf, listTables, rowsOf, seed, type SeededTable } from '../integration/tenant-seeds.ts';
+import { insertOf, listTables, loosen, rowsOf, seed, type SeededTable } from '../integration/tenant-seeds.ts';
 import { createTestDatabase, type TestDatabase } from '../services/index.ts';
 
 /**
@@ -28,7 +28,7 @@ const login = `hostile_${randomBytes(6).toString('hex')}`;
 beforeAll(async () => {
   database = await createTestDatabase();
   db = createDatabase({ url: database.url });
-  await dropChecks(db);
+  await loosen(db);
   tables = await listTables(db);
   for (const org of [OWN, RIVAL]) await seed(db, tables, org);
   before = await rowsOf(db, tables, RIVAL);
