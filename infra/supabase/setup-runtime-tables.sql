@@ -928,12 +928,13 @@ REVOKE ALL ON FUNCTION make_partitions(regclass, date, integer), drop_partitions
   delete_org_rows(regclass, name, text, integer, text), purge_organization(text, integer), find_lost_workers(interval),
   runs_needing_care(interval, integer), organization_health(text, interval), run_id_at(timestamptz) FROM PUBLIC;
 $bullpen_migration$) AS is_new;
-SELECT '0012_close_partitions.sql' AS name, pg_temp.apply_migration('0012_close_partitions.sql', '87a641a342d5344ebf2a364920b8b8d294945f9787783bdda37937f3ec9645c7', $bullpen_migration$-- A partition can be named as a table of its own, past the policies of its parent. Nobody but the owner has a right to it; and
--- where a platform gives rights on every new table by default, as Supabase does, row level security without a policy says no.
+SELECT '0012_close_partitions.sql' AS name, pg_temp.apply_migration('0012_close_partitions.sql', '087c59bdaf51f373a4c529ca201ae51ce9f1dfeec9b4452f0d4fc007f983e4a2', $bullpen_migration$-- A partition can be named as a table of its own, past the policies of its parent. So nobody but the owner has a right to it, also
+-- where a platform gives rights on every new table by default, as Supabase does; roles that bypass row level security keep theirs.
 
 CREATE FUNCTION close_partitions() RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
   open record;
+  grantee record;
   closed integer := 0;
 BEGIN
   FOR open IN
@@ -941,6 +942,14 @@ BEGIN
     WHERE NOT c.relrowsecurity
   LOOP
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', open.partition);
+    FOR grantee IN
+      SELECT DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END AS name
+      FROM pg_class c, aclexplode(c.relacl) AS acl
+      WHERE c.oid = open.partition AND acl.grantee <> c.relowner
+        AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = acl.grantee AND (r.rolbypassrls OR r.rolsuper))
+    LOOP
+      EXECUTE format('REVOKE ALL ON %s FROM %s', open.partition, grantee.name);
+    END LOOP;
     closed := closed + 1;
   END LOOP;
   RETURN closed;
