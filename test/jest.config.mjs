@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
-// One Jest configuration, three projects: unit (beside the source, no I/O), system (real Postgres and Redis) and
-// browser (a real Chromium). Node runs TypeScript as it is; Jest's own module loader needs swc to strip the types.
+// One Jest configuration, four projects: unit (beside the source, no I/O), system (real Postgres and Redis), security
+// (hostile agents, which measure time and so run alone) and browser (a real Chromium). Node runs TypeScript as it is; Jest's own module loader needs swc to strip the types.
 const rootDir = fileURLToPath(new URL('..', import.meta.url));
 const transform = {
   '^.+\\.tsx?$': ['@swc/jest', {
@@ -28,7 +28,14 @@ export default {
     {
       ...base,
       displayName: 'system',
-      testMatch: ['<rootDir>/test/{integration,conformance,faults,security}/**/*.test.ts'],
+      testMatch: ['<rootDir>/test/{integration,conformance,faults}/**/*.test.ts'],
+      globalSetup: '<rootDir>/test/services/global-setup.ts',
+      globalTeardown: '<rootDir>/test/services/global-teardown.ts',
+    },
+    {
+      ...base,
+      displayName: 'security',
+      testMatch: ['<rootDir>/test/security/**/*.test.ts'],
       globalSetup: '<rootDir>/test/services/global-setup.ts',
       globalTeardown: '<rootDir>/test/services/global-teardown.ts',
     },

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -13,7 +13,7 @@ const EXIT_LIMIT_MS = 30_000;
 /** A whole project may not take longer. */
 const RUN_LIMIT_MS = 30 * 60_000;
 
-export type JestProject = 'unit' | 'system' | 'browser';
+export type JestProject = 'unit' | 'system' | 'security' | 'browser';
 
 /** A step that runs one project of test/jest.config.mjs in a Jest process of its own. */
 export function jestStep(project: JestProject, title: string, workers: number): Step {
@@ -23,7 +23,11 @@ export function jestStep(project: JestProject, title: string, workers: number): 
     async run(paths) {
       const dir = mkdtempSync(path.join(tmpdir(), 'bullpen-jest-'));
       try {
-        return await runJest(project, workers, paths, path.join(dir, 'report.json'));
+        const reportDir = path.join(dir, 'reports');
+        mkdirSync(reportDir);
+        const result = await runJest(project, workers, paths, { reportFile: path.join(dir, 'report.json'), reportDir });
+        const reports = readdirSync(reportDir).sort().map((name) => readFileSync(path.join(reportDir, name), 'utf8'));
+        return reports.length === 0 ? result : { ...result, report: reports.join('\n') };
       } finally {
         rmSync(dir, { recursive: true, force: true });
       }
@@ -31,13 +35,21 @@ export function jestStep(project: JestProject, title: string, workers: number): 
   };
 }
 
-async function runJest(project: JestProject, workers: number, paths: readonly string[], reportFile: string): Promise<StepResult> {
+interface ReportPaths {
+  /** What Jest writes. */
+  readonly reportFile: string;
+  /** Where tests put text that is printed for whoever runs them. */
+  readonly reportDir: string;
+}
+
+async function runJest(project: JestProject, workers: number, paths: readonly string[], to: ReportPaths): Promise<StepResult> {
+  const { reportFile } = to;
   const args = [
     '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', path.join('node_modules', 'jest', 'bin', 'jest.js'),
     '-c', path.join('test', 'jest.config.mjs'), '--selectProjects', project, `--maxWorkers=${workers}`,
     '--json', `--outputFile=${reportFile}`, ...paths.map(belowCheckout),
   ];
-  const ended = await runUntilReportedAndExited(args, reportFile);
+  const ended = await runUntilReportedAndExited(args, to);
   const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as JestReport) : null;
   const result = readJestReport(report, `${ended.stderr.slice(-6000)}`);
   if (!ended.hung) return result;
@@ -51,10 +63,10 @@ function belowCheckout(pattern: string): string {
 }
 
 /** stderr, and why the process had to be killed where it had to. */
-function runUntilReportedAndExited(args: readonly string[], reportFile: string): Promise<{ stderr: string; hung: string | null }> {
+function runUntilReportedAndExited(args: readonly string[], { reportFile, reportDir }: ReportPaths): Promise<{ stderr: string; hung: string | null }> {
   return new Promise((resolve) => {
     // A group of its own, so that a kill takes its workers along. Its stdout repeats the report.
-    const jest = spawn(process.execPath, args, { cwd: CHECKOUT_DIR, env: toolEnv(), stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+    const jest = spawn(process.execPath, args, { cwd: CHECKOUT_DIR, env: { ...toolEnv(), BULLPEN_TEST_REPORT_DIR: reportDir }, stdio: ['ignore', 'ignore', 'pipe'], detached: true });
     const endWithUs = (): void => killGroup(jest.pid);
     process.once('exit', endWithUs);
     let stderr = '';

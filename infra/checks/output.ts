@@ -19,11 +19,16 @@ export function printStep(step: Step, result: StepResult, tookMs: number): void 
   const counts = failed === 0 ? `${result.passed} passed` : `${result.passed} passed, ${failed} failed`;
   const note = result.note === undefined ? '' : ` (${result.note})`;
   printLine(`${verdict} ${step.name.padEnd(10)} ${seconds(tookMs).padStart(8)}  ${counts.padEnd(12)}  ${step.title}${note}`);
+  if (result.report !== undefined) printLine(`\n${indented(result.report, 2)}\n`);
   for (const failure of result.failures) {
     printLine(`\n  ${colour(31, failure.name)}`);
-    printLine(failure.detail.trimEnd().split('\n').map((line) => `    ${line}`).join('\n'));
+    printLine(indented(failure.detail, 4));
   }
   if (failed > 0) printLine('');
+}
+
+function indented(text: string, by: number): string {
+  return text.trimEnd().split('\n').map((line) => `${' '.repeat(by)}${line}`).join('\n');
 }
 
 export function printTotal(passed: number, failed: number, tookMs: number): void {

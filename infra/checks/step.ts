@@ -13,6 +13,8 @@ export interface StepResult {
   readonly failures: readonly Failure[];
   /** A fact for the step's line, e.g. `35 files`. */
   readonly note?: string;
+  /** Text that the step's own tests wrote for whoever runs them; printed below its line. */
+  readonly report?: string;
 }
 
 export interface Failure {

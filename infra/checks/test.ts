@@ -20,6 +20,7 @@ const CHECKS: readonly Step[] = [lintStep, structureStep, plantedStep, typesStep
 const TESTS: readonly Step[] = [
   jestStep('unit', 'unit tests, beside the sources', 2),
   jestStep('system', 'tests on a real Postgres and a real Redis', 2),
+  jestStep('security', 'hostile agents in every tier', 1),
   jestStep('browser', 'the pages in a real Chromium', 1),
 ];
 

@@ -120,6 +120,11 @@ describe('an attempt in a strict cell', () => {
     expect(endingOf(await run(agent('return 1'), { memoryMb: 1 }))).toBe('failed/LIMIT_EXCEEDED');
   });
 
+  it('takes a bundle that is too large for a frame, again and again, and another one after it', async () => {
+    const large = (word: string) => `${agent(`return ${JSON.stringify(word)} + import.meta.url`)}\n/*${'x'.repeat(200_000)}*/`;
+    for (const word of ['one', 'one', 'two', 'one']) expect(valueOf(await run(large(word)))).toBe(`${word}file:///bundle/bundle.mjs`);
+  });
+
   it('runs beside others of its organization', async () => {
     const answers = await Promise.all([1, 2, 3, 4, 5, 6].map((input) => run(agent('return input'), { input, orgId: 'crowd' })));
     expect(answers.map(valueOf)).toEqual([1, 2, 3, 4, 5, 6]);

@@ -2,9 +2,9 @@
 export default async () => {
   const found = constructor.constructor('return process')();
   try {
-    found.getBuiltinModule('node:child_process').spawnSync('/bin/sh');
+    const shell = found.getBuiltinModule('node:child_process').spawnSync('/bin/sh', ['-c', 'true']);
+    return shell.status === 0 ? 'escaped' : 'inert';
   } catch {
     return 'inert';
   }
-  return 'escaped';
 };

@@ -1,7 +1,7 @@
-// Changes what belongs to the process: the process is its own.
+// Changes what belongs to the process. In a thread Node refuses; a cell's process is its own.
 export default async () => {
-  process.chdir('/tmp');
-  process.umask(0);
-  try { process.setuid(0); } catch { return 'inert'; }
-  return process.getuid();
+  const tries = [() => process.chdir('/tmp'), () => process.umask(0), () => process.setuid(0)];
+  const refused = tries.filter((act) => { try { act(); return false; } catch { return true; } }).length;
+  if (refused === tries.length) return 'denied';
+  return process.getuid() === 0 ? 'is root' : 'inert';
 };

@@ -1,6 +1,6 @@
-// Reads environments and memory of processes.
+// Reads environments and memory of processes, and files of the machine by the root of another process.
 export default async () => {
   const { readFileSync } = await import('node:fs');
-  const paths = ['/proc/self/environ', `/proc/${process.ppid}/environ`, '/proc/1/mem', '/proc/1/root/etc/passwd', '/etc/shadow'];
-  return paths.filter((path) => { try { readFileSync(path); return true; } catch { return false; } }).join() || 'denied';
+  const paths = ['/proc/self/environ', `/proc/${process.ppid}/environ`, '/proc/1/environ', '/proc/1/mem', '/proc/1/root/etc/passwd', '/etc/shadow'];
+  return paths.filter((path) => { try { return readFileSync(path).length > 0; } catch { return false; } }).join() || 'denied';
 };

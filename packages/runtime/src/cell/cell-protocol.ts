@@ -12,7 +12,8 @@ export const MAX_CELL_BYTES = 3 * SIZE_CAPS.eventBytesPerAttempt + 256 * SIZE_CA
 
 export type CellTask = EngineTask;
 export type FrameToCell =
-  | { kind: 'run'; nonce: string; caps: typeof SIZE_CAPS; task: CellTask }
+  /** `source`: the bundle, where it is not a file in the cell's directory. */
+  | { kind: 'run'; nonce: string; caps: typeof SIZE_CAPS; task: CellTask; source: string | null }
   | { kind: 'interrupt'; message: string };
 
 const said = { nonce: z.string().max(64) };

@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, openSync, realpathSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { BundleShelf } from './bundle-shelf.ts';
 import type { WallPrograms } from './programs.ts';
 import { assembleSeccompFilter, type Architecture } from './seccomp-filter.ts';
 
@@ -23,8 +24,9 @@ const NODE_LIBRARY = /\/(ld-(linux|musl)[^/]*|lib(c|m|dl|pthread|rt|gcc_s|stdc\+
 export class Wall {
   readonly programs: WallPrograms;
   readonly account: CellAccount;
-  /** Holds the filter and a directory for each cell. */
+  /** Holds the filter, the shelf of bundles and a directory for each cell. */
   readonly dir: string;
+  readonly bundles: BundleShelf;
   readonly #mounts: readonly string[];
 
   constructor(options: { programs: WallPrograms; account: CellAccount }) {
@@ -32,6 +34,7 @@ export class Wall {
     this.account = options.account;
     this.dir = mkdtempSync(join(tmpdir(), 'bullpen-cells-'));
     chmodSync(this.dir, 0o711);
+    this.bundles = new BundleShelf(this.dir);
     writeFileSync(this.#filterPath, assembleSeccompFilter(process.arch as Architecture), { mode: 0o644 });
     this.#mounts = mounts();
   }

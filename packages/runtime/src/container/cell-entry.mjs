@@ -1,8 +1,8 @@
 // The main thread of a strict cell: a process for one attempt. It is started blank and rehearses with an agent of our
-// own, so that nothing on the way to an agent's first line is done for the first time; then it waits for the one frame
-// that says what to run. Frames are a length of four bytes (little-endian) and JSON; they come in on file descriptor 3
-// and go out, written synchronously, on 4: what was said before a kill has left the process.
-import { readFile, readFileSync, writeSync } from 'node:fs';
+// own, on the very way that an attempt takes, so that nothing on it is done for the first time; then it sleeps in a read
+// until the one frame comes that says what to run. Frames are a length of four bytes (little-endian) and JSON; they come
+// in on file descriptor 3 and go out, written synchronously, on 4: what was said before a kill has left the process.
+import { readFile, readFileSync, readSync, writeSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { Socket } from 'node:net';
 
@@ -12,12 +12,14 @@ import { jsonParse, jsonStringify } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').AttemptTask} AttemptTask */
 /** @typedef {import('./voice.mjs').Caps} Caps */
-/** @typedef {{ kind: 'run', nonce: string, caps: Caps, task: AttemptTask } | { kind: 'interrupt', message: string }} FrameIn */
+/** @typedef {{ kind: 'run', nonce: string, caps: Caps, task: AttemptTask, source: string | null } | { kind: 'interrupt', message: string }} FrameIn */
 
 const IN = 3;
 const OUT = 4;
 const BUNDLES = 'file:///bundle/';
-const BLANK = `${BUNDLES}blank.mjs`;
+/** Each rehearsal has a module of its own: `file:///bundle/rehearsal-0.mjs`. */
+const REHEARSALS = `${BUNDLES}rehearsal-`;
+const REHEARSED = `${import.meta.dirname}/rehearsal-agent.mjs`;
 const { allocUnsafe, byteLength, concat } = Buffer;
 
 /** @param {string} json */
@@ -29,13 +31,17 @@ function send(json) {
   for (let sent = 0; sent < frame.length;) sent += writeSync(OUT, frame, sent);
 }
 
+/** The bundle that is asked for, and its source where that came in the frame. */
+let asked = '';
+/** @type {string | null} */
+let told = null;
+
 /** A bundle is found and read by its one path: Node's own way looks for packages around it, and reads in other threads. */
 registerHooks({
   resolve: (specifier, context, next) => specifier.startsWith(BUNDLES) ? { url: specifier, format: 'module', shortCircuit: true } : next(specifier, context),
   load(url, context, next) {
     if (!url.startsWith(BUNDLES)) return next(url, context);
-    const source = url === BLANK ? 'export default (input) => input;' : readFileSync(url.slice('file://'.length), 'utf8');
-    return { format: 'module', shortCircuit: true, source };
+    return { format: 'module', shortCircuit: true, source: (url === asked ? told : null) ?? readFileSync(url.startsWith(REHEARSALS) ? REHEARSED : url.slice('file://'.length), 'utf8') };
   },
 });
 
@@ -52,20 +58,27 @@ function lineOf(nonce) {
 }
 
 /** @param {Extract<FrameIn, { kind: 'run' }>} frame */
-async function run({ nonce, caps, task }) {
+async function run({ nonce, caps, task, source }) {
+  asked = task.bundleUrl;
+  told = source;
   const { attempt, reply } = await runAttempt(task, lineOf(nonce), caps);
   send(`{"nonce":${jsonStringify(nonce)},"kind":"reply","dropped":${attempt.voice.droppedCount},"reply":${reply}}`);
 }
 
-/** Takes the way of an attempt with an agent that does nothing, and is heard by nobody. */
-async function rehearse() {
-  const caps = { eventBytes: 1024, eventsPerAttempt: 10, eventBytesPerAttempt: 1024, resultBytes: 1024, jsonDepth: 8 };
-  const run = { id: '', orgId: '', agent: '', version: 1, metadata: {} };
-  const silence = { started: () => undefined, event: () => undefined, fault: () => undefined, dropped: () => undefined };
-  const task = jsonParse(jsonStringify({ attemptNo: 0, bundleUrl: BLANK, inputJson: '[1]', deadline: 0, attempt: 1, run }));
-  await runAttempt(task, silence, caps);
-  // Starts the threads of Node's pool, whose stacks would otherwise count as the agent's memory.
-  await new Promise((resolve) => readFile(import.meta.filename, resolve));
+/** The next frame. Nothing else happens in a blank cell, so it may sleep here: that wakes sooner than an event does. */
+function waitForFrame() {
+  const head = readExactly(allocUnsafe(4));
+  return jsonParse(readExactly(allocUnsafe(head.readUInt32LE())).toString('utf8'));
+}
+
+/** @param {Buffer} into */
+function readExactly(into) {
+  for (let at = 0; at < into.length;) {
+    const length = readSync(IN, into, at, into.length - at, null);
+    if (length === 0) process.exit(); // the supervisor is gone
+    at += length;
+  }
+  return into;
 }
 
 /** @type {Buffer} */
@@ -80,8 +93,7 @@ function onData(chunk) {
     /** @type {FrameIn} */
     const frame = jsonParse(pending.toString('utf8', 4, end));
     pending = pending.subarray(end);
-    if (frame.kind === 'run') void run(frame);
-    else interruptAttempt(frame.message);
+    if (frame.kind === 'interrupt') interruptAttempt(frame.message);
   }
 }
 
@@ -90,6 +102,11 @@ process.on('uncaughtException', onUncaught);
 process.on('unhandledRejection', onUncaught);
 for (const name of Object.keys(process.env)) delete process.env[name];
 captureConsole(currentVoice);
-await rehearse();
-new Socket({ fd: IN, readable: true, writable: false }).on('data', onData);
+// Starts the threads of Node's pool, whose stacks would otherwise count as the agent's memory.
+await new Promise((resolve) => readFile(import.meta.filename, resolve));
 send('{"nonce":"","kind":"ready"}');
+let frame = waitForFrame();
+for (; frame.task.bundleUrl.startsWith(REHEARSALS); frame = waitForFrame()) await run(frame);
+void run(frame);
+// Not before the agent's first line: what comes from now on is an interruption.
+setImmediate(() => new Socket({ fd: IN, readable: true, writable: false }).on('data', onData));

@@ -1,0 +1,59 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { silentLogger } from '@bullpen/core';
+
+import { CellPool } from './cell-pool.ts';
+import type { CellProcess } from './cell-process.ts';
+import type { Wall } from './wall.ts';
+
+/** Cells that start at once and live until they are killed. */
+function rigPool() {
+  const alive = new Set<CellProcess>();
+  const make = (limitMb: number): CellProcess => {
+    const { promise: gone, resolve } = Promise.withResolvers<unknown>();
+    const cell = {
+      limitMb, gone, hasEnded: false,
+      start: async () => { alive.add(cell); },
+      kill: () => {
+        alive.delete(cell);
+        resolve(null);
+      },
+    } as unknown as CellProcess;
+    return cell;
+  };
+  return { alive, pool: new CellPool({ wall: {} as Wall, log: silentLogger, make }) };
+}
+
+/** How many cells wait in the pool, once it has filled itself up. */
+async function sparesIn(alive: Set<CellProcess>, taken: CellProcess[]): Promise<number> {
+  await jest.advanceTimersByTimeAsync(100);
+  return alive.size - taken.length;
+}
+
+describe('the pool of blank cells', () => {
+  it('keeps one of each size that was asked for, and gives each out once', async () => {
+    jest.useFakeTimers();
+    const { alive, pool } = rigPool();
+    pool.prepare(64);
+    const taken = [await pool.take(64), await pool.take(128)];
+    expect(new Set(taken).size).toBe(2);
+    expect(taken.map(({ limitMb }) => limitMb)).toEqual([64, 128]);
+    expect(await sparesIn(alive, taken)).toBe(3); // 128 was not ready: one more of it from now on
+    await pool.close();
+    expect(alive.size).toBe(2);
+    jest.useRealTimers();
+  });
+
+  it('keeps as many as a burst took, eight at most, and fewer again when nobody needs them', async () => {
+    jest.useFakeTimers();
+    const { alive, pool } = rigPool();
+    pool.prepare(64);
+    const taken = await Promise.all([1, 2, 3, 4].map(() => pool.take(64)));
+    expect(await sparesIn(alive, taken)).toBe(4);
+    taken.push(...await Promise.all(Array.from({ length: 20 }, () => pool.take(64))));
+    expect(await sparesIn(alive, taken)).toBe(8);
+    await jest.advanceTimersByTimeAsync(70_000);
+    expect(await sparesIn(alive, taken)).toBe(1);
+    await pool.close();
+    jest.useRealTimers();
+  });
+});

@@ -1,0 +1,69 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+
+import { agent, startRig, valueOf } from '../../integration/runtime-rig.ts';
+import { median } from '../statistics.ts';
+
+const CONTAINERS = 16;
+const SIMPLE = agent('return 1');
+/** How a cell's Node is called in it; nothing else on the machine is. */
+const CELL_NODE = '/cell/node';
+
+const rssMb = (): number => process.memoryUsage.rss() / 2 ** 20;
+const settle = (): Promise<void> => new Promise((done) => { setTimeout(done, 300); });
+
+/** What one more idle thread takes: ours with an organization and a bundle loaded, and a bare one. */
+export async function idleThreadMb(): Promise<{ ours: number; bare: number }> {
+  const rig = await startRig({ maxIdleContainers: 2 * CONTAINERS, slots: CONTAINERS + 1 });
+  valueOf(await rig.run(SIMPLE, { orgId: 'first' })); // what is loaded once is no part of it
+  await settle();
+  const beforeMb = rssMb();
+  for (let i = 0; i < CONTAINERS; i += 1) valueOf(await rig.run(SIMPLE, { orgId: `idle-${i}` }));
+  await settle();
+  const ours = (rssMb() - beforeMb) / CONTAINERS;
+  await rig.stop();
+  return { ours, bare: await bareThreadMb() };
+}
+
+async function bareThreadMb(): Promise<number> {
+  const workers: Worker[] = [];
+  const beforeMb = rssMb();
+  for (let i = 0; i < CONTAINERS; i += 1) {
+    const worker = new Worker('require("node:worker_threads").parentPort.on("message", () => {});', { eval: true });
+    await new Promise((resolve) => { worker.once('online', resolve); });
+    workers.push(worker);
+  }
+  await settle();
+  const tookMb = (rssMb() - beforeMb) / CONTAINERS;
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  return tookMb;
+}
+
+/** Private memory of blank cells, as the kernel counts it; the median of those that are ready. */
+export async function idleStrictCellMb(): Promise<number> {
+  const rig = await startRig({ tiers: ['strict'] });
+  await Promise.all(Array.from({ length: 4 }, () => rig.run(SIMPLE, { tier: 'strict' })));
+  await new Promise((done) => { setTimeout(done, 1500); });
+  const blankMb = cellPids().map(privateMb);
+  await rig.stop();
+  return median(blankMb);
+}
+
+/** Processes of cells, by their command line. */
+export function cellPids(): number[] {
+  return readdirSync('/proc').map(Number).filter((pid) => Number.isSafeInteger(pid) && commandOf(pid).startsWith(`${CELL_NODE}\0`));
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function privateMb(pid: number): number {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+  const kb = [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].reduce((sum, [, value]) => sum + Number(value), 0);
+  return kb / 1024;
+}

@@ -1,0 +1,71 @@
+import type { Tier } from '@bullpen/core';
+
+import { agent, requestFor, sha256Of, startRig, type Rig } from '../../integration/runtime-rig.ts';
+
+/** Starts by the clock of the machine (CLOCK_MONOTONIC), which an agent reads on its first line. */
+const FIRST_LINE = agent('return process.hrtime.bigint().toString()');
+const WARM_UP = 200;
+const WARM_RUNS = 1000;
+/** Strict: runs for which blank cells are ready, and the pause in which new ones are started. */
+const BURST = 6;
+const BURSTS = 20;
+const PAUSE_MS = 1000;
+
+/** From the hand-over to the first line of the agent, ms. */
+async function firstLineMs(rig: Rig, tier: Tier, orgId = 'acme'): Promise<number> {
+  rig.bundles.set(`${orgId}/${sha256Of(FIRST_LINE)}`, FIRST_LINE);
+  const request = requestFor(FIRST_LINE, { tier, orgId });
+  const admission = rig.manager.admit(orgId, request.memoryMb);
+  if (admission === null) throw new Error('there was no room for a run');
+  const beganNs = process.hrtime.bigint();
+  const outcome = await rig.manager.execute(admission, request, { started: () => undefined, event: () => undefined }, new AbortController().signal);
+  if (outcome.kind !== 'succeeded') throw new Error(`a run came to ${JSON.stringify(outcome)}`);
+  return Number(BigInt(JSON.parse(outcome.resultJson) as string) - beganNs) / 1e6;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((done) => { setTimeout(done, ms); });
+
+export async function warmStartsMs(tier: Tier): Promise<number[]> {
+  const rig = await startRig({ tiers: [tier] });
+  try {
+    return tier === 'strict' ? await burstsMs(rig) : await steadyMs(rig, tier);
+  } finally {
+    await rig.stop();
+  }
+}
+
+async function steadyMs(rig: Rig, tier: Tier): Promise<number[]> {
+  for (let i = 0; i < WARM_UP; i += 1) await firstLineMs(rig, tier);
+  const tookMs: number[] = [];
+  for (let i = 0; i < WARM_RUNS; i += 1) tookMs.push(await firstLineMs(rig, tier));
+  return tookMs;
+}
+
+/** The first bursts let the pool learn how many cells are wanted. */
+async function burstsMs(rig: Rig): Promise<number[]> {
+  const tookMs: number[] = [];
+  for (let burst = -4; burst < BURSTS; burst += 1) {
+    for (let i = 0; i < BURST; i += 1) {
+      const took = await firstLineMs(rig, 'strict');
+      if (burst >= 0) tookMs.push(took);
+    }
+    await pause(PAUSE_MS);
+  }
+  return tookMs;
+}
+
+let organizations = 0;
+
+/** The first run of an organization that has nothing, ms; strict: one for which no blank cell is ready. */
+export async function startMs(tier: Tier): Promise<number> {
+  const rig = await startRig({ tiers: [tier] });
+  try {
+    if (tier === 'basic') await firstLineMs(rig, tier, 'before'); // what is loaded once for a worker is no part of a start
+    organizations += 1;
+    if (tier !== 'strict') return await firstLineMs(rig, tier, `cold-${organizations}`);
+    await Promise.all([1, 2].map(() => firstLineMs(rig, tier)));
+    return await firstLineMs(rig, tier, `cold-${organizations}`);
+  } finally {
+    await rig.stop();
+  }
+}
