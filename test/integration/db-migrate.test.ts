@@ -56,7 +56,7 @@ describe('migrations', () => {
       SELECT c.relname AS table, a.attname AS column, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS "notNull",
         a.atthasdef AS "hasDefault"
       FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped`;
+      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped`;
     const inDatabase = rows.map((row) => JSON.stringify(row)).sort();
     const declared = declaredTables().flatMap((table) => table.columns.map((column) => JSON.stringify({
       table: table.name, column: column.name, type: column.getSQLType().replace('timestamp (', 'timestamp('),
@@ -70,7 +70,8 @@ describe('migrations', () => {
       SELECT conrelid::regclass::text AS table, contype AS kind,
         (SELECT string_agg(attname, ',' ORDER BY ordinality) FROM unnest(conkey) WITH ORDINALITY AS key (num, ordinality)
           JOIN pg_attribute ON attrelid = conrelid AND attnum = num) AS columns
-      FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'f', 'u')`;
+      FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'f', 'u')
+        AND NOT (SELECT relispartition FROM pg_class WHERE oid = conrelid)`;
     const inDatabase = rows.map((row) => `${row.table} ${row.kind} ${row.columns}`).sort();
     expect(inDatabase).toEqual(declaredTables().flatMap(declaredKeys).sort());
   });
@@ -79,7 +80,7 @@ describe('migrations', () => {
     const silent = await db.sql`
       SELECT c.relname || coalesce('.' || a.attname, '') AS name
       FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
         AND (obj_description(c.oid, 'pg_class') IS NULL OR col_description(c.oid, a.attnum) IS NULL)`;
     expect(silent.map((row) => row['name'])).toEqual([]);
   });

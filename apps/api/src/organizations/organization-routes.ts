@@ -1,7 +1,8 @@
 import {
-  createOrganizationSchema, defined, organizationPageSchema, organizationSchema, orgIdSchema, updateOrganizationSchema,
+  createOrganizationSchema, defined, organizationPageSchema, organizationSchema, orgIdSchema, updateOrganizationSchema, usageQuerySchema, usageReportSchema, type Clock,
 } from '@bullpen/core';
 import { adminListOrganizations, createOrganization, getOrganization, updateOrganization, type Database } from '@bullpen/db';
+import { readUsage } from '@bullpen/metrics';
 import type { RunQueue } from '@bullpen/queue';
 import { z } from 'zod';
 
@@ -13,8 +14,9 @@ const tag = 'organizations';
 const organizationParams = z.strictObject({ id: orgIdSchema });
 const oneOrganization = (status: number, sentence: string) => ({ statuses: { [status]: sentence }, schema: organizationSchema });
 
-/** `/v1/organizations`, of the platform's admin. */
-export function organizationRoutes({ db, queue, organizations }: { db: Database; queue: RunQueue; organizations: OrganizationDirectory }): Route[] {
+/** `/v1/organizations`, of the platform's admin, and `/v1/usage`. */
+export function organizationRoutes(deps: { db: Database; queue: RunQueue; organizations: OrganizationDirectory; clock: Clock }): Route[] {
+  const { db, queue, organizations } = deps;
   const writing = { tag, scope: 'platform', permission: 'platform:write' } as const;
   const reading = { tag, scope: 'platform', permission: 'platform:read' } as const;
   return [
@@ -54,6 +56,11 @@ export function organizationRoutes({ db, queue, organizations }: { db: Database;
       summary: 'List organizations', query: pageQuerySchema,
       answer: { statuses: { 200: 'a page of organizations' }, schema: organizationPageSchema },
       handle: async ({ query }) => ok(await adminListOrganizations(db, query)),
+    }),
+    route({
+      method: 'get', path: '/v1/usage', operationId: 'getUsage', tag: 'usage', scope: 'organization', permission: 'organization:read',
+      summary: 'Say what the organization has used', query: usageQuerySchema, answer: { statuses: { 200: 'its use, over time and by group' }, schema: usageReportSchema },
+      handle: async ({ orgId, query }) => ok(await readUsage(deps, orgId, query)),
     }),
   ];
 }

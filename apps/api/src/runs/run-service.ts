@@ -50,19 +50,20 @@ export class RunService {
     }, GATHER_JOBS);
   }
 
-  async create(orgId: string, request: CreateRun, idempotencyKey: string | null): Promise<CreatedRun> {
-    return this.insertPlanned(await this.#plan(orgId, request, idempotencyKey));
+  /** @param traceparent - of the request, kept with the run */
+  async create(orgId: string, request: CreateRun, idempotencyKey: string | null, traceparent: string | null = null): Promise<CreatedRun> {
+    return this.insertPlanned({ ...await this.#plan(orgId, request, idempotencyKey), traceparent });
   }
 
   /** The run when it has ended, or as it is after `waitMs`. */
-  async createAndWait(orgId: string, request: CreateRun, idempotencyKey: string | null, waitMs: number, signal: AbortSignal): Promise<CreatedRun> {
-    const plan = await this.#plan(orgId, request, idempotencyKey);
+  async createAndWait(orgId: string, request: CreateRun, idempotencyKey: string | null, wait: { ms: number; signal: AbortSignal }, traceparent: string | null = null): Promise<CreatedRun> {
+    const plan = { ...await this.#plan(orgId, request, idempotencyKey), traceparent };
     // Listening before the job is added: a run may end before a subscription made afterwards is heard.
     const [{ run, created }, waiter] = await this.#insertListening(plan);
     const { bus, db } = this.#deps;
     const right = run.id === plan.id ? waiter : await new RunWaiter({ db, bus }, orgId, run.id).open();
     try {
-      return { run: await right.wait(waitMs, signal, run), created };
+      return { run: await right.wait(wait.ms, wait.signal, run), created };
     } finally {
       if (right !== waiter) await right.close();
       await waiter.close();

@@ -12,6 +12,7 @@ export interface ClaimRow extends SummaryRow {
   backoff: { baseMs: number; maxMs: number; jitter: boolean };
   /** Null where the claim did not lead to running. */
   inputJson: string | null;
+  traceparent: string | null;
 }
 
 const ENDINGS = {
@@ -58,7 +59,7 @@ export async function claimRuns(db: Database, claims: readonly ClaimWrite[], now
       ) AS claims (org_id, run_id, worker_id)
     ) AS given, commit_early
     WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state IN (${claimable})
-    RETURNING ${summaryColumns(sql)}, r.lease, r.backoff,
+    RETURNING ${summaryColumns(sql)}, r.traceparent, r.lease, r.backoff,
       (SELECT sha256 FROM agent_versions WHERE id = r.version_id) AS sha256,
       CASE WHEN r.state = 'running' THEN r.input::text END AS "inputJson"`;
 }

@@ -19,11 +19,11 @@ export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promi
   const inserted = await db.sql<{ org_id: string; id: string }[]>`
     INSERT INTO runs (
       id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata, tags,
-      priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at)
+      priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at, traceparent)
     SELECT
       id, org_id, agent, version, version_id, CASE WHEN not_before IS NULL THEN 'queued' ELSE 'scheduled' END, tier,
       max_attempts, timeout_ms, memory_mb, limits::jsonb, backoff::jsonb, input::jsonb, metadata::jsonb, tags::jsonb, priority, fairness_key, idempotency_key, request_hash,
-      queued_at, not_before, expires_at
+      queued_at, not_before, expires_at, traceparent
     FROM unnest(
       ${column(rows, ({ run }) => run.id)}::text[],
       ${column(rows, ({ run }) => run.orgId)}::text[],
@@ -45,10 +45,11 @@ export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promi
       ${column(rows, ({ run }) => run.requestHash)}::text[],
       ${column(rows, (row) => timeText(row.queuedAtMs))}::timestamptz[],
       ${column(rows, (row) => timeText(row.notBeforeMs))}::timestamptz[],
-      ${column(rows, (row) => timeText(row.expiresAtMs))}::timestamptz[]
+      ${column(rows, (row) => timeText(row.expiresAtMs))}::timestamptz[],
+      ${column(rows, ({ run }) => run.traceparent ?? null)}::text[]
     ) AS given (
       id, org_id, agent, version, version_id, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata, tags,
-      priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at)
+      priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at, traceparent)
     ON CONFLICT DO NOTHING
     RETURNING org_id, id`;
   return new Set(inserted.map((row) => keyOfRun(row.org_id, row.id)));
