@@ -15,11 +15,11 @@ import { median, quantile } from './statistics.ts';
 /**
  * How many `POST /v1/runs` a second does one API process answer, with key, role, rate limit, validation, the row in
  * Postgres (synced), the job and the audit entry? Beside it: an Express handler that only does `queue.add`. Each in a
- * process of its own, in turns, 32 connections. And how long does `?wait=` take from request to result, one at a time?
+ * process of its own, in turns, 128 connections. And how long does `?wait=` take from request to result, one at a time?
  */
-const POSTS = 4000;
-const WARM_UP = 1500;
-const CONNECTIONS = 32;
+const POSTS = 8000;
+const WARM_UP = 2000;
+const CONNECTIONS = 128;
 const WAITS = 300;
 const SECRET = 'bp_bench_0123456789abcdef0123456789';
 const BODY = JSON.stringify({ agent: 'echo', input: { n: 1 } });

@@ -1,5 +1,7 @@
-import type {
-  ContainerSnapshot, OrganizationMetrics, RunError, RunState, RunSummary, RuntimeMetrics, RuntimeStatus, WorkerSnapshot,
+import {
+  ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH, scoreHealth,
+  type Alert, type ContainerSnapshot, type HealthReport, type OrganizationMetrics, type RunError, type RunFigures, type RunState, type RunSummary,
+  type RuntimeMetrics, type RuntimeStatus, type WorkerSnapshot,
 } from '@bullpen/core';
 
 /** How much there is to see. */
@@ -52,9 +54,29 @@ export function sceneOf(name: SceneName, nowMs: number): Scene {
         delayed: recentRuns.filter(({ orgId, state }) => orgId === id && (state === 'retrying' || state === 'scheduled')).length,
         active: running.filter(({ orgId }) => orgId === id).length,
       },
+      health: organizationHealthOf(id, random),
     };
   });
-  return { status: { at: iso(nowMs), queueBackend: 'redis', workers, organizations, recentRuns }, metrics };
+  const workerHealth = Object.fromEntries(workers.map(({ id, eventLoopDelayMs }) => [id, scoreHealth(WORKER_HEALTH, { heartbeatAgeMs: 400, eventLoopDelayMs, crashesPerMinute: 0 })]));
+  const health = scoreHealth(SYSTEM_HEALTH, { heartbeatsRatio: workers.length === 0 ? 0 : 1, successRatio: 0.98, queueWaitP95Ms: 40, postgresMs: 3 });
+  return { status: { at: iso(nowMs), queueBackend: 'redis', workers, organizations, recentRuns, workerHealth, health, alerts: alertsOf(organizations.map(({ id }) => id), nowMs) }, metrics };
+}
+
+function organizationHealthOf(id: string, random: Random): HealthReport {
+  return scoreHealth(ORGANIZATION_HEALTH, { successRatio: id.endsWith('e') ? 0.62 : 0.985, queueWaitP95Ms: 10 + random() * 90, killedRatio: 0, poolSaturationRatio: random() * 0.8 });
+}
+
+/** With more than two organizations something is wrong somewhere: one starved, one failing. */
+function alertsOf(orgIds: readonly string[], nowMs: number): Alert[] {
+  const [first, second, third] = orgIds;
+  if (first === undefined || second === undefined || third === undefined) return [];
+  const base = { silenced: false, resolvedAt: null, acknowledgedAt: null, acknowledgedBy: null, culpritOrgId: null };
+  return [
+    { ...base, id: 'alt_01jd3v00000000000000000001', ruleId: 'alr_default_starved', rule: 'Organization starved', orgId: third, subject: third, measure: 'starved_ms', severity: 'critical', state: 'firing',
+      value: 94_000, threshold: 60_000, reason: `the oldest of 14 waiting runs has waited 94 s while nothing of ${third} runs`, culpritOrgId: first, startedAt: iso(nowMs - 94_000), firingAt: iso(nowMs - 34_000) },
+    { ...base, id: 'alt_01jd3v00000000000000000002', ruleId: 'alr_default_errors', rule: 'Half of the runs fail', orgId: second, subject: second, measure: 'error_ratio', severity: 'warning', state: 'pending',
+      value: 0.61, threshold: 0.5, reason: '61 % of the runs of 5 minutes failed', startedAt: iso(nowMs - 40_000), firingAt: null },
+  ];
 }
 
 type Org = { id: string; title: string; weight: number };
@@ -107,15 +129,31 @@ function metricsOf(orgs: readonly Org[], random: Random, nowMs: number): Runtime
   })).filter(({ runs }) => runs > 0);
   const organizations = orgs.map(({ id }, index): OrganizationMetrics => {
     const own = series.filter(({ orgId }) => orgId === id);
-    const runs = own.reduce((sum, point) => sum + point.runs, 0);
-    const failures = own.reduce((sum, point) => sum + point.failures, 0);
-    const p50Ms = 12 + random() ** 3 * 2400;
-    return {
-      orgId: id, runs, failures, errorRatio: runs === 0 ? 0 : failures / runs, p50Ms: runs === 0 ? null : p50Ms, p95Ms: runs === 0 ? null : p50Ms * (2 + random() * 5),
-      queueWaitP95Ms: runs === 0 ? null : 3 + random() * 80 + index, cpuMs: runs * p50Ms * 0.4, gbSeconds: (runs * p50Ms * 0.0625) / 1000,
-    };
+    return { orgId: id, ...figuresOf(own, 12 + random() ** 3 * 2400, 3 + random() * 80 + index) };
   });
-  return { from: iso(toMs - 60 * MINUTE_MS), to: iso(toMs), stepMs: MINUTE_MS, organizations, series };
+  return {
+    from: iso(toMs - 60 * MINUTE_MS), to: iso(toMs), stepMs: MINUTE_MS, completeUntil: iso(nowMs), groupBy: 'organization',
+    total: figuresOf(series, 180, 40), fairness: { jain: 0.97, organizations: organizations.length }, utilisation: { slots: 0.4, memory: 0.3 },
+    timeline: [...Map.groupBy(series, ({ at }) => at)].map(([at, points]) => ({ at, ...countOf(points), p50Ms: 180, p95Ms: 900, queueWaitP95Ms: 40 })),
+    groups: organizations.map(({ orgId, ...figures }) => ({ key: orgId, ...figures })), groupCount: organizations.length, organizations, series, workers: [],
+  };
+}
+
+type Point = RuntimeMetrics['series'][number];
+
+function countOf(points: readonly Point[]): { runs: number; failures: number } {
+  return { runs: points.reduce((sum, point) => sum + point.runs, 0), failures: points.reduce((sum, point) => sum + point.failures, 0) };
+}
+
+function figuresOf(points: readonly Point[], typicalMs: number, waitMs: number): RunFigures {
+  const { runs, failures } = countOf(points);
+  const ofRuns = (ms: number) => (runs === 0 ? null : ms);
+  return {
+    runs, failures, errorRatio: runs === 0 ? 0 : failures / runs, runsPerS: runs / 3600,
+    p50Ms: ofRuns(typicalMs), p90Ms: ofRuns(typicalMs * 3), p95Ms: ofRuns(typicalMs * 4), p99Ms: ofRuns(typicalMs * 7), cpuP50Ms: ofRuns(typicalMs * 0.4), cpuP95Ms: ofRuns(typicalMs * 1.6),
+    queueWaitP50Ms: ofRuns(waitMs / 3), queueWaitP95Ms: ofRuns(waitMs), queueWaitP99Ms: ofRuns(waitMs * 2), worstQueueWaitMs: runs === 0 ? 0 : waitMs * 4,
+    wallMs: runs * typicalMs, cpuMs: runs * typicalMs * 0.4, gbSeconds: (runs * typicalMs * 0.0625) / 1000, resourceSeconds: (runs * typicalMs * 0.4625) / 1000, egressBytes: 0, tokens: 0,
+  };
 }
 
 function iso(ms: number): string {

@@ -92,7 +92,16 @@ export class DashboardFixture {
     if (pathname === '/api/admin/runtime/metrics') return sendJson(response, 200, runtimeMetricsSchema.parse(this.scene.metrics));
     const cancel = /^\/api\/admin\/runs\/([^/]+)\/([^/]+)\/cancel$/.exec(pathname);
     if (cancel !== null && request.method === 'POST') return this.#cancel(response, cancel[1] ?? '', cancel[2] ?? '');
+    const acknowledge = /^\/api\/admin\/alerts\/([^/]+)\/acknowledge$/.exec(pathname);
+    if (acknowledge !== null && request.method === 'POST') return this.#acknowledge(response, acknowledge[1] ?? '');
     return sendProblem(response, 'NOT_FOUND', `no ${pathname}`);
+  }
+
+  #acknowledge(response: ServerResponse, alertId: string): void {
+    const alert = this.scene.status.alerts.find(({ id }) => id === alertId);
+    if (alert === undefined) return sendProblem(response, 'NOT_FOUND', `no alert ${alertId}`);
+    Object.assign(alert, { acknowledgedBy: 'operator', acknowledgedAt: new Date().toISOString() });
+    return sendJson(response, 200, alert);
   }
 
   /** Fresh times in the snapshot, as a live system has them. */

@@ -136,8 +136,10 @@ class Steps {
 async function stateOn(client: Redis, prefix: string): Promise<unknown> {
   const key = (name: string): string => `${prefix}::ready:{shard-0}:${name}`;
   const scores = async (name: string) => numbers(await client.zrange(key(name), '0', '-1', 'WITHSCORES'));
-  const kept = Object.fromEntries(Object.entries(await client.hgetall(key('vtime'))).map(([orgId, time]) => [orgId, Number(time)]));
-  return { offered: await scores('ready'), kept, parked: await scores('parked'), reached: Number((await client.get(key('clock'))) ?? 0) };
+  const offered = await scores('ready');
+  const left = Object.entries(await client.hgetall(key('vtime'))).filter(([orgId]) => !(orgId in offered));
+  const kept = Object.fromEntries(left.map(([orgId, time]) => [orgId, Number(time)]));
+  return { offered, kept, parked: await scores('parked'), reached: Number((await client.get(key('clock'))) ?? 0) };
 }
 
 /** Of a flat list of names and numbers. */

@@ -1,14 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { Deadline, organizationMetricsSchema, runtimeMetricsSchema, silentLogger, systemClock, type FinishedRun, type Logger } from '@bullpen/core';
+import { Deadline, runtimeMetricsQuerySchema, runtimeMetricsSchema, silentLogger, systemClock, type Clock, type FinishedRun, type Logger, type RuntimeMetricsQuery } from '@bullpen/core';
 import { createDatabase, createOrganization, type Database } from '@bullpen/db';
-import { RELATIVE_ERROR, createMetricsCollector, organizationMetrics, runSeries, type MetricsCollector } from '@bullpen/metrics';
+import { RELATIVE_ERROR, createMetricsCollector, readRuntimeMetrics, type MetricsCollector } from '@bullpen/metrics';
 
 import { ORG, createDbFixture, type DbFixture } from './db-fixture.ts';
 import { createPostgresProxy, type PostgresProxy } from './db-proxy.ts';
 
 const AT_MS = 1_700_000_000_000;
-const HOUR = { fromMs: AT_MS - 3_600_000, toMs: AT_MS + 3_600_000 };
+const HOURS = { from: new Date(AT_MS - 3_600_000).toISOString(), to: new Date(AT_MS + 3_600_000).toISOString() };
+const CLOCK: Clock = { ...systemClock, nowMs: () => AT_MS + 3_600_000 };
 /** Long enough that only what a test asks for is written. */
 const NEVER_MS = 3_600_000;
 
@@ -33,7 +34,7 @@ afterEach(async () => {
 function finished(overrides: Partial<FinishedRun> & { wallMs?: number } = {}): FinishedRun {
   const { wallMs = 10, ...rest } = overrides;
   return {
-    orgId: ORG, runId: 'run_x', agent: 'echo', version: 1, state: 'succeeded', errorCode: null, finishedAtMs: AT_MS, queueWaitMs: 2,
+    orgId: ORG, runId: 'run_x', agent: 'echo', version: 1, tier: 'basic', state: 'succeeded', errorCode: null, finishedAtMs: AT_MS, queueWaitMs: 2,
     usage: { wallMs, cpuMs: wallMs / 2, peakHeapMb: 5, peakExternalMb: 0, gbSeconds: wallMs / 1000 }, ...rest,
   };
 }
@@ -45,9 +46,13 @@ function collector(options: { log?: Logger; flushMs?: number; maxBuffered?: numb
   return made;
 }
 
+async function read(query: Partial<RuntimeMetricsQuery> = {}) {
+  const asked = runtimeMetricsQuerySchema.parse({ ...HOURS, stepMs: 10_000, ...query });
+  return runtimeMetricsSchema.parse(await readRuntimeMetrics({ db: fixture.db, clock: CLOCK }, asked));
+}
+
 async function readOrg(orgId = ORG) {
-  const all = (await organizationMetrics(fixture.db, HOUR)).map((metrics) => organizationMetricsSchema.parse(metrics));
-  return all.find((metrics) => metrics.orgId === orgId);
+  return (await read()).organizations.find((metrics) => metrics.orgId === orgId);
 }
 
 describe('finished runs', () => {
@@ -93,9 +98,7 @@ describe('finished runs', () => {
       workers.forEach((worker, n) => worker.record(finished({ wallMs: 1 + n })));
       await Promise.all(workers.map((worker) => worker.flush()));
     }
-    expect(await readOrg()).toMatchObject({ runs: 15 });
-    const rows = await fixture.db.sql`SELECT runs, wall_ms FROM run_metrics`;
-    expect(rows).toEqual([{ runs: 15, wall_ms: 30 }]);
+    expect(await readOrg()).toMatchObject({ runs: 15, wallMs: 30 });
     expect((await readOrg())?.p95Ms).toBeCloseTo(3, 1);
   });
 
@@ -120,7 +123,7 @@ describe('finished runs', () => {
     metrics.record(finished({ orgId: 'gone' }));
     metrics.record(finished());
     await metrics.flush();
-    expect(await organizationMetrics(fixture.db, HOUR)).toMatchObject([{ orgId: ORG, runs: 1 }]);
+    expect((await read()).organizations).toMatchObject([{ orgId: ORG, runs: 1 }]);
   });
 
   it('that Postgres refuses are dropped alone and counted', async () => {
@@ -139,24 +142,20 @@ describe('the series', () => {
       metrics.record(finished({ finishedAtMs: AT_MS + ms, state }));
     }
     await metrics.flush();
-    const seriesBy = async (stepMs: number) => {
-      const series = await runSeries(fixture.db, { ...HOUR, stepMs });
-      const iso = (ms: number) => new Date(ms).toISOString();
-      runtimeMetricsSchema.parse({ from: iso(HOUR.fromMs), to: iso(HOUR.toMs), stepMs, organizations: [], series });
-      return series.map((point) => [Date.parse(point.at) - AT_MS, point.runs, point.failures]);
-    };
+    const seriesBy = async (stepMs: number) => (await read({ stepMs })).series.map((point) => [Date.parse(point.at) - AT_MS, point.runs, point.failures]);
     expect(await seriesBy(10_000)).toEqual([[0, 2, 1], [10_000, 1, 0], [60_000, 1, 1]]);
     const minute = Math.floor(AT_MS / 60_000) * 60_000 - AT_MS;
     expect(await seriesBy(60_000)).toEqual([[minute, 3, 1], [minute + 60_000, 1, 1]]);
-    await expect(runSeries(fixture.db, { ...HOUR, stepMs: 15_000 })).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+    expect(() => runtimeMetricsQuerySchema.parse({ stepMs: 15_000 })).toThrow();
   });
 
   it('and the totals take whole buckets of the window', async () => {
     const metrics = collector();
     for (const ms of [-1, 0, 5000, 9999, 10_000]) metrics.record(finished({ finishedAtMs: AT_MS + ms }));
     await metrics.flush();
-    expect(await organizationMetrics(fixture.db, { fromMs: AT_MS + 5000, toMs: AT_MS + 10_000 })).toMatchObject([{ runs: 3 }]);
-    expect(await runSeries(fixture.db, { fromMs: AT_MS + 5000, toMs: AT_MS + 10_000, stepMs: 10_000 })).toMatchObject([{ runs: 3 }]);
+    const window = { from: new Date(AT_MS + 5000).toISOString(), to: new Date(AT_MS + 10_000).toISOString() };
+    const { organizations, timeline, total } = await read(window);
+    expect([organizations.map(({ runs }) => runs), timeline.map(({ runs }) => runs), total.runs]).toEqual([[3], [3], 3]);
   });
 });
 

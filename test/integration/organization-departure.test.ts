@@ -65,7 +65,9 @@ describe.each<QueueBackend>(['redis', 'postgres'])('an organization that leaves,
     await system.stopWorkers();
     const after = await rowsOf(system.apis[0]!.db, tables, LEAVING);
     expect(Object.entries(after).filter(([, rows]) => rows.length > 0)).toEqual([]);
-    expect(await mentions(system, tables)).toEqual([]);
+    // The platform keeps that it was deleted, and by whom.
+    expect(await mentions(system, tables)).toEqual(['public.audit_log']);
+    expect(await system.apis[0]!.db.sql`SELECT action, org_id AS "orgId" FROM audit_log WHERE target = ${`organization/${LEAVING}`}`).toEqual([{ action: 'deleteOrganization', orgId: null }]);
     expect(await keysOf(system, queue)).toEqual([]);
     expect(await staying.runs.list()).toMatchObject({ items: [{ agent: 'echo' }, { agent: 'echo' }] });
     expect(unchanged(await rowsOf(system.apis[0]!.db, tables, STAYING))).toEqual(unchanged(others));

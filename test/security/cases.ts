@@ -100,7 +100,11 @@ export const ABUSE_CASES: readonly AbuseCase[] = [
   },
   { no: 25, what: 'string doubling', targets: targets('N', 'N', 'N'), tries: [{ file: '25-string-doubling', comesTo: THREW }] },
   { no: 26, what: 'unbounded recursion', targets: targets('N', 'N', 'N'), tries: [{ file: '26-recursion', comesTo: THREW }] },
-  { no: 27, what: 'nested threads', targets: DENIALS, tries: [{ file: '27-nested-threads', comesTo: DENIED, inTier: { enhanced: DENIED_OR_INERT } }] },
+  {
+    no: 27, what: 'nested threads', targets: DENIALS,
+    // A cell of an organization has threads; a second one of a run is more memory than the run has, or may do no more than the first.
+    tries: [{ file: '27-nested-threads', comesTo: DENIED, inTier: { enhanced: /^("(denied|inert)"|out_of_memory\/OUT_OF_MEMORY)$/ } }],
+  },
   { no: 28, what: 'a fork bomb', targets: DENIALS, tries: [{ file: '28-fork-bomb', comesTo: DENIED }] },
   { no: 29, what: 'connect to what is inside', targets: DENIALS, tries: [{ file: '29-connect', comesTo: DENIED }] },
   { no: 30, what: 'UDP and DNS', targets: DENIALS, tries: [{ file: '30-udp-dns', comesTo: DENIED }] },

@@ -19,6 +19,12 @@ const PROGRAMS = {
     find: () => ['/usr/bin/bwrap', '/usr/local/bin/bwrap', '/bin/bwrap'].find(isExecutable) ?? null,
     otherwise: 'install bubblewrap (Debian: apt-get install bubblewrap); tier strict exists on Linux only',
   },
+  promtool: {
+    title: 'promtool',
+    aptPackage: 'prometheus',
+    find: () => ['/usr/bin/promtool', '/usr/local/bin/promtool', '/opt/homebrew/bin/promtool'].find(isExecutable) ?? null,
+    otherwise: 'install Prometheus, which brings promtool (Debian: apt-get install prometheus; macOS: brew install prometheus)',
+  },
   chromium: {
     title: 'Chromium',
     aptPackage: 'chromium',

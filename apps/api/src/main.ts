@@ -1,4 +1,5 @@
-import { createLogger, runProcess } from '@bullpen/process';
+import { composeServices } from '@bullpen/core';
+import { createLogger, createTracing, runProcess } from '@bullpen/process';
 
 import { loadConfig } from './config.ts';
 import { createApi } from './wiring.ts';
@@ -7,7 +8,9 @@ const config = loadConfig(process.env);
 const log = createLogger('api', config.LOG_LEVEL);
 const api = createApi(config, { log });
 
-await runProcess(api, {
+const tracing = createTracing('bullpen-api', process.env, log);
+
+await runProcess(composeServices([tracing, api]), {
   log,
   stopWithinMs: config.BULLPEN_STOP_MS,
   exitWithParent: config.BULLPEN_EXIT_WITH_PARENT,

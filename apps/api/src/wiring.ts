@@ -1,9 +1,11 @@
 import { composeServices, newId, systemClock, type Clock, type Logger, type Service } from '@bullpen/core';
 import { createAuditWriter, createDatabase, createRunStore, type Database, type RunStore } from '@bullpen/db';
 import { createSchemaChecker } from '@bullpen/json-schema';
-import { createMetricsCollector } from '@bullpen/metrics';
+import { createApiPrometheus, createMetricsCollector, type SystemReadings } from '@bullpen/metrics';
 import { createLiveBus, createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
 
+import { RecentFiguresReader } from './admin/recent-figures.ts';
+import { StatusBoard } from './admin/status-board.ts';
 import { WorkerRegistry } from './admin/worker-registry.ts';
 import { ApiKeys } from './auth/api-keys.ts';
 import type { ApiConfig } from './config.ts';
@@ -49,17 +51,39 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
   const limiter = new RateLimiter({ db, clock, log }, { requests: config.BULLPEN_RATE_LIMIT, windowMs: RATE_WINDOW_MS });
   const idempotency = new Idempotency({ db, log });
   const housekeeping = new RequestHousekeeping({ db, clock, log, windowMs: RATE_WINDOW_MS });
+  const figures = new RecentFiguresReader({ db, clock });
+  const status = new StatusBoard({ db, queue, workers, figures, clock });
+  const prometheus = createApiPrometheus(() => readSystem(status));
   const closing = new AbortController();
   const server = new HttpServer({
     host: config.HOST,
     port: config.PORT,
     closing,
     app: () => createApp({
-      db, queue, bus, workers, keys, organizations, runs, schemas, limiter, idempotency, audit, clock, log,
+      db, queue, bus, workers, keys, organizations, runs, schemas, limiter, idempotency, audit, figures, status, prometheus, clock, log,
       corsOrigins: config.BULLPEN_CORS_ORIGINS, closing: closing.signal,
     }),
   });
 
-  const all = composeServices([db, store, audit, schemas, metrics, queue, bus, workers, housekeeping, server]);
+  const all = composeServices([db, store, audit, schemas, metrics, queue, bus, workers, status, housekeeping, server]);
   return { url: () => server.url(), db, queue, store, bus, runs, start: all.start, quiesce: all.quiesce, stop: all.stop };
+}
+
+/** Null where the system cannot be read at the moment: what the process knows of itself is scraped all the same. */
+async function readSystem(board: StatusBoard): Promise<SystemReadings | null> {
+  const latest = await board.latest().catch(() => null);
+  if (latest === null) return null;
+  const { organizations, workers, alerts, health } = latest.status;
+  const sum = <T>(items: readonly T[], of: (item: T) => number) => items.reduce((total, item) => total + of(item), 0);
+  return {
+    organizations: organizations.length,
+    workers: workers.length,
+    slots: sum(workers, ({ slots }) => slots),
+    running: sum(workers, ({ running }) => running),
+    queue: {
+      waiting: sum(organizations, ({ queue }) => queue.waiting), delayed: sum(organizations, ({ queue }) => queue.delayed), active: sum(organizations, ({ queue }) => queue.active),
+    },
+    alertsFiring: alerts.filter(({ state }) => state === 'firing').length,
+    healthScore: health.score,
+  };
 }

@@ -30,6 +30,8 @@ export function eventText(stored: StoredRunEvent, paint: Paint): string {
       return `${at}  ${paint.magenta('emit    ')}  ${harmless(event.name)} ${paint.dim(harmless(oneLine(event.data, DATA_COLUMNS)))}`;
     case 'progress':
       return `${at}  ${paint.blue('progress')}  ${progressText(event.fraction, event.message)}`;
+    case 'span':
+      return `${at}  ${paint.dim('span    ')}  ${harmless(event.name)} ${paint.dim(`${Math.round(event.endMs - event.startMs)} ms`)}${event.status === 'error' ? paint.red(' failed') : ''}`;
     case 'dropped':
       return `${at}  ${paint.yellow('dropped ')}  ${event.count} events beyond the cap of the attempt were not kept`;
     default:

@@ -12,6 +12,7 @@ import './styles/controls.css';
 import './styles/table.css';
 import './styles/charts.css';
 import './styles/drawer.css';
+import './styles/health.css';
 import './styles/sign-in.css';
 
 const root = document.getElementById('root');

@@ -37,5 +37,5 @@ async function watchOne({ db, clock, log }: { db: Database; clock: Clock; log: L
   await insertAuditEntries(db, [{
     id: newId('audit'), orgId, at: new Date(clock.nowMs()).toISOString(), action: 'rollBackCanary', target: `agent/${agent}/deployments/${name}`,
     keyId: 'bullpen', role: 'admin', requestId: 'canary-watch', before, after: { version: rest.version, canary: null, health },
-  }]);
+  }], { waitsForDisk: true });
 }

@@ -18,6 +18,11 @@ const schema = z.object({
   BULLPEN_CANARY_MS: z.coerce.number().int().min(50).max(600_000).default(5000),
   /** An idle container is stopped after this long. */
   BULLPEN_CONTAINER_IDLE_MS: z.coerce.number().int().min(100).default(60_000),
+  /** Where `/metrics` and `/healthz` listen: loopback unless asked otherwise; any free port where this one is taken. */
+  BULLPEN_PROBE_HOST: z.string().min(1).default('127.0.0.1'),
+  BULLPEN_PROBE_PORT: z.coerce.number().int().min(0).max(65_535).default(9464),
+  /** 1: webhooks may be in this network; they come from tenants, so by default only addresses outside are reached. */
+  BULLPEN_WEBHOOK_PRIVATE: z.enum(['0', '1']).default('0').transform((flag) => flag === '1'),
   HOSTNAME: z.string().default(hostname()),
 });
 

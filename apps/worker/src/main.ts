@@ -1,4 +1,5 @@
-import { createLogger, runProcess } from '@bullpen/process';
+import { composeServices } from '@bullpen/core';
+import { createLogger, createTracing, runProcess } from '@bullpen/process';
 
 import { loadConfig } from './config.ts';
 import { createWorker } from './wiring.ts';
@@ -7,7 +8,9 @@ const config = loadConfig(process.env);
 const log = createLogger('worker', config.LOG_LEVEL);
 const worker = createWorker(config, { log });
 
-await runProcess(worker, {
+const tracing = createTracing('bullpen-worker', process.env, log);
+
+await runProcess(composeServices([tracing, worker]), {
   log,
   stopWithinMs: config.BULLPEN_STOP_MS,
   exitWithParent: config.BULLPEN_EXIT_WITH_PARENT,

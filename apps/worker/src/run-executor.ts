@@ -6,6 +6,7 @@ import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
 import { runTopic, type LiveBus, type RunQueue, type TakenRun } from '@bullpen/queue';
 import type { Admission, AgentRuntimeManager } from '@bullpen/runtime';
 
+import { traceAttempt, type AttemptTrace } from './attempt-trace.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import { cancelled, decideAttempt, type AttemptDecision } from './attempt-decision.ts';
 import type { AuthorStack } from './author-stack.ts';
@@ -35,6 +36,13 @@ export interface RunExecutorDeps {
   random: () => number;
 }
 
+/** An attempt as it ended, before its record. */
+interface Ended {
+  outcome: AttemptOutcome;
+  startedAtMs: number | null;
+  trace: AttemptTrace | null;
+}
+
 /** After a fault of Postgres the run is offered again, but not at once. */
 const PARK_AFTER_FAULT_MS = 1000;
 const ANNOUNCE_RUNNING_AFTER_MS = 20;
@@ -52,10 +60,11 @@ export class RunExecutor {
     // Known before the claim: a cancel that arrives in between must find it.
     const signal = active.add(orgId, runId);
     const log = this.#deps.log.child({ orgId, runId });
+    const takenAtMs = this.#deps.clock.nowMs();
     try {
       const claim = await this.#deps.store.claim({ orgId, runId, workerId: this.#deps.workerId });
       await this.#deps.faults.hit('after-claim');
-      if (claim.kind === 'claimed') await this.#attempt(taken, claim.run, admission, signal, log);
+      if (claim.kind === 'claimed') await this.#attempt({ ...taken, takenAtMs }, claim.run, admission, signal, log);
       else await this.#letGo(taken, claim, log);
     } catch (error) {
       log.error({ err: error, reason: messageOf(error) }, 'run.given_back');
@@ -80,27 +89,36 @@ export class RunExecutor {
     await this.#announce(taken.orgId, taken.runId, claim.run.state, claim.run.attempt);
   }
 
-  async #attempt(taken: TakenRun, run: ClaimedRun, admission: Admission, signal: AbortSignal, parentLog: Logger): Promise<void> {
+  async #attempt(taken: TakenRun & { takenAtMs: number }, run: ClaimedRun, admission: Admission, signal: AbortSignal, parentLog: Logger): Promise<void> {
     const log = parentLog.child({ attempt: run.attempt });
     log.info({ agent: run.agent, version: run.version, lease: run.lease }, 'run.claimed');
     // Who looks sees it in the row; who listens is spared the message about a run that is over at once.
     const announcing = setTimeout(() => { void this.#announce(run.orgId, run.runId, 'running', run.attempt); }, ANNOUNCE_RUNNING_AFTER_MS);
     const events = new RunEventWriter(run, { ...this.#deps, log });
+    const trace = traceAttempt(run, { workerId: this.#deps.workerId, takenAtMs: taken.takenAtMs });
     let startedAtMs: number | null = null;
-    const executed = await this.#deps.runtime.execute(admission, run, {
-      started: () => { startedAtMs = this.#deps.clock.nowMs(); },
-      event: (event) => events.say(event),
+    const executed = await this.#deps.runtime.execute(admission, trace === null ? run : { ...run, traceparent: trace.traceparent }, {
+      started: () => {
+        startedAtMs = this.#deps.clock.nowMs();
+        trace?.started();
+      },
+      event: (event) => {
+        events.say(event);
+        if (event.type === 'span') trace?.heard(event);
+      },
     }, signal);
     clearTimeout(announcing);
     const outcome = await this.#deps.stacks.mapped(run, await this.#deps.outputs.judge(run, executed));
     await this.#deps.faults.hit('after-execute');
     await events.flush();
-    await this.#settle(taken, run, outcome, startedAtMs, log);
+    await this.#settle(taken, run, { outcome, startedAtMs, trace }, log);
   }
 
-  async #settle(taken: TakenRun, run: ClaimedRun, outcome: AttemptOutcome, startedAtMs: number | null, log: Logger): Promise<void> {
+  async #settle(taken: TakenRun, run: ClaimedRun, { outcome, startedAtMs, trace }: Ended, log: Logger): Promise<void> {
     const decision = decideAttempt(run, outcome, this.#deps.random);
+    const endTrace = trace?.ended(outcome.kind === 'failed' ? outcome.error.code : null);
     const recorded = await this.#record(run, decision, startedAtMs, log);
+    endTrace?.(recorded === null ? 'fenced_out' : stateAfter(recorded));
     await this.#deps.faults.hit('after-record');
     if (recorded === null) {
       log.warn({ lease: run.lease }, 'run.fenced_out');
@@ -183,6 +201,7 @@ function finishedRun(run: ClaimedRun, decision: AttemptDecision & { kind: 'finis
     runId: run.runId,
     agent: run.agent,
     version: run.version,
+    tier: run.tier,
     state: decision.state,
     errorCode: decision.error?.code ?? null,
     finishedAtMs,

@@ -1,7 +1,7 @@
 import { composeServices, newId, noFaults, systemClock, type Clock, type Faults, type Logger, type Service } from '@bullpen/core';
 import { createDatabase, createRunStore, loadBundle, type Database } from '@bullpen/db';
 import { createSchemaChecker } from '@bullpen/json-schema';
-import { createMetricsCollector } from '@bullpen/metrics';
+import { createMetricsCollector, createWorkerPrometheus } from '@bullpen/metrics';
 import { createLiveBus, createRunQueue, type RunQueue } from '@bullpen/queue';
 import { createAgentRuntimeManager, type AgentRuntimeManager } from '@bullpen/runtime';
 
@@ -9,15 +9,19 @@ import { ActiveRuns } from './active-runs.ts';
 import { AuthorStack } from './author-stack.ts';
 import { createCanaryWatch } from './canary-watch.ts';
 import { createCancelListener } from './cancel-listener.ts';
+import { createAlertKeeper } from './alert-keeper.ts';
 import type { WorkerConfig } from './config.ts';
 import { createFleetRecorder } from './fleet-recorder.ts';
 import { createHeartbeat } from './heartbeat.ts';
+import { createMetricsKeeper } from './metrics-keeper.ts';
 import { OrganizationPools } from './organization-pools.ts';
 import { OutputCheck } from './output-check.ts';
+import { ProbeServer } from './probe-server.ts';
 import { Reconciler } from './reconciler.ts';
 import { RecordUpkeep } from './record-upkeep.ts';
 import { RunConsumer } from './run-consumer.ts';
 import { RunExecutor } from './run-executor.ts';
+import { RuntimeSampler } from './runtime-sampler.ts';
 import { Scheduler } from './scheduler.ts';
 
 /** A whole worker as one service: what `main.ts` runs, and what tests start in process. */
@@ -26,11 +30,14 @@ export interface BullpenWorker extends Service {
   readonly db: Database;
   readonly queue: RunQueue;
   readonly runtime: AgentRuntimeManager;
+  /** Where `/metrics` and `/healthz` are; null before the start. */
+  probeUrl(): string | null;
 }
 
 const HEARTBEAT_MS = 1000;
 const FLEET_RECORD_MS = 5000;
 const UPKEEP_MS = 60_000;
+const SAMPLE_MS = 5000;
 const CANCEL_POLL_MS = 2000;
 const POOL_REFRESH_MS = 5000;
 /** At most; with short leases more often, so that a lost run is found soon after its lease. */
@@ -44,7 +51,7 @@ export function createWorker(config: WorkerConfig, deps: { log: Logger; clock?: 
 
   const db = createDatabase({ url: config.DATABASE_URL, applicationName: id, log });
   const store = createRunStore({ db, ...bare });
-  const metrics = createMetricsCollector({ db, ...bare });
+  const metrics = createMetricsCollector({ db, ...bare, onRecord: (run) => { sampler.count(run); prometheus.count(run); } });
   const queueAt = { url: config.QUEUE_URL, prefix: config.QUEUE_PREFIX, log };
   const queue = createRunQueue({ ...queueAt, clock, faults, consumer: { name: id, leaseMs: config.BULLPEN_LEASE_MS, sweepMs: Math.min(SWEEP_MS, config.BULLPEN_LEASE_MS / 2) } });
   const bus = createLiveBus({ ...queueAt, name: id });
@@ -68,10 +75,20 @@ export function createWorker(config: WorkerConfig, deps: { log: Logger; clock?: 
   const heartbeat = createHeartbeat({ workerId: id, host: config.HOSTNAME, slots: config.BULLPEN_SLOTS, everyMs: HEARTBEAT_MS, fleet: createFleetRecorder({ db, everyMs: FLEET_RECORD_MS, ...bare }), bus, runtime, active, ...bare });
   const reconciler = new Reconciler({ db, store, queue, bus, metrics, ...bare, everyMs: config.BULLPEN_RECONCILE_MS, graceMs: config.BULLPEN_RECONCILE_MS, leaseMs: config.BULLPEN_LEASE_MS });
   const upkeep = new RecordUpkeep({ db, everyMs: UPKEEP_MS, ...bare });
+  const sampler = new RuntimeSampler({ workerId: id, slots: config.BULLPEN_SLOTS, everyMs: SAMPLE_MS, runtime, active, metrics, ...bare });
+  const prometheus = createWorkerPrometheus({
+    slots: config.BULLPEN_SLOTS,
+    running: () => active.size,
+    organizations: () => runtime.snapshot(),
+    collector: () => ({ buffered: metrics.bufferedCount, dropped: metrics.droppedCount }),
+  });
+  const probes = new ProbeServer({ host: config.BULLPEN_PROBE_HOST, port: config.BULLPEN_PROBE_PORT, page: prometheus, log });
+  const keeper = createMetricsKeeper({ db, ...bare });
+  const alerts = createAlertKeeper({ db, ...bare, webhooks: { allowPrivateAddresses: config.BULLPEN_WEBHOOK_PRIVATE } });
   const canaries = createCanaryWatch({ db, ...bare, everyMs: config.BULLPEN_CANARY_MS });
   const scheduler = new Scheduler({ db, store, queue, faults, ...bare });
 
   // Started from the record outwards; stopped from the consumer inwards, so that whatever ends can still be recorded.
-  const all = composeServices([db, store, schemas, metrics, queue, bus, pools, runtime, cancels, heartbeat, reconciler.service, upkeep.service, canaries, scheduler, consumer]);
-  return { id, db, queue, runtime, start: all.start, quiesce: all.quiesce, stop: all.stop };
+  const all = composeServices([db, store, schemas, metrics, queue, bus, pools, runtime, cancels, heartbeat, probes, sampler.service, keeper, alerts, reconciler.service, upkeep.service, canaries, scheduler, consumer]);
+  return { id, db, queue, runtime, probeUrl: () => probes.url(), start: all.start, quiesce: all.quiesce, stop: all.stop };
 }

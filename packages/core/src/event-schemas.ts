@@ -12,6 +12,16 @@ export const runEventSchema = z.discriminatedUnion('type', [
   logEventSchema,
   z.strictObject({ type: z.literal('emit'), name: z.string().min(1).max(64), data: z.json() }),
   z.strictObject({ type: z.literal('progress'), fraction: z.number().min(0).max(1), message: z.string().optional() }),
+  z.strictObject({
+    type: z.literal('span'),
+    id: z.string().min(1).max(32),
+    parentId: z.string().min(1).max(32).nullable(),
+    name: z.string().min(1).max(128),
+    startMs: z.number().min(0),
+    endMs: z.number().min(0),
+    status: z.enum(['ok', 'error']),
+    attributes: z.record(z.string().max(128), z.union([z.string(), z.number(), z.boolean()])),
+  }).describe('a span of `ctx.trace.span`, said when it ended'),
   z.strictObject({ type: z.literal('dropped'), count: z.int().positive().describe('events beyond the cap of the attempt') }),
 ]);
 export type RunEvent = z.output<typeof runEventSchema>;

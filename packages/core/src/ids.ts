@@ -4,7 +4,10 @@ import { monotonicFactory } from 'ulid';
  * Sortable ids: a prefix that says what it is, and a ULID (48 bits of time, 80 random, monotonic within this
  * process). Source: https://github.com/ulid/spec
  */
-export const ID_PREFIXES = { run: 'run', version: 'ver', key: 'key', worker: 'wkr', api: 'api', container: 'ctr', request: 'req', schedule: 'sch', webhook: 'whk', delivery: 'dlv', audit: 'aud' } as const;
+export const ID_PREFIXES = {
+  run: 'run', version: 'ver', key: 'key', worker: 'wkr', api: 'api', container: 'ctr', request: 'req', schedule: 'sch', audit: 'aud',
+  alertRule: 'alr', alert: 'alt', silence: 'sil', delivery: 'dlv', webhook: 'whk',
+} as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;
 

@@ -1,4 +1,10 @@
 /** The vocabulary of Bullpen: states, tiers, limits, errors, ids, schemas, contracts. No I/O. */
+export {
+  ALERT_MEASURES, ALERT_SEVERITIES, ALERT_STATES, acknowledgeSchema, alertRuleSchema, alertSchema, alertSilenceSchema, createAlertRuleSchema,
+  createSilenceSchema, createdAlertRuleSchema, listAlertsSchema,
+  type Alert, type AlertMeasure, type AlertRule, type AlertSeverity, type AlertSilence, type AlertState, type CreateAlertRule, type CreateSilence,
+} from './alerts/alert-schemas.ts';
+export { RESOLVE_AFTER_MS, stepAlert, type AlertCondition, type AlertStep, type OpenAlert } from './alerts/alert-state.ts';
 export { assertNever } from './assert-never.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { parseConfig } from './config.ts';
@@ -15,7 +21,7 @@ export { silentLogger, type Logger } from './logger.ts';
 export { KILL_CAUSES, killReceiptSchema, type KillCause, type KillReceipt } from './kill-receipt.ts';
 export { limitCapsSchema, runLimitsSchema, type AttemptLimitName, type AttemptLimits, type LimitCaps } from './limit-schemas.ts';
 export type { Idempotency, NewRun } from './new-run.ts';
-export type { AttemptOutcome, FailedState, FinishedRun, InterruptReason } from './outcome.ts';
+export { FAILED_STATES, isFailure, type AttemptOutcome, type FailedState, type FinishedRun, type InterruptReason } from './outcome.ts';
 export {
   KEY_ROLES, ORGANIZATION_ROLES, PERMISSIONS, may, renderPermissionTable, type KeyRole, type OrganizationRole, type Permission,
 } from './permissions.ts';
@@ -27,6 +33,7 @@ export {
 } from './run-state.ts';
 export { Deadline, composeServices, type Service } from './service.ts';
 export { checkStorableText, toStorableJson, type StorableJson, type StorableProblem } from './stored-json.ts';
+export { GEN_AI, TRACE_ATTRIBUTES, formatTraceparent, idsOfTraceparent, parseTraceparent, type SpanIds } from './tracing.ts';
 export { AVAILABLE_TIERS, DEFAULT_TIER, TIERS, isAtLeast, type Tier } from './tier.ts';
 
 export {
@@ -60,10 +67,12 @@ export {
   type CreateRun, type CreateRunRequest, type ListRuns, type Run, type RunError, type RunLogs, type RunPage, type RunSummary, type RunUsage,
 } from './run-schemas.ts';
 export {
-  CONTAINER_DEATHS, CONTAINER_STATES, containerSnapshotSchema, isolationReportSchema, organizationMetricsSchema, organizationRuntimeSnapshotSchema,
-  queueCountsSchema, runtimeMetricsQuerySchema, runtimeMetricsSchema, runtimeStatusSchema, workerSnapshotSchema,
-  type ContainerDeath, type ContainerSnapshot, type ContainerState, type IsolationReport, type OrganizationMetrics,
-  type OrganizationRuntimeSnapshot, type QueueCounts, type RuntimeMetrics, type RuntimeStatus, type WorkerSnapshot,
+  CONTAINER_DEATHS, CONTAINER_STATES, METRIC_GROUPINGS, containerSnapshotSchema, isolationReportSchema, organizationMetricsSchema,
+  organizationRuntimeSnapshotSchema, queueCountsSchema, runFiguresSchema, runtimeMetricsQuerySchema, runtimeMetricsSchema, runtimeStatusSchema,
+  usageQuerySchema, usageReportSchema, workerMetricsSchema, workerSnapshotSchema,
+  type ContainerDeath, type ContainerSnapshot, type ContainerState, type IsolationReport, type MetricGrouping, type OrganizationMetrics,
+  type OrganizationRuntimeSnapshot, type QueueCounts, type RunFigures, type RuntimeMetrics, type RuntimeMetricsQuery, type RuntimeStatus,
+  type UsageQuery, type UsageReport, type WorkerMetrics, type WorkerSnapshot,
 } from './runtime-schemas.ts';
 export {
   MAX_SCHEDULES_PER_ORGANIZATION, changeScheduleSchema, createScheduleSchema, previewCountSchema, previewScheduleSchema, scheduleNameSchema, schedulePageSchema,

@@ -53,7 +53,7 @@ export type WhoAmI = z.output<typeof whoAmISchema>;
 /** One write that came over the API. */
 export const auditEntrySchema = z.strictObject({
   id: z.string(),
-  orgId: orgIdSchema,
+  orgId: orgIdSchema.nullable().describe('null: the platform itself'),
   at: timeSchema,
   action: z.string().describe('`operationId` of the operation'),
   target: z.string().describe('a kind and a name or id, such as `schedule/nightly`'),

@@ -28,6 +28,8 @@ export interface NewRun {
   idempotencyKey: string | null;
   /** Given exactly when there is a key. */
   requestHash: string | null;
+  /** W3C trace context of the request; left out where there is none. */
+  traceparent?: string | null;
 }
 
 /** One run per organization and key; the hash says whether a second request with the key is the same one. */

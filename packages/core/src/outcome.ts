@@ -2,6 +2,7 @@ import type { ErrorCode } from './error-registry.ts';
 import type { KillReceipt } from './kill-receipt.ts';
 import type { RunError, RunUsage } from './run-schemas.ts';
 import type { TerminalRunState } from './run-state.ts';
+import type { Tier } from './tier.ts';
 
 /**
  * How one attempt ended, as the runtime tells it. A tagged union: failures are values, nothing is thrown across the
@@ -13,7 +14,13 @@ export type AttemptOutcome =
   | { kind: 'interrupted'; reason: InterruptReason; usage: RunUsage; kill?: KillReceipt };
 
 /** Terminal states of an attempt that ended by itself or by a limit. */
-export type FailedState = Extract<TerminalRunState, 'failed' | 'timed_out' | 'out_of_memory' | 'cpu_exceeded' | 'crashed'>;
+export const FAILED_STATES = ['failed', 'timed_out', 'out_of_memory', 'cpu_exceeded', 'crashed'] as const;
+export type FailedState = (typeof FAILED_STATES)[number];
+
+/** A run that its caller cancelled or let expire is a run, but no failure of the agent. */
+export function isFailure(state: TerminalRunState): state is FailedState {
+  return (FAILED_STATES as readonly TerminalRunState[]).includes(state);
+}
 
 /**
  * Who ended the attempt from outside. `cancelled` (by a caller) and `killed` (by an operator) are final, the others give
@@ -27,6 +34,7 @@ export interface FinishedRun {
   runId: string;
   agent: string;
   version: number;
+  tier: Tier;
   state: TerminalRunState;
   errorCode: string | null;
   /** Wall clock, ms since the epoch. */
@@ -34,4 +42,8 @@ export interface FinishedRun {
   /** From queued (or its not-before time) to claimed. */
   queueWaitMs: number;
   usage: RunUsage | null;
+  /** Sent through the egress proxy. */
+  egressBytes?: number;
+  /** Of language models, as the agent reported them. */
+  tokens?: number;
 }

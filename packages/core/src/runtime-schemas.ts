@@ -1,7 +1,9 @@
 import { z } from 'zod';
 
 import { runSummarySchema } from './run-schemas.ts';
+import { alertSchema } from './alerts/alert-schemas.ts';
 import { orgIdSchema, tierSchema, timeSchema } from './fields.ts';
+import { healthReportSchema } from './health/score.ts';
 
 /** What the operator sees: the manager's view, worker by worker. */
 
@@ -88,36 +90,108 @@ export const runtimeStatusSchema = z.strictObject({
       reservedMb: z.int().describe('over all workers'),
       containers: z.int(),
       queue: queueCountsSchema,
+      health: healthReportSchema,
     }),
   ),
   recentRuns: z.array(runSummarySchema),
+  workerHealth: z.record(z.string(), healthReportSchema).describe('by worker id'),
+  health: healthReportSchema.describe('of the system'),
+  alerts: z.array(alertSchema).describe('pending and firing, most severe first'),
 }).meta({ id: 'RuntimeStatus' });
 export type RuntimeStatus = z.output<typeof runtimeStatusSchema>;
 
-/** One organization's last window. Percentiles are null where nothing finished. */
-export const organizationMetricsSchema = z.strictObject({
-  orgId: orgIdSchema,
+const nullableMs = z.number().nullable();
+
+/** What the finished runs of a window add up to. Percentiles are within 1 %, and null where nothing was measured. */
+export const runFiguresSchema = z.strictObject({
   runs: z.int(),
-  failures: z.int(),
+  failures: z.int().describe('ended by the agent or a limit; not those that their caller cancelled or let expire'),
   errorRatio: z.number(),
-  p50Ms: z.number().nullable().describe('run wall time, median'),
-  p95Ms: z.number().nullable(),
-  queueWaitP95Ms: z.number().nullable(),
-  cpuMs: z.number(),
+  runsPerS: z.number(),
+  p50Ms: nullableMs.describe('run wall time, median'),
+  p90Ms: nullableMs,
+  p95Ms: nullableMs,
+  p99Ms: nullableMs,
+  cpuP50Ms: nullableMs,
+  cpuP95Ms: nullableMs,
+  queueWaitP50Ms: nullableMs,
+  queueWaitP95Ms: nullableMs,
+  queueWaitP99Ms: nullableMs,
+  worstQueueWaitMs: z.number(),
+  wallMs: z.number().describe('sum'),
+  cpuMs: z.number().describe('sum'),
   gbSeconds: z.number(),
+  resourceSeconds: z.number().describe('GB-s of memory held + CPU-s: what fairness is measured in'),
+  egressBytes: z.number(),
+  tokens: z.number(),
 });
+export type RunFigures = z.output<typeof runFiguresSchema>;
+
+export const organizationMetricsSchema = runFiguresSchema.extend({ orgId: orgIdSchema });
 export type OrganizationMetrics = z.output<typeof organizationMetricsSchema>;
+
+export const workerMetricsSchema = z.strictObject({
+  workerId: z.string(),
+  runs: z.int().describe('finished in the window'),
+  failures: z.int(),
+  slotUtilisation: z.number().nullable().describe('mean of running over slots'),
+  meanRunning: z.number(),
+  mostMb: z.number().describe('highest resident memory'),
+  cpuUtilisation: z.number().nullable().describe('CPU-s of its process per second'),
+  worstEventLoopDelayMs: z.number(),
+});
+export type WorkerMetrics = z.output<typeof workerMetricsSchema>;
+
+export const METRIC_GROUPINGS = ['organization', 'agent', 'version', 'outcome', 'tier', 'worker'] as const;
+export type MetricGrouping = (typeof METRIC_GROUPINGS)[number];
 
 /** `GET /api/admin/runtime/metrics`. */
 export const runtimeMetricsSchema = z.strictObject({
   from: timeSchema,
   to: timeSchema,
   stepMs: z.int(),
-  organizations: z.array(organizationMetricsSchema),
-  series: z.array(z.strictObject({ at: timeSchema, orgId: orgIdSchema, runs: z.int(), failures: z.int() })),
+  completeUntil: timeSchema.describe('what finished after this is not in here yet'),
+  groupBy: z.enum(METRIC_GROUPINGS),
+  total: runFiguresSchema,
+  fairness: z.strictObject({
+    jain: z.number().nullable().describe('Jain index of resource-seconds over organizations, 1: all alike; null with fewer than two'),
+    organizations: z.int().describe('that used anything'),
+  }),
+  utilisation: z.strictObject({
+    slots: z.number().nullable().describe('mean of running over slots, all workers'),
+    memory: z.number().nullable().describe('mean of reserved over pools of the organizations that held anything'),
+  }).describe('of windows of a day at most; null beyond, and where no worker told'),
+  timeline: z.array(z.strictObject({
+    at: timeSchema, runs: z.int(), failures: z.int(), p50Ms: nullableMs, p95Ms: nullableMs, queueWaitP95Ms: nullableMs,
+  })).describe('all of the selection, per step; steps without runs are left out'),
+  groups: z.array(runFiguresSchema.extend({ key: z.string() })).describe('those that used most, `limit` at most; empty where grouped by worker'),
+  groupCount: z.int().describe('groups in all'),
+  organizations: z.array(organizationMetricsSchema).describe('the groups, where they are organizations'),
+  series: z.array(z.strictObject({ at: timeSchema, orgId: orgIdSchema, runs: z.int(), failures: z.int() }))
+    .describe('per step, of the organizations listed; of windows of a day at most'),
+  workers: z.array(workerMetricsSchema).describe('where grouped by worker'),
 }).meta({ id: 'RuntimeMetrics' });
 export type RuntimeMetrics = z.output<typeof runtimeMetricsSchema>;
 
+const LONGEST_WINDOW_MS = 400 * 86_400_000;
+
+/** A time, or a window that ends now; a step, or one that makes about a hundred points. */
 export const runtimeMetricsQuerySchema = z.strictObject({
-  windowMs: z.coerce.number().int().min(60_000).max(7 * 86_400_000).default(3_600_000),
+  from: timeSchema.optional(),
+  to: timeSchema.optional(),
+  windowMs: z.coerce.number().int().min(60_000).max(LONGEST_WINDOW_MS).default(3_600_000).describe('before `to`, where `from` is left out'),
+  stepMs: z.coerce.number().int().min(10_000).max(LONGEST_WINDOW_MS).multipleOf(10_000).optional(),
+  groupBy: z.enum(METRIC_GROUPINGS).default('organization'),
+  orgId: orgIdSchema.optional().describe('of one organization only'),
+  limit: z.coerce.number().int().min(1).max(1000).default(200).describe('groups listed'),
 });
+export type RuntimeMetricsQuery = z.output<typeof runtimeMetricsQuerySchema>;
+
+/** `GET /v1/usage`: what an organization used, for itself. */
+export const usageQuerySchema = runtimeMetricsQuerySchema.omit({ orgId: true, groupBy: true, limit: true })
+  .extend({ groupBy: z.enum(['agent', 'version', 'outcome', 'tier']).default('agent') });
+export type UsageQuery = z.output<typeof usageQuerySchema>;
+
+export const usageReportSchema = runtimeMetricsSchema.pick({ from: true, to: true, stepMs: true, completeUntil: true, total: true, timeline: true })
+  .extend({ orgId: orgIdSchema, groupBy: z.enum(['agent', 'version', 'outcome', 'tier']), groups: z.array(runFiguresSchema.extend({ key: z.string() })) });
+export type UsageReport = z.output<typeof usageReportSchema>;

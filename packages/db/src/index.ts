@@ -9,7 +9,13 @@ export {
   type LeasedWrite, type NewRun, type ReleaseWrite, type RetryWrite, type RunRef,
 } from './run-writes.ts';
 
-export { addRunMetrics, forgetMetricWriters, type RunMetricsBatch, type RunMetricsCell } from './queries/add-run-metrics.ts';
+export {
+  addRunMetrics, forgetMetricWriters, makeMetricPartitions, type RunMetricsBatch, type RunMetricsCell, type RunSums, type StoredHistogram,
+} from './queries/add-run-metrics.ts';
+export {
+  METRIC_GROUPS, readRunHistograms, readRunRows, readRunSums,
+  type HistogramRow, type MetricGroup, type MetricSegment, type MetricSelection, type MetricsWindow, type RunSumsRow,
+} from './queries/read-run-metrics.ts';
 export { createAgentVersion, type NewAgentVersion } from './queries/create-agent-version.ts';
 export { createOrganization, getOrganization, updateOrganization, type NewOrganization, type OrganizationChange } from './queries/organizations.ts';
 export { getRun } from './queries/get-run.ts';
@@ -39,9 +45,8 @@ export { adminFindKeyByHash, adminTouchKey, type KeyHolder } from './admin/api-k
 export { adminForgetRequests } from './admin/request-housekeeping.ts';
 export { adminListOrganizations } from './admin/organizations.ts';
 export {
-  adminReadRunHistograms, adminReadRunSeries, adminReadRunTotals,
-  type HistogramBin, type MetricsWindow, type RunTotals, type SeriesPoint,
-} from './admin/run-metrics.ts';
+  ROLLUP_STEPS, adminKeepMetricPartitions, adminReadRollupProgress, adminRollUpRunMetrics, type MetricRetention, type RollupStep,
+} from './admin/roll-up.ts';
 export {
   adminExpireDueRuns, adminListCancelRequested, adminListRecentRuns, adminListRunningRuns, adminListWaitingRuns,
   type ExpiredRun, type RunningRun, type WaitingRun,
@@ -60,7 +65,21 @@ export {
   adminReleaseRetention, adminRunsNeedingCare, type RetentionTurn, type StandingRun,
 } from './admin/upkeep.ts';
 
+export {
+  adminReadContainerFaults, adminReadHeartbeatAges, adminReadKills, adminReadLargestHolder, adminReadPoolSaturation, adminReadStarved,
+  type Holder, type MeasuredSubject, type StarvedOrganization,
+} from './admin/alert-facts.ts';
+export {
+  acknowledgeAlert, deleteAlertRule, deleteAlertSilence, enableAlertRule, insertAlertRule, insertAlertSilence, listAlertRules, listAlertSilences, listAlerts,
+  type AlertOwner,
+} from './queries/alerts.ts';
+export {
+  adminEvaluateAlerts, adminForgetAlerts, adminSettleDelivery, adminTakeDueDeliveries,
+  type ActiveSilence, type AlertWrite, type DeliveryWrite, type DueDelivery, type EvaluationResult, type EvaluationState, type StoredOpenAlert, type WatchedRule,
+} from './admin/alert-evaluation.ts';
+export { adminReadTotalHistograms, adminReadTotals } from './admin/organization-totals.ts';
 export * as schema from './schema.ts';
-export type { StoredHistogram } from './schema.ts';
 export { countRunsAhead, listRecentStarts } from './queries/read-wait.ts';
 export { listFilteredRunIds, readRunsToReplay } from './queries/filter-runs.ts';
+export { addRuntimeSamples, type RuntimeSample } from './queries/add-runtime-samples.ts';
+export { adminReadUtilisation, adminReadWorkerGauges, type Utilisation, type WorkerGauges } from './admin/runtime-samples.ts';

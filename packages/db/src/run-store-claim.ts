@@ -32,7 +32,7 @@ async function explain(db: Database, unmoved: readonly ClaimWrite[], nowMs: numb
 }
 
 function resultOf(row: ClaimRow): ClaimResult {
-  const { lease, sha256, backoff, inputJson, ...run } = row;
+  const { lease, sha256, backoff, inputJson, traceparent, ...run } = row;
   if (run.state === 'cancelled' || run.state === 'expired') return { kind: run.state, run };
   if (run.state !== 'running' || run.claimedAt === null) return { kind: 'exhausted', run };
   return {
@@ -56,6 +56,7 @@ function resultOf(row: ClaimRow): ClaimResult {
       queuedAtMs: Date.parse(run.queuedAt),
       notBeforeMs: run.notBefore === null ? null : Date.parse(run.notBefore),
       claimedAtMs: Date.parse(run.claimedAt),
+      traceparent,
     },
   };
 }

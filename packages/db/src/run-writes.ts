@@ -41,6 +41,8 @@ export interface ClaimedRun extends RunRef {
   queuedAtMs: number;
   notBeforeMs: number | null;
   claimedAtMs: number;
+  /** W3C trace context of the request that made the run. */
+  traceparent: string | null;
 }
 
 /** `expired`, `exhausted` and `cancelled`: this claim ended the run, and `run` is how it ended. */

@@ -1,8 +1,9 @@
 import { bigint, boolean, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, smallint, text, timestamp, unique } from 'drizzle-orm/pg-core';
 
 import type {
-  AgentManifest, AttemptLimits, Canary, CatchUpPolicy, ContainerState, Deployment, IsolationReport, KeyRole, KillReceipt, LimitCaps, OrganizationLimits,
-  OrganizationRetention, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage, ScheduleError, ScheduledRun, Tier,
+  AgentManifest, AlertMeasure, AlertSeverity, AlertState, AttemptLimits, Canary, CatchUpPolicy, ContainerState, Deployment, IsolationReport, KeyRole,
+  KillReceipt, LimitCaps, OrganizationLimits, OrganizationRetention, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage,
+  ScheduleError, ScheduledRun, Tier,
 } from '@bullpen/core';
 
 /**
@@ -125,6 +126,7 @@ export const runs = pgTable('runs', {
   cancelRequestedAt: time('cancel_requested_at'),
   limits: json<AttemptLimits>('limits').notNull().default({}),
   kill: json<KillReceipt>('kill'),
+  traceparent: text('traceparent'),
 }, (table) => [
   primaryKey({ columns: [table.orgId, table.id] }),
   foreignKey({ name: 'runs_version', columns: [table.orgId, table.versionId], foreignColumns: [agentVersions.orgId, agentVersions.id] }),
@@ -142,23 +144,97 @@ export const runEvents = pgTable('run_events', {
   foreignKey({ name: 'run_events_run', columns: [table.orgId, table.runId], foreignColumns: [runs.orgId, runs.id] }).onDelete('cascade'),
 ]);
 
-/** Bin number -> count. */
-export type StoredHistogram = Record<string, number>;
+/** `(bin + 1000) << 32 | count`, in the order of the bins: exact as a number, since both are small. */
+const histogram = (name: string) => bigint(name, { mode: 'number' }).array().notNull();
 
-export const runMetrics = pgTable('run_metrics', {
-  bucketAt: time('bucket_at').notNull(),
-  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
-  agent: text('agent').notNull(),
+const runSums = () => ({
+  tier: text('tier').notNull(),
   outcome: text('outcome').notNull(),
   runs: bigint('runs', { mode: 'number' }).notNull(),
+  failures: bigint('failures', { mode: 'number' }).notNull(),
   wallMs: doublePrecision('wall_ms').notNull(),
   cpuMs: doublePrecision('cpu_ms').notNull(),
   gbSeconds: doublePrecision('gb_seconds').notNull(),
   queueWaitMs: doublePrecision('queue_wait_ms').notNull(),
-  wallHistogram: json<StoredHistogram>('wall_histogram').notNull(),
-  cpuHistogram: json<StoredHistogram>('cpu_histogram').notNull(),
-  queueWaitHistogram: json<StoredHistogram>('queue_wait_histogram').notNull(),
-}, (table) => [primaryKey({ columns: [table.bucketAt, table.orgId, table.agent, table.outcome] })]);
+  worstQueueWaitMs: doublePrecision('worst_queue_wait_ms').notNull(),
+  egressBytes: doublePrecision('egress_bytes').notNull(),
+  tokens: doublePrecision('tokens').notNull(),
+  wallHistogram: histogram('wall_histogram'),
+  cpuHistogram: histogram('cpu_histogram'),
+  queueWaitHistogram: histogram('queue_wait_histogram'),
+});
+
+const runBucket = () => ({
+  bucketAt: time('bucket_at').notNull(),
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  agent: text('agent').notNull(),
+  version: integer('version').notNull(),
+  ...runSums(),
+});
+
+/** The four run_metrics tables and runtime_samples are partitioned by time; their partitions are made by SQL procedures. */
+export const runMetrics = pgTable('run_metrics', {
+  ...runBucket(),
+  writerId: text('writer_id').notNull(),
+  batch: bigint('batch', { mode: 'number' }).notNull(),
+}, (table) => [primaryKey({ columns: [table.bucketAt, table.orgId, table.agent, table.version, table.tier, table.outcome, table.writerId, table.batch] })]);
+
+const rolledUp = <Name extends string>(name: Name) => pgTable(name, runBucket(), (table) => [
+  primaryKey({ columns: [table.bucketAt, table.orgId, table.agent, table.version, table.tier, table.outcome] }),
+]);
+export const runMetrics1m = rolledUp('run_metrics_1m');
+export const runMetrics1h = rolledUp('run_metrics_1h');
+export const runMetrics1d = rolledUp('run_metrics_1d');
+
+export const organizationTotals = pgTable('organization_totals', {
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  untilAt: time('until_at').notNull(),
+  runs: bigint('runs', { mode: 'number' }).notNull(),
+  failures: bigint('failures', { mode: 'number' }).notNull(),
+  wallMs: doublePrecision('wall_ms').notNull(),
+  cpuMs: doublePrecision('cpu_ms').notNull(),
+  gbSeconds: doublePrecision('gb_seconds').notNull(),
+  queueWaitMs: doublePrecision('queue_wait_ms').notNull(),
+  egressBytes: doublePrecision('egress_bytes').notNull(),
+  tokens: doublePrecision('tokens').notNull(),
+  wallHistogram: histogram('wall_histogram'),
+  cpuHistogram: histogram('cpu_histogram'),
+  queueWaitHistogram: histogram('queue_wait_histogram'),
+}, (table) => [primaryKey({ columns: [table.orgId, table.untilAt] })]);
+
+export const systemMetrics = pgTable('system_metrics', {
+  stepS: integer('step_s').notNull(),
+  bucketAt: time('bucket_at').notNull(),
+  ...runSums(),
+}, (table) => [primaryKey({ columns: [table.stepS, table.bucketAt, table.tier, table.outcome] })]);
+
+export const runtimeSamples = pgTable('runtime_samples', {
+  at: time('at').notNull(),
+  workerId: text('worker_id').notNull(),
+  subject: text('subject').notNull(),
+  subjectId: text('subject_id').notNull(),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  running: integer('running'),
+  slots: integer('slots'),
+  limitMb: doublePrecision('limit_mb'),
+  usedMb: doublePrecision('used_mb'),
+  cpuMs: doublePrecision('cpu_ms'),
+  eventLoopDelayMs: doublePrecision('event_loop_delay_ms'),
+  runs: bigint('runs', { mode: 'number' }),
+  failures: bigint('failures', { mode: 'number' }),
+  deaths: bigint('deaths', { mode: 'number' }),
+}, (table) => [primaryKey({ columns: [table.at, table.workerId, table.subject, table.subjectId] })]);
+
+export const rollupPending = pgTable('rollup_pending', {
+  stepS: integer('step_s').notNull(),
+  bucketAt: time('bucket_at').notNull(),
+  writerId: text('writer_id').notNull(),
+}, (table) => [primaryKey({ columns: [table.stepS, table.bucketAt, table.writerId] })]);
+
+export const rollupProgress = pgTable('rollup_progress', {
+  stepS: integer('step_s').primaryKey(),
+  rolledUntil: time('rolled_until').notNull(),
+});
 
 export const metricWriters = pgTable('metric_writers', {
   id: text('id').primaryKey(),
@@ -193,7 +269,7 @@ export const schedules = pgTable('schedules', {
 
 export const auditLog = pgTable('audit_log', {
   id: text('id').primaryKey(),
-  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
   at: time('at').notNull(),
   action: text('action').notNull(),
   target: text('target').notNull(),
@@ -307,3 +383,60 @@ export const deployments = pgTable('deployments', {
     name: 'deployments_version', columns: [table.orgId, table.agent, table.version], foreignColumns: [agentVersions.orgId, agentVersions.agent, agentVersions.version],
   }).onDelete('cascade'),
 ]);
+
+export const alertRules = pgTable('alert_rules', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  name: text('name').notNull(),
+  measure: text('measure').$type<AlertMeasure>().notNull(),
+  threshold: doublePrecision('threshold').notNull(),
+  windowMs: bigint('window_ms', { mode: 'number' }).notNull(),
+  forMs: bigint('for_ms', { mode: 'number' }).notNull(),
+  severity: text('severity').$type<AlertSeverity>().notNull(),
+  enabled: boolean('enabled').notNull(),
+  webhookUrl: text('webhook_url'),
+  webhookSecret: text('webhook_secret'),
+  createdAt: time('created_at').notNull().defaultNow(),
+});
+
+export const alerts = pgTable('alerts', {
+  id: text('id').primaryKey(),
+  ruleId: text('rule_id').notNull().references(() => alertRules.id, { onDelete: 'cascade' }),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  subject: text('subject').notNull(),
+  state: text('state').$type<AlertState>().notNull(),
+  value: doublePrecision('value').notNull(),
+  threshold: doublePrecision('threshold').notNull(),
+  reason: text('reason').notNull(),
+  culpritOrgId: text('culprit_org_id'),
+  silenced: boolean('silenced').notNull(),
+  startedAt: time('started_at').notNull(),
+  firingAt: time('firing_at'),
+  resolvedAt: time('resolved_at'),
+  belowSince: time('below_since'),
+  acknowledgedAt: time('acknowledged_at'),
+  acknowledgedBy: text('acknowledged_by'),
+});
+
+export const alertSilences = pgTable('alert_silences', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  ruleId: text('rule_id').references(() => alertRules.id, { onDelete: 'cascade' }),
+  subject: text('subject'),
+  untilAt: time('until_at').notNull(),
+  reason: text('reason').notNull(),
+  createdAt: time('created_at').notNull().defaultNow(),
+});
+
+export const alertDeliveries = pgTable('alert_deliveries', {
+  id: text('id').primaryKey(),
+  alertId: text('alert_id').notNull().references(() => alerts.id, { onDelete: 'cascade' }),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  ruleId: text('rule_id').notNull().references(() => alertRules.id, { onDelete: 'cascade' }),
+  body: text('body').notNull(),
+  attempts: integer('attempts').notNull().default(0),
+  nextAttemptAt: time('next_attempt_at'),
+  deliveredAt: time('delivered_at'),
+  lastError: text('last_error'),
+  createdAt: time('created_at').notNull().defaultNow(),
+});

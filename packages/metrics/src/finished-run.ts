@@ -10,6 +10,7 @@ export function finishedRunOf(run: RunSummary): FinishedRun | null {
     runId: run.id,
     agent: run.agent,
     version: run.version,
+    tier: run.tier,
     state: run.state,
     errorCode: run.error?.code ?? null,
     finishedAtMs,

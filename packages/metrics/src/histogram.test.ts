@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { RELATIVE_ERROR, ZERO_BIN, addCount, addValue, binOf, quantile, valueOfBin, type Histogram } from './histogram.ts';
+import { HistogramSum, RELATIVE_ERROR, ZERO_BIN, addCount, addValue, binOf, packHistogram, quantile, valueOfBin, type Histogram } from './histogram.ts';
 
 /** Rounding of the logarithm may move a value that lies on the edge of a bin. */
 const ALLOWED = RELATIVE_ERROR + 1e-9;
@@ -67,5 +67,26 @@ describe('a bin', () => {
     expect(binOf(0)).toBe(ZERO_BIN);
     expect(binOf(0.001)).toBeGreaterThan(ZERO_BIN);
     expect(valueOfBin(ZERO_BIN)).toBe(0);
+  });
+});
+
+describe('stored histograms', () => {
+  const stored = (values: readonly number[]) => `{${packHistogram(histogramOf(values)).join(',')}}`;
+
+  it.each(distributions)('add up to the quantiles of all values: %s', (_, values) => {
+    const sum = new HistogramSum();
+    sum.addStored(stored([1, 2, 3]));
+    sum.clear();
+    expect(sum.quantile(0.5)).toBeNull();
+    for (let from = 0; from < values.length; from += 997) sum.addStored(stored(values.slice(from, from + 997)));
+    sum.addStored('{}');
+    for (const q of [0.01, 0.5, 0.9, 0.95, 0.99, 1]) expect(sum.quantile(q)).toBe(quantile(histogramOf(values), q));
+  });
+
+  it('hold what took no time, and counts as large as a day makes them', () => {
+    const sum = new HistogramSum();
+    sum.addStored(`{${packHistogram(new Map([[ZERO_BIN, 4_000_000_000], [binOf(7), 1]])).join(',')}}`);
+    expect(sum.quantile(0.99)).toBe(0);
+    expect(sum.quantile(1)).toBe(valueOfBin(binOf(7)));
   });
 });

@@ -50,3 +50,73 @@ export function quantile(histogram: Histogram, q: number): number | null {
   }
   return null;
 }
+
+/** Added to a bin where it is packed, so that it is positive: bins lie between -1000 and about 2700. */
+const BIN_OFFSET = 1000;
+const COUNT_RANGE = 2 ** 32;
+
+/** As it is stored: `(bin + 1000) * 2^32 + count`, in the order of the bins. Counts are below 2^32, so each number is exact. */
+export function packHistogram(histogram: Histogram): number[] {
+  const bins = [...histogram.keys()].sort((a, b) => a - b);
+  return bins.map((bin) => (Math.max(0, bin + BIN_OFFSET)) * COUNT_RANGE + Math.min(COUNT_RANGE - 1, histogram.get(bin) ?? 0));
+}
+
+/** More bins than there are: 1.02^3000 microseconds are longer than the universe is old. */
+const MOST_BINS = 4096;
+const COMMA = 44;
+const ZERO = 48;
+const NINE = 57;
+
+/**
+ * Adds up many stored histograms in one array, for one group after the other. Not a `Map`: a month of a thousand organizations
+ * is a million entries.
+ */
+export class HistogramSum {
+  readonly #counts = new Float64Array(MOST_BINS);
+  #lowest = MOST_BINS;
+  #highest = -1;
+  #total = 0;
+
+  /** Adds a stored histogram as Postgres writes it: `{n,n,...}`. @param sign - -1: takes it away again */
+  addStored(text: string, sign: 1 | -1 = 1): void {
+    let entry = 0;
+    for (let index = 1; index < text.length; index += 1) {
+      const char = text.charCodeAt(index);
+      if (char >= ZERO && char <= NINE) {
+        entry = entry * 10 + char - ZERO;
+      } else if (entry > 0) {
+        this.#add(entry, sign);
+        entry = 0;
+      }
+      if (char !== COMMA && (char < ZERO || char > NINE)) break;
+    }
+  }
+
+  /** As `quantile` of one histogram. */
+  quantile(q: number): number | null {
+    if (this.#total === 0) return null;
+    let left = Math.max(1, Math.ceil(q * this.#total));
+    for (let index = this.#lowest; index <= this.#highest; index += 1) {
+      left -= this.#counts[index] ?? 0;
+      if (left <= 0) return valueOfBin(index - BIN_OFFSET);
+    }
+    return null;
+  }
+
+  clear(): void {
+    this.#counts.fill(0, this.#lowest === MOST_BINS ? 0 : this.#lowest, this.#highest + 1);
+    this.#lowest = MOST_BINS;
+    this.#highest = -1;
+    this.#total = 0;
+  }
+
+  #add(entry: number, sign: 1 | -1): void {
+    const index = Math.floor(entry / COUNT_RANGE);
+    const count = sign * (entry - index * COUNT_RANGE);
+    if (index >= MOST_BINS) return;
+    this.#counts[index] = (this.#counts[index] ?? 0) + count;
+    this.#total += count;
+    if (index < this.#lowest) this.#lowest = index;
+    if (index > this.#highest) this.#highest = index;
+  }
+}

@@ -1,6 +1,13 @@
-/** Time series of finished runs: the only writer of them, and what they answer. */
+/** Time series of finished runs and of what workers hold: the only writer of them, and what they answer. */
 export { finishedRunOf } from './finished-run.ts';
 export { RELATIVE_ERROR } from './histogram.ts';
 export { createMetricsCollector, type MetricsCollector, type MetricsCollectorDeps } from './metrics-collector.ts';
-export { organizationMetrics, runSeries } from './organization-metrics.ts';
+export { readRuntimeMetrics, readUsage } from './runtime-metrics.ts';
 export { BUCKET_MS } from './run-aggregate.ts';
+export { createApiPrometheus, type ApiPrometheus, type HttpExchange, type SystemReadings } from './prometheus/api-prometheus.ts';
+export type { PrometheusPage } from './prometheus/registry.ts';
+export { createWorkerPrometheus, type WorkerPrometheus, type WorkerReadings } from './prometheus/worker-prometheus.ts';
+export { organizationHealth, systemHealth, workerHealth, type OrganizationFacts, type SystemFacts } from './health.ts';
+export { deliverAlerts, type DeliveryDeps } from './alerts/deliver.ts';
+export { evaluateAlerts } from './alerts/evaluate.ts';
+export { newWebhookSecret, sendWebhook, signWebhook, type WebhookMessage, type WebhookOptions } from './alerts/webhook.ts';

@@ -1,36 +1,44 @@
-import { errorCodeOf, messageOf, newId, type Clock, type Deadline, type FinishedRun, type Logger, type Service } from '@bullpen/core';
-import { addRunMetrics, forgetMetricWriters, type Database, type RunMetricsCell } from '@bullpen/db';
+import { BullpenError, errorCodeOf, messageOf, newId, type Clock, type Deadline, type FinishedRun, type Logger, type Service } from '@bullpen/core';
+import { addRunMetrics, forgetMetricWriters, type Database, type RunMetricsCell, type RuntimeSample } from '@bullpen/db';
 
 import { addRun, bucketOf, emptyAggregate, keyOfAggregate, toCell, type RunAggregate } from './run-aggregate.ts';
+import { SampleBuffer } from './sample-buffer.ts';
 
 /**
  * Takes finished runs and adds them to the time series. What it guarantees:
  *
- * - `record` never waits and never throws. Runs are added up in memory at once, per organization, agent, outcome and
- *   10 s; a sum takes the same room however many runs it holds.
+ * - `record` never waits and never throws. Runs are added up in memory at once, per organization, agent, version, tier,
+ *   outcome and 10 s; a sum takes the same room however many runs it holds.
  * - Sums are written `flushMs` after the first of them, sooner when there are many; one transaction a batch. A batch
  *   is numbered when it is first sent and sent again as it is until Postgres has answered, so that it counts once
  *   even where the answer was lost.
  * - While Postgres is away at most `maxBuffered` sums are kept; runs that would need one more are dropped, counted in
  *   `droppedCount` and logged. A sum that Postgres refuses is dropped alone.
+ * - `sample` takes gauges in the same way; they are named by their time, so that sending them again changes nothing.
  * - `stop` writes what there is within its deadline, and says what it could not.
  */
 export interface MetricsCollector extends Service {
   record(run: FinishedRun): void;
+  /** Gauges of this moment. */
+  sample(samples: readonly RuntimeSample[]): void;
   /** Writes everything that was recorded before. @throws BullpenError SERVICE_UNAVAILABLE; what was not written is kept. */
   flush(): Promise<void>;
   /** Runs that were recorded and are in no time series. */
   readonly droppedCount: number;
+  /** Sums and gauges that wait to be written. */
+  readonly bufferedCount: number;
 }
 
 export interface MetricsCollectorDeps {
   db: Database;
   clock: Clock;
   log: Logger;
-  /** Default 250. */
+  /** Default 1000. */
   flushMs?: number;
-  /** Sums (organization, agent, outcome, 10 s) kept at most; default 50,000. */
+  /** Sums (organization, agent, version, tier, outcome, 10 s) kept at most; default 50,000. */
   maxBuffered?: number;
+  /** Told of each run that is recorded; must not throw. */
+  onRecord?: (run: FinishedRun) => void;
 }
 
 interface Batch {
@@ -39,19 +47,22 @@ interface Batch {
   cells: readonly RunMetricsCell[];
 }
 
-const DEFAULT_FLUSH_MS = 250;
+const DEFAULT_FLUSH_MS = 1000;
 const DEFAULT_MAX_BUFFERED = 50_000;
-const MAX_CELLS_PER_BATCH = 500;
+const MAX_CELLS_PER_BATCH = 2000;
 const LONGEST_RETRY_MS = 5000;
 const STOP_RETRY_MS = 100;
+/** A connection that hangs counts as away: the batch is sent again on another one, and counts once. */
+const LONGEST_ANSWER_MS = 15_000;
 
 export function createMetricsCollector(deps: MetricsCollectorDeps): MetricsCollector {
   return new BatchingCollector(deps);
 }
 
 class BatchingCollector implements MetricsCollector {
-  readonly #deps: Required<MetricsCollectorDeps>;
+  readonly #deps: Required<Omit<MetricsCollectorDeps, 'onRecord'>> & Pick<MetricsCollectorDeps, 'onRecord'>;
   readonly #writerId = newId('worker');
+  readonly #samples: SampleBuffer;
   #pending = new Map<string, RunAggregate>();
   #outgoing: Batch[] = [];
   #outgoingCells = 0;
@@ -65,13 +76,25 @@ class BatchingCollector implements MetricsCollector {
 
   constructor(deps: MetricsCollectorDeps) {
     this.#deps = { flushMs: DEFAULT_FLUSH_MS, maxBuffered: DEFAULT_MAX_BUFFERED, ...deps };
+    this.#samples = new SampleBuffer(deps);
   }
 
   get droppedCount(): number {
     return this.#dropped;
   }
 
+  get bufferedCount(): number {
+    return this.#pending.size + this.#outgoingCells + this.#samples.size;
+  }
+
+  sample(samples: readonly RuntimeSample[]): void {
+    if (this.#stopped) return;
+    this.#samples.add(samples);
+    this.#flushIn(this.#deps.flushMs);
+  }
+
   record(run: FinishedRun): void {
+    this.#deps.onRecord?.(run);
     const bucketAtMs = bucketOf(run.finishedAtMs, this.#deps.clock.nowMs());
     const key = keyOfAggregate(run, bucketAtMs);
     const aggregate = this.#pending.get(key) ?? this.#newAggregate(key, run, bucketAtMs);
@@ -136,6 +159,7 @@ class BatchingCollector implements MetricsCollector {
     await Promise.resolve();
     try {
       for (let batch = this.#nextBatch(); batch !== undefined; batch = this.#nextBatch()) await this.#write(batch);
+      await this.#samples.write();
       this.#failures = 0;
       this.#clearTimer();
     } catch (error) {
@@ -166,7 +190,7 @@ class BatchingCollector implements MetricsCollector {
     const { db, log } = this.#deps;
     if (batch.number === 0) batch.number = this.#lastNumber += 1;
     try {
-      const added = await addRunMetrics(db, { writerId: this.#writerId, ...batch });
+      const added = await answeredWithin(LONGEST_ANSWER_MS, addRunMetrics(db, { writerId: this.#writerId, ...batch }));
       this.#letGo(batch);
       if (added !== null && added < batch.cells.length) log.warn({ sums: batch.cells.length - added }, 'metrics.organization_gone');
     } catch (error) {
@@ -228,4 +252,17 @@ async function settledWithin(ms: number, work: Promise<unknown> = new Promise(()
   const timeUp = new Promise<void>((resolve) => { timer = setTimeout(resolve, ms); });
   await Promise.race([work, timeUp]);
   clearTimeout(timer);
+}
+
+/** @throws BullpenError SERVICE_UNAVAILABLE where there is no answer in time. */
+async function answeredWithin<T>(ms: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeUp = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new BullpenError('SERVICE_UNAVAILABLE', `Postgres did not answer in ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([answer, timeUp]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -2,11 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 
 import type { FinishedRun } from '@bullpen/core';
 
+import { binOf } from './histogram.ts';
 import { addRun, bucketOf, emptyAggregate, keyOfAggregate, toCell } from './run-aggregate.ts';
 
 const usage = { wallMs: 10, cpuMs: 4, peakHeapMb: 5, peakExternalMb: 0, gbSeconds: 0.5 };
 const run: FinishedRun = {
-  orgId: 'acme', runId: 'run_1', agent: 'echo', version: 1, state: 'succeeded', errorCode: null, finishedAtMs: 1_700_000_012_345,
+  orgId: 'acme', runId: 'run_1', agent: 'echo', version: 1, tier: 'basic', state: 'succeeded', errorCode: null, finishedAtMs: 1_700_000_012_345,
   queueWaitMs: 3, usage,
 };
 
@@ -16,15 +17,22 @@ describe('an aggregate of runs', () => {
     addRun(aggregate, run);
     addRun(aggregate, { ...run, queueWaitMs: 5 });
     const cell = toCell(aggregate);
-    expect(cell).toMatchObject({ orgId: 'acme', agent: 'echo', outcome: 'succeeded', runs: 2, wallMs: 20, cpuMs: 8, gbSeconds: 1, queueWaitMs: 8 });
-    expect(Object.values(cell.wallHistogram)).toEqual([2]);
-    expect(Object.values(cell.queueWaitHistogram)).toEqual([1, 1]);
+    expect(cell).toMatchObject({ orgId: 'acme', agent: 'echo', outcome: 'succeeded', runs: 2, wallMs: 20, cpuMs: 8, gbSeconds: 1, queueWaitMs: 8, worstQueueWaitMs: 5, failures: 0 });
+    expect(cell.wallHistogram).toEqual([(binOf(10) + 1000) * 2 ** 32 + 2]);
+    expect(cell.queueWaitHistogram).toEqual([binOf(3), binOf(5)].map((bin) => (bin + 1000) * 2 ** 32 + 1));
   });
 
   it('counts a run that never began among the runs and the waits only', () => {
     const aggregate = emptyAggregate(run, 0);
     addRun(aggregate, { ...run, usage: null });
-    expect(toCell(aggregate)).toMatchObject({ runs: 1, wallMs: 0, wallHistogram: {}, cpuHistogram: {}, queueWaitMs: 3 });
+    expect(toCell(aggregate)).toMatchObject({ runs: 1, wallMs: 0, wallHistogram: [], cpuHistogram: [], queueWaitMs: 3 });
+  });
+
+  it('counts what the agent or a limit ended as a failure, with what went out and what was said', () => {
+    const aggregate = emptyAggregate(run, 0);
+    addRun(aggregate, { ...run, state: 'timed_out', egressBytes: 100, tokens: 7 });
+    addRun(aggregate, { ...run, state: 'cancelled', egressBytes: 1 });
+    expect(toCell(aggregate)).toMatchObject({ runs: 2, failures: 1, egressBytes: 101, tokens: 7 });
   });
 
   it('takes what is no number, or less than nothing, as nothing', () => {
@@ -40,8 +48,8 @@ describe('a bucket', () => {
     expect(bucketOf(Number.NaN, 25_000)).toBe(20_000);
   });
 
-  it('is one per organization, agent and outcome', () => {
-    const keys = [run, { ...run, orgId: 'birch' }, { ...run, agent: 'other' }, { ...run, state: 'failed' as const }].map((one) => keyOfAggregate(one, 0));
-    expect(new Set(keys).size).toBe(4);
+  it('is one per organization, agent, version, tier and outcome', () => {
+    const keys = [run, { ...run, orgId: 'birch' }, { ...run, agent: 'other' }, { ...run, version: 2 }, { ...run, tier: 'strict' as const }, { ...run, state: 'failed' as const }].map((one) => keyOfAggregate(one, 0));
+    expect(new Set(keys).size).toBe(6);
   });
 });

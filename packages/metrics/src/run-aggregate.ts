@@ -1,12 +1,12 @@
-import type { FinishedRun } from '@bullpen/core';
+import { isFailure, type FinishedRun } from '@bullpen/core';
 import type { RunMetricsCell } from '@bullpen/db';
 
-import { addValue, type Histogram } from './histogram.ts';
+import { addValue, packHistogram, type Histogram } from './histogram.ts';
 
 /** Runs are counted in buckets of this length, by when they finished. */
 export const BUCKET_MS = 10_000;
 
-/** Finished runs of one organization, agent, outcome and bucket, while they are being added up. */
+/** Finished runs of one organization, agent, version, tier, outcome and bucket, while they are being added up. */
 export interface RunAggregate extends Omit<RunMetricsCell, 'wallHistogram' | 'cpuHistogram' | 'queueWaitHistogram'> {
   wall: Histogram;
   cpu: Histogram;
@@ -14,7 +14,7 @@ export interface RunAggregate extends Omit<RunMetricsCell, 'wallHistogram' | 'cp
 }
 
 export function keyOfAggregate(run: FinishedRun, bucketAtMs: number): string {
-  return `${bucketAtMs}/${run.orgId}/${run.agent}/${run.state}`;
+  return `${bucketAtMs}/${run.orgId}/${run.agent}/${run.version}/${run.tier}/${run.state}`;
 }
 
 /** Start of the bucket; a time that is none counts as now. */
@@ -24,16 +24,23 @@ export function bucketOf(finishedAtMs: number, nowMs: number): number {
 
 export function emptyAggregate(run: FinishedRun, bucketAtMs: number): RunAggregate {
   return {
-    bucketAtMs, orgId: run.orgId, agent: run.agent, outcome: run.state, runs: 0, wallMs: 0, cpuMs: 0, gbSeconds: 0, queueWaitMs: 0,
+    bucketAtMs, orgId: run.orgId, agent: run.agent, version: run.version, tier: run.tier, outcome: run.state, runs: 0, failures: 0,
+    wallMs: 0, cpuMs: 0, gbSeconds: 0, queueWaitMs: 0, worstQueueWaitMs: 0, egressBytes: 0, tokens: 0,
     wall: new Map(), cpu: new Map(), queueWait: new Map(),
   };
 }
 
 /** A run that never began (cancelled or expired in the queue) has waited, but used nothing. */
-export function addRun(aggregate: RunAggregate, { queueWaitMs, usage }: FinishedRun): void {
+export function addRun(aggregate: RunAggregate, run: FinishedRun): void {
+  const { state, usage } = run;
+  const queueWaitMs = measured(run.queueWaitMs);
   aggregate.runs += 1;
-  aggregate.queueWaitMs += measured(queueWaitMs);
-  addValue(aggregate.queueWait, measured(queueWaitMs));
+  if (isFailure(state)) aggregate.failures += 1;
+  aggregate.queueWaitMs += queueWaitMs;
+  aggregate.worstQueueWaitMs = Math.max(aggregate.worstQueueWaitMs, queueWaitMs);
+  aggregate.egressBytes += measured(run.egressBytes ?? 0);
+  aggregate.tokens += measured(run.tokens ?? 0);
+  addValue(aggregate.queueWait, queueWaitMs);
   if (usage === null) return;
   aggregate.wallMs += measured(usage.wallMs);
   aggregate.cpuMs += measured(usage.cpuMs);
@@ -43,12 +50,7 @@ export function addRun(aggregate: RunAggregate, { queueWaitMs, usage }: Finished
 }
 
 export function toCell({ wall, cpu, queueWait, ...sums }: RunAggregate): RunMetricsCell {
-  return {
-    ...sums,
-    wallHistogram: Object.fromEntries(wall),
-    cpuHistogram: Object.fromEntries(cpu),
-    queueWaitHistogram: Object.fromEntries(queueWait),
-  };
+  return { ...sums, wallHistogram: packHistogram(wall), cpuHistogram: packHistogram(cpu), queueWaitHistogram: packHistogram(queueWait) };
 }
 
 /** Clocks of two machines differ: a wait may come out negative. What is no number must not spoil a sum. */

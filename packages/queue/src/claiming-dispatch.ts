@@ -54,7 +54,7 @@ export class ClaimingDispatch implements Dispatch {
   async #end(ends: readonly RunEnd[]): Promise<Set<number>> {
     const { jobs, readySet } = this.#deps;
     const held = await Promise.all(ends.map(({ taken: { orgId, runId, leaseToken } }) => jobs.complete(orgId, runId, leaseToken)));
-    for (const { taken, costSeconds } of ends) if (costSeconds !== null) this.#averages.learn(taken.orgId, taken.agent, costSeconds);
+    for (const { taken, costSeconds } of ends) if (costSeconds !== null) this.#averages.learn(taken.orgId, costSeconds);
     await readySet.adjust(ends.map(({ taken, owedSeconds }): Adjustment => {
       return { orgId: taken.orgId, chargeSeconds: owedSeconds, freedMb: taken.memoryMb, next: { kind: 'ended' } };
     }));
@@ -90,7 +90,7 @@ export class ClaimingDispatch implements Dispatch {
     const isLast = results.some((result) => result.kind === 'run' && result.isLast);
     const next = kept.length === taken.length ? (short ?? { kind: isLast ? 'idle' : 'ready' }) : { kind: 'ready' as const };
     // Alone it takes nothing from anybody, and pays what it used when a run ends.
-    const runs = kept.map((run) => ({ taken: run, chargedSeconds: isAlone ? 0 : this.#averages.estimateSeconds(orgId, run.agent) }));
+    const runs = kept.map((run) => ({ taken: run, chargedSeconds: isAlone ? 0 : this.#averages.estimateSeconds(orgId) }));
     return { runs, outcome: { orgId, chargeSeconds: runs.reduce((sum, run) => sum + run.chargedSeconds, 0), next } };
   }
 

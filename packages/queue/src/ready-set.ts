@@ -103,7 +103,7 @@ export type AdjustmentNext = { kind: 'ended' } | { kind: 'returned' } | { kind: 
 
 export interface KnownOrganization {
   orgId: string;
-  /** Changes with every mark; see `forget`. */
+  /** Changes with every mark where `forget` needs it to tell whether something came in between. */
   generation: string;
   /** Is offered to workers at the moment. */
   isReady: boolean;

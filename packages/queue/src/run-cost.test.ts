@@ -10,31 +10,33 @@ describe('what a run costs', () => {
     expect(heldCostSeconds(512, 4000)).toBeCloseTo(2);
   });
 
-  it('is estimated from the agent, else from its organization, else from nothing', () => {
+  it('is estimated from what runs of the organization cost lately', () => {
     const averages = new CostAverages();
-    expect(averages.estimateSeconds('a', 'one')).toBe(DEFAULT_COST_SECONDS);
-    averages.learn('a', 'one', 4);
-    expect(averages.estimateSeconds('a', 'one')).toBe(4);
-    expect(averages.estimateSeconds('a', 'two')).toBe(4);
-    averages.learn('a', 'two', 0);
-    expect(averages.estimateSeconds('a', 'two')).toBe(0);
+    expect(averages.estimateSeconds('a')).toBe(DEFAULT_COST_SECONDS);
+    expect(averages.learn('a', 4)).toBe(4);
+    expect(averages.estimateSeconds('a')).toBe(4);
+    expect(averages.learn('a', 0)).toBeCloseTo(3.2);
     expect(averages.estimateSeconds('a')).toBeCloseTo(3.2);
-    expect(averages.estimateSeconds('b', 'one')).toBe(DEFAULT_COST_SECONDS);
+    expect(averages.estimateSeconds('b')).toBe(DEFAULT_COST_SECONDS);
+    for (let i = 0; i < 30; i += 1) averages.learn('a', 5);
+    expect(averages.estimateSeconds('a')).toBeCloseTo(5, 0);
   });
 
-  it('follows what runs cost lately', () => {
+  it('is told anew only where it moved', () => {
     const averages = new CostAverages();
-    for (let i = 0; i < 30; i += 1) averages.learn('a', 'one', i < 10 ? 1 : 5);
-    expect(averages.estimateSeconds('a', 'one')).toBeCloseTo(5, 1);
+    averages.learn('a', 1);
+    expect(averages.learn('a', 1.05)).toBeNull();
+    expect(averages.estimateSeconds('a')).toBe(1);
+    expect(averages.learn('a', 1.2)).toBeCloseTo(1.048);
   });
 
   it('forgets the averages that were not asked for longest', () => {
     const averages = new CostAverages();
-    averages.learn('kept', undefined, 1);
-    averages.learn('dropped', undefined, 1);
+    averages.learn('kept', 1);
+    averages.learn('dropped', 1);
     for (let i = 0; i < 9999; i += 1) {
       averages.estimateSeconds('kept');
-      averages.learn(`org-${i}`, undefined, 1);
+      averages.learn(`org-${i}`, 1);
     }
     expect(averages.estimateSeconds('kept')).toBe(1);
     expect(averages.estimateSeconds('dropped')).toBe(DEFAULT_COST_SECONDS);

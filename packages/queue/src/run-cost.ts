@@ -21,45 +21,49 @@ export function heldCostSeconds(memoryMb: number, elapsedMs: number): number {
 
 /** How much a new run weighs in an average: the last ten or so runs tell. */
 const SMOOTHING = 0.2;
+/** An average is worth telling when it is off by so much of what was told last. */
+const WORTH_TELLING = 0.02;
 const MAX_AVERAGES = 10_000;
 
+interface Average {
+  seconds: number;
+  /** What was told of it last. */
+  toldSeconds: number;
+}
+
 /**
- * Moving averages of what runs cost, by agent and by organization: what a run is charged before anybody knows better.
- * Exponentially weighted; in memory of this process; those asked for least recently are dropped first.
+ * Moving averages of what runs of each organization cost: what a run is charged before anybody knows better. Exponentially
+ * weighted; in memory of this process; those asked for least recently are dropped first. By organization and not by agent:
+ * the estimate only has to bridge the time until the run ends or its lease is renewed, when what it used is charged.
  */
 export class CostAverages {
-  readonly #averages = new Map<string, number>();
+  readonly #averages = new Map<string, Average>();
 
-  /** The average of the agent, else of its organization, else the default. */
-  estimateSeconds(orgId: string, agent?: string): number {
-    return (agent === undefined ? undefined : this.#read(keyOf(orgId, agent))) ?? this.#read(orgId) ?? DEFAULT_COST_SECONDS;
+  /** The organization's average as it was told last, else the default. */
+  estimateSeconds(orgId: string): number {
+    return this.#read(orgId)?.toldSeconds ?? DEFAULT_COST_SECONDS;
   }
 
-  learn(orgId: string, agent: string | undefined, costSeconds: number): void {
-    this.#learn(orgId, costSeconds);
-    if (agent !== undefined) this.#learn(keyOf(orgId, agent), costSeconds);
+  /** @returns the average where it is worth telling whoever estimates by it; null where it hardly moved */
+  learn(orgId: string, costSeconds: number): number | null {
+    const average = this.#read(orgId);
+    if (!average) return this.#write(orgId, { seconds: costSeconds, toldSeconds: costSeconds }).toldSeconds;
+    average.seconds += SMOOTHING * (costSeconds - average.seconds);
+    if (Math.abs(average.seconds - average.toldSeconds) <= WORTH_TELLING * average.toldSeconds) return null;
+    average.toldSeconds = average.seconds;
+    return average.toldSeconds;
   }
 
-  #learn(key: string, costSeconds: number): void {
-    const before = this.#averages.get(key) ?? costSeconds;
-    this.#write(key, before + SMOOTHING * (costSeconds - before));
-  }
-
-  #read(key: string): number | undefined {
-    const average = this.#averages.get(key);
-    if (average !== undefined) this.#write(key, average);
-    return average;
+  #read(orgId: string): Average | undefined {
+    const average = this.#averages.get(orgId);
+    return average && this.#write(orgId, average);
   }
 
   /** A Map keeps the order of insertion, so the first key is the one that was used least recently. */
-  #write(key: string, average: number): void {
-    this.#averages.delete(key);
+  #write(orgId: string, average: Average): Average {
+    this.#averages.delete(orgId);
     if (this.#averages.size >= MAX_AVERAGES) this.#averages.delete(this.#averages.keys().next().value!);
-    this.#averages.set(key, average);
+    this.#averages.set(orgId, average);
+    return average;
   }
-}
-
-/** Ids hold no slash, so no agent's key is an organization's. */
-function keyOf(orgId: string, agent: string): string {
-  return `${orgId}/${agent}`;
 }

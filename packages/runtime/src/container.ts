@@ -20,6 +20,8 @@ export interface AttemptRequest {
   /** Beside time and memory; what is left out is not limited for this run. */
   readonly limits: AttemptLimits;
   readonly metadata: Readonly<Record<string, string>>;
+  /** W3C trace context that the agent's own requests are children of; left out where there is none. */
+  readonly traceparent?: string | null;
 }
 
 /** Where an attempt's events go, in order; every one arrives before `execute` resolves. Its calls must not throw. */

@@ -188,14 +188,14 @@ class EngineContainer implements RuntimeContainer {
   }
 
   #engineTask({ no, task: { attempt, bundleUrl } }: Running): EngineTask {
-    const { runId, orgId, agent, version, metadata } = attempt;
+    const { runId, orgId, agent, version, metadata, traceparent } = attempt;
     return {
       attemptNo: no,
       bundleUrl,
       inputJson: attempt.inputJson,
       deadline: this.#driver.clock.nowMs() + attempt.timeoutMs,
       attempt: attempt.attempt,
-      run: { id: runId, orgId, agent, version, metadata },
+      run: { id: runId, orgId, agent, version, metadata, ...(traceparent == null ? {} : { traceparent }) },
     };
   }
 

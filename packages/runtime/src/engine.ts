@@ -35,7 +35,7 @@ export interface EngineTask {
   /** Wall clock, ms since the epoch. */
   readonly deadline: number;
   readonly attempt: number;
-  readonly run: { id: string; orgId: string; agent: string; version: number; metadata: Readonly<Record<string, string>> };
+  readonly run: { id: string; orgId: string; agent: string; version: number; metadata: Readonly<Record<string, string>>; traceparent?: string };
 }
 
 /** A line from inside: its tag, the attempt it belongs to, and the rest. */

@@ -17,6 +17,23 @@ export interface AgentRun {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** What a span is described by; see the GenAI names of OpenTelemetry for calls of models. */
+export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
+
+/** The span around a function, while it runs. */
+export interface AgentSpan {
+  setAttribute(key: string, value: string | number | boolean): void;
+}
+
+/** Spans of the agent's own, in the trace of its run, and kept with the run's events. */
+export interface AgentTrace {
+  /** Calls `act` within a span: spans made inside of it are its children, and what it throws marks it as failed. */
+  span<T>(name: string, act: (span: AgentSpan) => T | Promise<T>): Promise<T>;
+  span<T>(name: string, attributes: SpanAttributes, act: (span: AgentSpan) => T | Promise<T>): Promise<T>;
+  /** W3C trace context, to be sent along with requests; null where the run belongs to no trace. */
+  readonly traceparent: string | null;
+}
+
 /** What an agent is given beside its input. */
 export interface AgentContext {
   readonly log: AgentLog;
@@ -29,6 +46,7 @@ export interface AgentContext {
    * after it the thread is terminated.
    */
   readonly signal: AbortSignal;
+  readonly trace: AgentTrace;
   readonly run: AgentRun;
   /** From 1; grows with each retry of the same run. */
   readonly attempt: number;

@@ -1,6 +1,6 @@
 /** What agents are written with (`defineAgent`), and a typed client of the API. */
 export { defineAgent, type Agent, type AgentDefinition } from './define-agent.ts';
-export type { AgentContext, AgentLog, AgentRun, LogFields } from './agent-context.ts';
+export type { AgentContext, AgentLog, AgentRun, AgentSpan, AgentTrace, LogFields, SpanAttributes } from './agent-context.ts';
 export { createClient } from './client.ts';
 export type {
   AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeployRequest, DeployedVersion, DeploymentsClient, KeysClient,

@@ -1,18 +1,28 @@
-import { BullpenError, idSchema, orgIdSchema, runSchema, runtimeMetricsQuerySchema, runtimeMetricsSchema, runtimeStatusSchema } from '@bullpen/core';
+import { auditPageSchema, BullpenError, idSchema, listAuditSchema, orgIdSchema, runSchema, runtimeMetricsQuerySchema, runtimeMetricsSchema, runtimeStatusSchema, type Clock } from '@bullpen/core';
+import { listAuditEntries, type Database } from '@bullpen/db';
+import { readRuntimeMetrics } from '@bullpen/metrics';
 import type { Response } from 'express';
 import { z } from 'zod';
 
 import { ADMIN_COOKIE, principalOf } from '../auth/authenticate.ts';
 import type { ApiKeys } from '../auth/api-keys.ts';
-import { accepted, noContent, ok, route, type Route } from '../http/route.ts';
+import { accepted, noContent, ok, route, STREAMED, type Route } from '../http/route.ts';
 import type { RunService } from '../runs/run-service.ts';
-import { readRuntimeMetrics, readRuntimeStatus, type RuntimeStatusDeps } from './runtime-status.ts';
+import type { StatusBoard } from './status-board.ts';
 
 const tag = 'operator';
 const sessionSchema = z.strictObject({ key: z.string().min(1).max(500) });
 
+interface AdminRouteDeps {
+  db: Database;
+  clock: Clock;
+  status: StatusBoard;
+  keys: ApiKeys;
+  runs: RunService;
+}
+
 /** `/api/admin`: the operator's JSON, and the session of the operator's browser. */
-export function adminRoutes(deps: RuntimeStatusDeps & { keys: ApiKeys; runs: RunService }): Route[] {
+export function adminRoutes(deps: AdminRouteDeps): Route[] {
   return [...sessionRoutes(deps.keys), ...runtimeRoutes(deps)];
 }
 
@@ -40,18 +50,27 @@ function sessionRoutes(keys: ApiKeys): Route[] {
   ];
 }
 
-function runtimeRoutes(deps: RuntimeStatusDeps & { runs: RunService }): Route[] {
+function runtimeRoutes(deps: AdminRouteDeps): Route[] {
   const reading = { method: 'get', tag, scope: 'operator', permission: 'platform:read' } as const;
   return [
     route({
+      ...reading, path: '/api/admin/audit', operationId: 'listPlatformAuditEntries', summary: 'List what was written to the platform itself, newest first',
+      query: listAuditSchema, answer: { statuses: { 200: 'a page of writes, each with before and after' }, schema: auditPageSchema },
+      handle: async ({ query }) => ok(await listAuditEntries(deps.db, null, query)),
+    }),
+    route({
       ...reading, path: '/api/admin/runtime/status', operationId: 'runtimeStatus', summary: 'Organizations, workers, containers, queues, latest runs',
       answer: { statuses: { 200: 'how it stands now' }, schema: runtimeStatusSchema },
-      handle: async () => ok(await readRuntimeStatus(deps)),
+      async handle({ res }) {
+        // One document for all who look: written once.
+        res.type('application/json').send((await deps.status.latest()).json);
+        return STREAMED;
+      },
     }),
     route({
       ...reading, path: '/api/admin/runtime/metrics', operationId: 'runtimeMetrics', summary: 'Figures of the last window', query: runtimeMetricsQuerySchema,
       answer: { statuses: { 200: 'per organization, and over time' }, schema: runtimeMetricsSchema },
-      handle: async ({ query }) => ok(await readRuntimeMetrics(deps, query.windowMs)),
+      handle: async ({ query }) => ok(await readRuntimeMetrics(deps, query)),
     }),
     route({
       method: 'post', path: '/api/admin/runs/{orgId}/{runId}/cancel', operationId: 'operatorCancelRun', tag, scope: 'operator', permission: 'platform:write',

@@ -1,8 +1,10 @@
 import type { Logger } from '@bullpen/core';
 import type { SchemaChecker } from '@bullpen/json-schema';
+import type { ApiPrometheus } from '@bullpen/metrics';
 import type { LiveBus } from '@bullpen/queue';
 
 import type { RuntimeStatusDeps } from '../admin/runtime-status.ts';
+import type { StatusBoard } from '../admin/status-board.ts';
 import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { ServeDeps } from './serve.ts';
@@ -13,6 +15,8 @@ export interface AppDeps extends RuntimeStatusDeps, ServeDeps {
   organizations: OrganizationDirectory;
   runs: RunService;
   schemas: SchemaChecker;
+  prometheus: ApiPrometheus;
+  status: StatusBoard;
   log: Logger;
   /** Origins whose pages may call /v1. */
   corsOrigins: readonly string[];

@@ -7,7 +7,8 @@ import { authenticateAdmin } from '../auth/authenticate.ts';
 import type { AppDeps } from './app-deps.ts';
 import { cors } from './cors.ts';
 import { docsPage } from './docs-page.ts';
-import { notFound, problemHandler, requestIds, requestLog } from './respond.ts';
+import { traceRequests } from './request-tracing.ts';
+import { notFound, problemHandler, requestCount, requestIds, requestLog } from './respond.ts';
 import { allRoutes } from './routes.ts';
 import { serveRoutes } from './serve.ts';
 
@@ -15,9 +16,10 @@ import { serveRoutes } from './serve.ts';
 export function createApp(deps: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('trust proxy', 'loopback').set('query parser', 'simple');
-  app.use(requestIds(), requestLog(deps.log));
+  app.use(requestIds(), requestLog(deps.log), requestCount(deps.prometheus.count), traceRequests());
   app.use('/admin/queues', boardPolicy());
-  app.use(/^\/(?!admin\/queues)/, helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'self'"], styleSrc: ["'self'"], upgradeInsecureRequests: null } }, strictTransportSecurity: false }));
+  app.use('/v1', answerPolicy());
+  app.use(/^\/(?!admin\/queues|v1\/)/, helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'self'"], styleSrc: ["'self'"], upgradeInsecureRequests: null } }, strictTransportSecurity: false }));
 
   app.use('/v1', cors(deps.corsOrigins));
   app.use(serveRoutes(allRoutes(deps), deps));
@@ -30,6 +32,15 @@ export function createApp(deps: AppDeps): Express {
 
   app.use(notFound, problemHandler(deps.log));
   return app;
+}
+
+/** Answers of the API are no pages: nothing may be loaded or framed by them, and what only pages need is left out. */
+function answerPolicy() {
+  return helmet({
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    crossOriginOpenerPolicy: false, originAgentCluster: false, strictTransportSecurity: false, xDnsPrefetchControl: false, xDownloadOptions: false,
+    xPermittedCrossDomainPolicies: false, xXssProtection: false, xFrameOptions: { action: 'deny' },
+  });
 }
 
 /** bull-board's own page needs inline styles and an inline script for its settings. */

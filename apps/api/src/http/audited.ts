@@ -1,4 +1,4 @@
-import { errorCodeOf, newId, type Clock } from '@bullpen/core';
+import { errorCodeOf, newId, type AuditEntry, type Clock } from '@bullpen/core';
 import type { AuditWriter } from '@bullpen/db';
 
 import type { AuditSpec, Call, Reply, Route, Streamed } from './route.ts';
@@ -13,8 +13,7 @@ export async function audited(route: Route, call: Call, deps: { audit: AuditWrit
   // The same request again, answered by the handler's own book of keys: it was audited the first time.
   if (reply.headers?.['Idempotent-Replayed'] !== undefined) return reply;
   const orgId = spec.orgId?.(call, reply.body) ?? (call.orgId as string | null);
-  if (orgId === null) return reply;
-  const recorded = deps.audit.record({
+  const entry: AuditEntry = {
     id: newId('audit'),
     orgId,
     at: new Date(deps.clock.nowMs()).toISOString(),
@@ -25,9 +24,9 @@ export async function audited(route: Route, call: Call, deps: { audit: AuditWrit
     requestId: call.res.locals.requestId,
     before,
     after: spec.after === undefined ? (reply.body ?? null) : spec.after(reply.body, call),
-  });
-  // `record` never rejects.
-  if (spec.isLater !== true) await recorded;
+  };
+  if (spec.isLater === true) deps.audit.recordLater(entry);
+  else await deps.audit.record(entry);
   return reply;
 }
 

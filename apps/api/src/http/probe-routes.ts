@@ -1,12 +1,13 @@
 import { BullpenError, messageOf } from '@bullpen/core';
 import type { Database } from '@bullpen/db';
+import type { ApiPrometheus } from '@bullpen/metrics';
 import type { RunQueue } from '@bullpen/queue';
 import { z } from 'zod';
 
-import { ok, route, type Route } from './route.ts';
+import { ok, route, STREAMED, type Route } from './route.ts';
 
-/** `/healthz` and `/readyz`, for whoever watches the process. */
-export function probeRoutes({ db, queue, closing }: { db: Database; queue: RunQueue; closing: AbortSignal }): Route[] {
+/** `/healthz`, `/readyz` and `/metrics`: for machines, without a key; they tell of no organization. */
+export function probeRoutes({ db, queue, closing, prometheus }: { db: Database; queue: RunQueue; closing: AbortSignal; prometheus: ApiPrometheus }): Route[] {
   const shared = { method: 'get', tag: 'service', scope: 'public', permission: null } as const;
   return [
     route({
@@ -25,6 +26,13 @@ export function probeRoutes({ db, queue, closing }: { db: Database; queue: RunQu
           throw new BullpenError('SERVICE_UNAVAILABLE', `Postgres or the queue cannot be reached: ${messageOf(error)}`, {}, { cause: error });
         }
         return ok({ status: 'ready' as const });
+      },
+    }),
+    route({
+      ...shared, path: '/metrics', operationId: 'prometheusMetrics', summary: 'Figures for Prometheus', answer: { statuses: { 200: 'OpenMetrics' }, mediaType: 'text/plain' },
+      async handle({ res }) {
+        res.type(prometheus.contentType).send(await prometheus.render());
+        return STREAMED;
       },
     }),
   ];

@@ -1,4 +1,5 @@
 import { BullpenError, newId, toProblem, type Logger } from '@bullpen/core';
+import type { HttpExchange } from '@bullpen/metrics';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 
 import type { Principal } from '../auth/principal.ts';
@@ -35,6 +36,19 @@ export function requestLog(log: Logger): RequestHandler {
       };
       if (res.statusCode >= 500) log.error(facts, 'http.request');
       else log.debug(facts, 'http.request');
+    });
+    next();
+  };
+}
+
+/** Tells `count` of every request that is done, by the pattern of its route: a path has as many values as there are runs. */
+export function requestCount(count: (exchange: HttpExchange) => void): RequestHandler {
+  return (req, res, next) => {
+    const startedMs = performance.now();
+    res.on('close', () => {
+      // An error handler sees `req.route` as well; what no route matched is one.
+      const pattern = typeof req.route?.path === 'string' ? `${req.baseUrl}${req.route.path}` : 'none';
+      count({ method: req.method, route: pattern, status: res.statusCode, durationMs: performance.now() - startedMs });
     });
     next();
   };

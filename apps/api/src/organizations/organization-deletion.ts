@@ -28,7 +28,7 @@ const LOOK_EVERY_MS = 200;
  *   that broke off is finished by asking for it again.
  * - Its runs are cancelled first. One that does not end in time loses its row, and its worker writes nothing more.
  * - What the queue learns while rows are being deleted (a reconciler mends what it finds) is erased after them.
- * - What stays is a line in the log of this process, and code of the organization in the caches of workers until they are
+ * - What stays is an entry in the platform's audit log, and code of the organization in the caches of workers until they are
  *   cleared.
  */
 export class OrganizationDeletion {

@@ -1,8 +1,9 @@
 import {
   BullpenError, createOrganizationSchema, defined, deletedOrganizationSchema, organizationPageSchema, organizationSchema, orgIdSchema,
-  updateOrganizationSchema,
+  updateOrganizationSchema, usageQuerySchema, usageReportSchema,
 } from '@bullpen/core';
 import { adminListOrganizations, createOrganization, getOrganization, updateOrganization } from '@bullpen/db';
+import { readUsage } from '@bullpen/metrics';
 import { z } from 'zod';
 
 import { pageQuerySchema } from '../http/page-query.ts';
@@ -16,7 +17,7 @@ const oneOrganization = (status: number, sentence: string) => ({ statuses: { [st
 const writing = { tag, scope: 'platform', permission: 'platform:write' } as const;
 const reading = { tag, scope: 'platform', permission: 'platform:read' } as const;
 
-/** `/v1/organizations`, of the platform's admin. */
+/** `/v1/organizations`, of the platform's admin, and `/v1/usage`. */
 export function organizationRoutes(deps: OrganizationDeletionDeps): Route[] {
   const { db, queue, organizations } = deps;
   return [
@@ -61,6 +62,11 @@ export function organizationRoutes(deps: OrganizationDeletionDeps): Route[] {
       answer: { statuses: { 200: 'a page of organizations' }, schema: organizationPageSchema },
       handle: async ({ query }) => ok(await adminListOrganizations(db, query)),
     }),
+    route({
+      method: 'get', path: '/v1/usage', operationId: 'getUsage', tag: 'usage', scope: 'organization', permission: 'organization:read',
+      summary: 'Say what the organization has used', query: usageQuerySchema, answer: { statuses: { 200: 'its use, over time and by group' }, schema: usageReportSchema },
+      handle: async ({ orgId, query }) => ok(await readUsage(deps, orgId, query)),
+    }),
     ...departureRoutes(deps),
   ];
 }
@@ -83,8 +89,8 @@ function departureRoutes(deps: OrganizationDeletionDeps): Route[] {
     route({
       ...writing, method: 'delete', path: '/v1/organizations/{id}', operationId: 'deleteOrganization',
       summary: 'Delete an organization: its rows, keys and queue', params: organizationParams, query: z.strictObject({ confirm: z.string().optional().describe('the id once more') }),
-      // Its audit log goes with it; the log of the process says who deleted it.
-      audit: 'nothing is written',
+      // Its own audit log goes with it: this is kept in the platform's.
+      audit: { target: ({ params }) => `organization/${params.id}` },
       answer: { statuses: { 200: 'what was deleted' }, schema: deletedOrganizationSchema }, errors: ['NOT_FOUND'],
       async handle({ params: { id: orgId }, query: { confirm }, principal }) {
         // Said twice, so that a slip of the path deletes nobody.

@@ -8,6 +8,7 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 
 import { idempotencyKeyOf } from '../http/idempotency.ts';
+import { traceparentOf } from '../http/request-tracing.ts';
 import { accepted, ok, route, STREAMED, type Reply, type Route } from '../http/route.ts';
 import { BulkRuns } from './bulk-runs.ts';
 import { RunEventStream, type FrameSink } from './run-event-stream.ts';
@@ -45,8 +46,8 @@ function createRoute({ runs, closing }: RunRouteDeps): Route {
     async handle({ orgId, query: { wait }, body, req, res }) {
       const key = idempotencyKeyOf(req);
       return answerCreated(wait === undefined
-        ? await runs.create(orgId, body, key)
-        : await runs.createAndWait(orgId, body, key, wait, AbortSignal.any([closing, whenClosed(res)])));
+        ? await runs.create(orgId, body, key, traceparentOf(req))
+        : await runs.createAndWait(orgId, body, key, { ms: wait, signal: AbortSignal.any([closing, whenClosed(res)]) }, traceparentOf(req)));
     },
   });
 }

@@ -50,19 +50,20 @@ export class RunService {
     }, GATHER_JOBS);
   }
 
-  async create(orgId: string, request: CreateRun, idempotencyKey: string | null): Promise<CreatedRun> {
-    return this.insertPlanned(await this.#plan(orgId, request, idempotencyKey));
+  /** @param traceparent - of the request, kept with the run */
+  async create(orgId: string, request: CreateRun, idempotencyKey: string | null, traceparent: string | null = null): Promise<CreatedRun> {
+    return this.insertPlanned({ ...await this.#plan(orgId, request, idempotencyKey), traceparent });
   }
 
   /** The run when it has ended, or as it is after `waitMs`. */
-  async createAndWait(orgId: string, request: CreateRun, idempotencyKey: string | null, waitMs: number, signal: AbortSignal): Promise<CreatedRun> {
-    const plan = await this.#plan(orgId, request, idempotencyKey);
-    // Listening before the row is written: a run may end before a subscription made afterwards is heard.
+  async createAndWait(orgId: string, request: CreateRun, idempotencyKey: string | null, wait: { ms: number; signal: AbortSignal }, traceparent: string | null = null): Promise<CreatedRun> {
+    const plan = { ...await this.#plan(orgId, request, idempotencyKey), traceparent };
+    // Listening before the job is added: a run may end before a subscription made afterwards is heard.
     const [{ run, created }, waiter] = await this.#insertListening(plan);
     const { bus, db } = this.#deps;
     const right = run.id === plan.id ? waiter : await new RunWaiter({ db, bus }, orgId, run.id).open();
     try {
-      return { run: await right.wait(waitMs, signal, run), created };
+      return { run: await right.wait(wait.ms, wait.signal, run), created };
     } finally {
       if (right !== waiter) await right.close();
       await waiter.close();
@@ -123,19 +124,25 @@ export class RunService {
   }
 
   async #insertListening(plan: NewRun): Promise<[CreatedRun, RunWaiter]> {
-    const waiter = await new RunWaiter(this.#deps, plan.orgId, plan.id).open();
+    const waiter = new RunWaiter(this.#deps, plan.orgId, plan.id);
+    // Without the bus it looks at the row every second, and the caller waits that much longer.
+    const listening = waiter.open().catch((error: unknown) => this.#deps.log.warn({ runId: plan.id, reason: messageOf(error) }, 'run.wait_without_bus'));
     try {
-      return [await this.insertPlanned(plan), waiter];
+      return [await this.insertPlanned(plan, listening), waiter];
     } catch (error) {
+      await listening;
       await waiter.close();
       throw error;
     }
   }
 
-  /** Writes the row, then adds the job. */
-  async insertPlanned(plan: NewRun): Promise<CreatedRun> {
+  /**
+   * Writes the row, then adds the job.
+   * @param listening - what has to be there before the run can end, which it cannot before its job is added
+   */
+  async insertPlanned(plan: NewRun, listening?: Promise<unknown>): Promise<CreatedRun> {
     const { store, log } = this.#deps;
-    const inserted = await store.insert(plan);
+    const [inserted] = await Promise.all([store.insert(plan), listening]);
     if (!inserted.created) return inserted;
     const { orgId, id: runId, agent, memoryMb, priority, fairnessKey, delayMs } = plan;
     try {

@@ -1,4 +1,4 @@
-import type { Run, RuntimeMetrics, RuntimeStatus } from '@bullpen/core';
+import type { Alert, Run, RuntimeMetrics, RuntimeStatus } from '@bullpen/core';
 
 import { requestJson } from './request.ts';
 
@@ -12,7 +12,7 @@ export async function fetchStatus(signal: AbortSignal): Promise<RuntimeStatus> {
 }
 
 export async function fetchMetrics(signal: AbortSignal): Promise<RuntimeMetrics> {
-  return (await requestJson(`/api/admin/runtime/metrics?windowMs=${METRICS_WINDOW_MS}`, { signal })) as RuntimeMetrics;
+  return (await requestJson(`/api/admin/runtime/metrics?windowMs=${METRICS_WINDOW_MS}&limit=1000`, { signal })) as RuntimeMetrics;
 }
 
 /** Trades the admin key for an HttpOnly cookie: the page never keeps the key. */
@@ -22,6 +22,10 @@ export async function openSession(key: string): Promise<void> {
 
 export async function closeSession(): Promise<void> {
   await requestJson('/api/admin/session', { method: 'DELETE' });
+}
+
+export async function acknowledgeAlert(alertId: string): Promise<Alert> {
+  return (await requestJson(`/api/admin/alerts/${encodeURIComponent(alertId)}/acknowledge`, { method: 'POST', body: { by: 'operator' } })) as Alert;
 }
 
 export async function cancelRun(orgId: string, runId: string): Promise<Run> {

@@ -1,15 +1,17 @@
-import type { RuntimeStatus } from '@bullpen/core';
+import type { HealthReport, RuntimeStatus } from '@bullpen/core';
 import { useEffect, type ReactNode } from 'react';
 
 import { useNow } from '../clock/server-clock.tsx';
 import { formatRelative } from '../format/duration.ts';
 import { formatFull } from '../format/moment.ts';
+import { HealthBadge } from '../health/health-badge.tsx';
 import { Badge } from './badge.tsx';
 import { Mark } from './mark.tsx';
 import type { OverallState } from './overall-state.ts';
 
 interface BoardHeaderProps {
   overall: OverallState;
+  health: HealthReport;
   queueBackend: RuntimeStatus['queueBackend'];
   updatedAtMs: number;
   stale: boolean;
@@ -18,7 +20,7 @@ interface BoardHeaderProps {
 
 const BACKENDS: Readonly<Record<RuntimeStatus['queueBackend'], string>> = { redis: 'Redis', postgres: 'Postgres' };
 
-export function BoardHeader({ overall, queueBackend, updatedAtMs, stale, onSignOut }: BoardHeaderProps): ReactNode {
+export function BoardHeader({ overall, health, queueBackend, updatedAtMs, stale, onSignOut }: BoardHeaderProps): ReactNode {
   const headline = stale ? 'State unknown' : overall.headline;
   useEffect(() => { document.title = `${headline} · Bullpen runtime`; }, [headline]);
   return (
@@ -26,6 +28,7 @@ export function BoardHeader({ overall, queueBackend, updatedAtMs, stale, onSignO
       <h1><Mark /> Bullpen <span className="top-sub">runtime</span></h1>
       <span className="top-state" role="status"><Badge tone={stale ? 'idle' : overall.tone}>{headline}</Badge></span>
       <dl className="top-facts">
+        <div><dt>Health</dt><dd>{stale ? 'unknown' : <HealthBadge report={health} />}</dd></div>
         <div><dt>Queue</dt><dd>{BACKENDS[queueBackend]}</dd></div>
         <div><dt>Updated</dt><dd><Updated atMs={updatedAtMs} /></dd></div>
       </dl>

@@ -1,6 +1,7 @@
 import type { RuntimeMetrics, RuntimeStatus } from '@bullpen/core';
 import { useMemo, type ReactNode } from 'react';
 
+import { AlertsSection } from '../alerts/alerts-section.tsx';
 import { ContainersSection } from '../containers/containers-section.tsx';
 import { useBoardLocation } from '../location/use-board-location.ts';
 import { organizationRows } from '../organizations/organization-rows.ts';
@@ -35,15 +36,16 @@ export function BoardPage({ status, metrics, statusFeed, metricsFeed, onSignOut 
     <>
       <div className="page" inert={covered}>
         <BoardHeader
-          overall={overall} queueBackend={status.queueBackend} updatedAtMs={statusFeed.updatedAtMs} stale={statusFeed.failure !== null}
+          overall={overall} health={status.health} queueBackend={status.queueBackend} updatedAtMs={statusFeed.updatedAtMs} stale={statusFeed.failure !== null}
           onSignOut={onSignOut}
         />
         <main>
           <Notices overall={overall} statusFeed={statusFeed} metricsFeed={metricsFeed} />
+          <AlertsSection alerts={status.alerts} />
           <KpiStrip status={status} metrics={metrics} hour={hour} />
           <div className="two-up">
             <RunsOverTime metrics={metrics} />
-            <WorkersSection workers={status.workers} at={status.at} />
+            <WorkersSection workers={status.workers} health={status.workerHealth} at={status.at} />
           </div>
           <OrganizationsSection rows={rows} location={location} />
           <RunsSection runs={status.recentRuns} organizations={status.organizations} location={location} />

@@ -2,7 +2,7 @@ import type { RuntimeMetrics, RuntimeStatus } from '@bullpen/core';
 import type { ReactNode } from 'react';
 
 import { Meter } from '../charts/meter.tsx';
-import { bucketRuns } from '../charts/run-buckets.ts';
+import { bucketAllRuns } from '../charts/run-buckets.ts';
 import { Sparkline } from '../charts/sparkline.tsx';
 import { formatDuration } from '../format/duration.ts';
 import { formatCount, formatDecimal, formatMb, formatRatio, plural } from '../format/quantity.ts';
@@ -28,13 +28,13 @@ function HourKpis({ metrics, hour }: Omit<KpiStripProps, 'status'>): ReactNode {
   return (
     <>
       <Kpi name="Runs, last hour" value={formatCount(hour?.runs)} note={hour === null ? 'loading' : `${formatDecimal(hour.runsPerMinute)} per minute`}>
-        {metrics !== undefined && <Sparkline buckets={bucketRuns(metrics, 30)} />}
+        {metrics !== undefined && <Sparkline buckets={bucketAllRuns(metrics, 30)} />}
       </Kpi>
       <Kpi name="Failed, last hour" value={formatRatio(hour?.errorRatio)} note={hour === null ? 'loading' : `${formatCount(hour.failures)} of ${plural(hour.runs, 'run')}`} />
-      <Kpi name="Run time p50" value={formatDuration(hour?.p50Ms)} note="of the typical organization" title="Median of the organizations' medians, weighted by their runs" />
+      <Kpi name="Run time p50" value={formatDuration(hour?.p50Ms)} note="half of all runs are faster" />
       <Kpi
-        name="Run time p95" value={formatDuration(hour?.slowest?.p95Ms)} title="The longest p95 of any organization: at most 5 % of all runs took longer"
-        note={hour?.slowest == null ? 'of the slowest organization' : <>slowest: <BoardLink to={{ org: hour.slowest.orgId, run: null }}>{hour.slowest.orgId}</BoardLink></>}
+        name="Run time p95" value={formatDuration(hour?.p95Ms)}
+        title={hour?.slowest == null ? '' : `p95 of the slowest organization: ${formatDuration(hour.slowest.p95Ms)}`} note={hour?.slowest == null ? 'of all runs' : <>slowest: <BoardLink to={{ org: hour.slowest.orgId, run: null }}>{hour.slowest.orgId}</BoardLink></>}
       />
     </>
   );

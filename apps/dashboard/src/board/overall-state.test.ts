@@ -1,4 +1,4 @@
-import type { RuntimeStatus, WorkerSnapshot } from '@bullpen/core';
+import { scoreHealth, type RuntimeStatus, type WorkerSnapshot } from '@bullpen/core';
 import { describe, expect, it } from '@jest/globals';
 
 import { overallState } from './overall-state.ts';
@@ -9,13 +9,16 @@ const worker: WorkerSnapshot = {
   id: 'wkr_1', host: 'node-a', pid: 71, startedAt: AT, at: AT, state: 'running', slots: 4, running: 1, rssMb: 90, eventLoopDelayMs: 1, organizations: [],
 };
 const hour = (runs: number, failures: number): HourTotals => ({
-  runs, failures, errorRatio: runs === 0 ? null : failures / runs, runsPerMinute: 0, p50Ms: null, slowest: null,
+  runs, failures, errorRatio: runs === 0 ? null : failures / runs, runsPerMinute: 0, p50Ms: null, p95Ms: null, slowest: null,
 });
+
+const HEALTHY = scoreHealth([], {});
 
 function status(workers: WorkerSnapshot[], waiting = 0, reservedMb = 0): RuntimeStatus {
   return {
     at: AT, queueBackend: 'redis', workers, recentRuns: [],
-    organizations: [{ id: 'acme', name: 'Acme', poolMb: 1024, reservedMb, containers: 0, queue: { waiting, delayed: 0, active: 0 } }],
+    organizations: [{ id: 'acme', name: 'Acme', poolMb: 1024, reservedMb, containers: 0, queue: { waiting, delayed: 0, active: 0 }, health: HEALTHY }],
+    workerHealth: {}, health: HEALTHY, alerts: [],
   };
 }
 const texts = (state: ReturnType<typeof overallState>) => state.reasons.map(({ text }) => text);

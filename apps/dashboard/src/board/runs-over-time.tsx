@@ -1,7 +1,7 @@
 import type { RuntimeMetrics } from '@bullpen/core';
 import type { ReactNode } from 'react';
 
-import { bucketRuns } from '../charts/run-buckets.ts';
+import { bucketAllRuns } from '../charts/run-buckets.ts';
 import { RunChart } from '../charts/run-chart.tsx';
 import { formatDuration } from '../format/duration.ts';
 import { Section } from './section.tsx';
@@ -9,7 +9,7 @@ import { Section } from './section.tsx';
 const MOST_BUCKETS = 61;
 
 export function RunsOverTime({ metrics }: { metrics: RuntimeMetrics | undefined }): ReactNode {
-  const buckets = metrics === undefined ? [] : bucketRuns(metrics, MOST_BUCKETS);
+  const buckets = metrics === undefined ? [] : bucketAllRuns(metrics, MOST_BUCKETS);
   const first = buckets[0];
   const note = first === undefined ? 'loading' : `finished runs per ${stepInWords(first.toMs - first.fromMs)}, last hour`;
   return <Section title="Runs over time" note={note}><RunChart buckets={buckets} /></Section>;

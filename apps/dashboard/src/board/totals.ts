@@ -17,9 +17,10 @@ export interface HourTotals {
   failures: number;
   errorRatio: number | null;
   runsPerMinute: number;
-  /** Median of the organizations' medians, each weighted by its runs. */
+  /** Of all runs. */
   p50Ms: number | null;
-  /** The organization whose p95 is the longest: no more than 5 % of all runs can have taken longer than this. */
+  p95Ms: number | null;
+  /** The organization whose p95 is the longest. */
   slowest: { orgId: string; p95Ms: number } | null;
 }
 
@@ -36,27 +37,13 @@ export function nowTotals({ organizations, workers }: RuntimeStatus): NowTotals 
   };
 }
 
-export function hourTotals({ from, to, organizations }: RuntimeMetrics): HourTotals {
-  const runs = organizations.reduce((total, one) => total + one.runs, 0);
-  const failures = organizations.reduce((total, one) => total + one.failures, 0);
+export function hourTotals({ from, to, total: { runs, failures, p50Ms, p95Ms }, organizations }: RuntimeMetrics): HourTotals {
   const slowest = organizations.reduce<HourTotals['slowest']>(
     (worst, { orgId, p95Ms }) => (p95Ms !== null && p95Ms > (worst?.p95Ms ?? -1) ? { orgId, p95Ms } : worst), null,
   );
   return {
-    runs, failures, slowest,
+    runs, failures, p50Ms, p95Ms, slowest,
     errorRatio: runs === 0 ? null : failures / runs,
     runsPerMinute: runs / Math.max(1, (Date.parse(to) - Date.parse(from)) / 60_000),
-    p50Ms: weightedMedian(organizations.flatMap(({ p50Ms, runs: weight }) => (p50Ms === null ? [] : [{ value: p50Ms, weight }]))),
   };
-}
-
-/** The smallest value at which half of the weight is reached. */
-export function weightedMedian(items: readonly { value: number; weight: number }[]): number | null {
-  const half = items.reduce((total, { weight }) => total + weight, 0) / 2;
-  let reached = 0;
-  for (const { value, weight } of items.toSorted((a, b) => a.value - b.value)) {
-    reached += weight;
-    if (reached >= half) return value;
-  }
-  return null;
 }

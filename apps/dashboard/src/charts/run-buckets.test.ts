@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { bucketRuns, bucketRunsByOrganization } from './run-buckets.ts';
+import { bucketAllRuns, bucketRuns, bucketRunsByOrganization } from './run-buckets.ts';
 
 const metrics = {
   from: '2025-11-22T10:00:30.000Z',
@@ -27,6 +27,11 @@ describe('runs in buckets', () => {
     const buckets = bucketRuns(metrics, 20);
     expect(buckets.length).toBeLessThanOrEqual(20);
     expect(buckets.reduce((sum, { succeeded, failed }) => sum + succeeded + failed, 0)).toBe(14);
+  });
+
+  it('takes all organizations from the timeline, which knows those that are not listed as well', () => {
+    const timeline = [{ at: '2025-11-22T10:01:00.000Z', runs: 50, failures: 2, p50Ms: 1, p95Ms: 2, queueWaitP95Ms: 3 }];
+    expect(bucketAllRuns({ ...metrics, timeline }, 100)[1]).toMatchObject({ succeeded: 48, failed: 2 });
   });
 
   it('keeps its boundaries while the window moves on', () => {

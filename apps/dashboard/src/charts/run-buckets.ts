@@ -8,7 +8,8 @@ export interface RunBucket {
   failed: number;
 }
 
-type Series = Pick<RuntimeMetrics, 'from' | 'to' | 'stepMs' | 'series'>;
+type Window = Pick<RuntimeMetrics, 'from' | 'to' | 'stepMs'>;
+type Series = Window & Pick<RuntimeMetrics, 'series'>;
 
 /**
  * The series as at most `atMost` buckets of equal width over its whole window, the empty ones included. Several steps
@@ -16,12 +17,20 @@ type Series = Pick<RuntimeMetrics, 'from' | 'to' | 'stepMs' | 'series'>;
  * moves by whole buckets instead of trembling at every poll.
  */
 export function bucketRuns(metrics: Series, atMost: number, orgId: string | null = null): RunBucket[] {
-  const buckets = emptyBuckets(metrics, atMost);
+  return fill(metrics, orgId === null ? metrics.series : metrics.series.filter((point) => point.orgId === orgId), atMost);
+}
+
+/** All organizations as one. */
+export function bucketAllRuns(metrics: Window & Pick<RuntimeMetrics, 'timeline'>, atMost: number): RunBucket[] {
+  return fill(metrics, metrics.timeline, atMost);
+}
+
+function fill(window: Window, points: readonly { at: string; runs: number; failures: number }[], atMost: number): RunBucket[] {
+  const buckets = emptyBuckets(window, atMost);
   const first = buckets[0];
   if (first === undefined) return buckets;
   const widthMs = first.toMs - first.fromMs;
-  for (const point of metrics.series) {
-    if (orgId !== null && point.orgId !== orgId) continue;
+  for (const point of points) {
     const bucket = buckets[Math.floor((Date.parse(point.at) - first.fromMs) / widthMs)];
     if (bucket !== undefined) count(bucket, point.runs, point.failures);
   }
@@ -34,7 +43,7 @@ export function bucketRunsByOrganization(metrics: Series, atMost: number): Map<s
   return new Map([...seriesOf].map(([orgId, series]) => [orgId, bucketRuns({ ...metrics, series }, atMost)]));
 }
 
-function emptyBuckets({ from, to, stepMs }: Series, atMost: number): RunBucket[] {
+function emptyBuckets({ from, to, stepMs }: Window, atMost: number): RunBucket[] {
   const fromMs = Date.parse(from);
   const toMs = Date.parse(to);
   // One more step than fits exactly: the window seldom begins on a boundary.

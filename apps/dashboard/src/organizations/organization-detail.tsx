@@ -9,6 +9,7 @@ import { ContainerTable } from '../containers/container-table.tsx';
 import { Deaths } from '../containers/deaths.tsx';
 import { formatDuration } from '../format/duration.ts';
 import { formatCount, formatDecimal } from '../format/quantity.ts';
+import { HealthBadge, HealthComponents } from '../health/health-badge.tsx';
 import { moveTo } from '../location/use-board-location.ts';
 import { filterRuns } from '../runs/run-filter.ts';
 import { NoRuns } from '../runs/no-runs.tsx';
@@ -25,9 +26,11 @@ interface OrganizationDetailProps {
 
 export function OrganizationDetail({ row, status, metrics }: OrganizationDetailProps): ReactNode {
   const runs = filterRuns(status.recentRuns, { runState: null, runOrg: row.id });
+  const health = status.organizations.find(({ id }) => id === row.id)?.health;
   return (
     <>
       <Facts row={row} />
+      {health !== undefined && <><h3>Health <HealthBadge report={health} /></h3><HealthComponents report={health} /></>}
       <h3>Last hour</h3>
       {metrics !== undefined && <RunChart buckets={bucketRuns(metrics, 61, row.id)} />}
       <OrganizationContainers status={status} orgId={row.id} />

@@ -10,11 +10,11 @@ const status = {
     { id: 'birch', name: 'Birch', poolMb: 512, reservedMb: 0, containers: 0, queue: { waiting: 0, delayed: 0, active: 0 } },
   ],
 } as unknown as RuntimeStatus;
-const metrics: RuntimeMetrics = {
+const metrics = {
   from: '2025-11-22T10:00:00.000Z', to: '2025-11-22T11:00:00.000Z', stepMs: 60_000,
   organizations: [{ orgId: 'acme', runs: 10, failures: 1, errorRatio: 0.1, p50Ms: 5, p95Ms: 9, queueWaitP95Ms: 2, cpuMs: 50, gbSeconds: 0.2 }],
   series: [{ at: '2025-11-22T10:30:00.000Z', orgId: 'acme', runs: 10, failures: 1 }],
-};
+} as unknown as RuntimeMetrics;
 
 describe('the rows of the organizations', () => {
   it('counts the pool once for every worker', () => {

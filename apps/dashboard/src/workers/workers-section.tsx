@@ -1,4 +1,4 @@
-import type { WorkerSnapshot } from '@bullpen/core';
+import type { RuntimeStatus, WorkerSnapshot } from '@bullpen/core';
 import type { ReactNode } from 'react';
 
 import { Badge } from '../board/badge.tsx';
@@ -7,6 +7,7 @@ import { Meter } from '../charts/meter.tsx';
 import { Ago, Lasting } from '../clock/times.tsx';
 import { formatDuration } from '../format/duration.ts';
 import { formatCount, formatMb } from '../format/quantity.ts';
+import { HealthBadge } from '../health/health-badge.tsx';
 import type { Tone } from '../runs/run-states.ts';
 import type { Column } from '../table/column.ts';
 import { DataTable } from '../table/data-table.tsx';
@@ -19,20 +20,21 @@ const HEALTH: Readonly<Record<WorkerHealth, { tone: Tone; label: string }>> = {
 };
 
 /** `at` is the server's time of the snapshot: heartbeats are judged against it. */
-export function WorkersSection({ workers, at }: { workers: readonly WorkerSnapshot[]; at: string }): ReactNode {
+export function WorkersSection({ workers, health, at }: { workers: readonly WorkerSnapshot[]; health: RuntimeStatus['workerHealth']; at: string }): ReactNode {
   return (
     <Section title="Workers" note={formatCount(workers.length)} className="workers">
       {workers.length === 0
         ? <Empty title="No worker is connected"><p>Runs wait in their queues until one is. Start the whole system with <code>npx bullpen up</code>, or one more worker process beside it.</p></Empty>
-        : <DataTable caption="Workers" noun="workers" columns={columnsAt(Date.parse(at))} rows={workers} keyOf={({ id }) => id} firstRows={6} />}
+        : <DataTable caption="Workers" noun="workers" columns={columnsAt(Date.parse(at), health)} rows={workers} keyOf={({ id }) => id} firstRows={6} />}
     </Section>
   );
 }
 
-function columnsAt(atMs: number): Column<WorkerSnapshot>[] {
+function columnsAt(atMs: number, health: RuntimeStatus['workerHealth']): Column<WorkerSnapshot>[] {
   return [
     { id: 'worker', label: 'Worker', lead: true, cell: ({ host, pid, id }) => <span className="name" title={id}><span title={host}>{host}</span><span className="muted">pid {pid}</span></span> },
     { id: 'state', label: 'State', cell: (worker) => <Health health={workerHealth(worker, atMs)} /> },
+    { id: 'health', label: 'Health', cell: ({ id }) => { const report = health[id]; return report === undefined ? '–' : <HealthBadge report={report} />; } },
     { id: 'slots', label: 'Slots', cell: (worker) => <Slots worker={worker} /> },
     { id: 'rss', label: 'RSS', title: 'Resident memory of the process', align: 'end', cell: ({ rssMb }) => formatMb(rssMb) },
     { id: 'loop', label: 'Loop delay', title: 'Event loop delay, p99 over the last heartbeat', align: 'end', cell: ({ eventLoopDelayMs }) => formatDuration(eventLoopDelayMs) },

@@ -13,6 +13,7 @@ export interface ClaimRow extends SummaryRow {
   backoff: { baseMs: number; maxMs: number; jitter: boolean };
   /** Null where the claim did not lead to running. */
   inputJson: string | null;
+  traceparent: string | null;
 }
 
 const ENDINGS = {
@@ -57,7 +58,7 @@ export async function claimRuns(db: Database, claims: readonly ClaimWrite[], now
       error = CASE WHEN ${next} = 'running' THEN r.error ELSE ${JSON.stringify(ENDINGS)}::text::jsonb -> ${next} END
     FROM ${given}, commit_early
     WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state IN (${claimable})
-    RETURNING ${summaryColumns(sql)}, r.lease, r.backoff,
+    RETURNING ${summaryColumns(sql)}, r.traceparent, r.lease, r.backoff,
       (SELECT sha256 FROM agent_versions WHERE id = r.version_id) AS sha256,
       CASE WHEN r.state = 'running' THEN r.input::text END AS "inputJson"`;
 }

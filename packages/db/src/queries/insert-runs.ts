@@ -34,6 +34,7 @@ const COLUMNS: readonly GivenColumn<TimedRun>[] = [
   ['queued_at', 'timestamptz', (row) => timeText(row.queuedAtMs)],
   ['not_before', 'timestamptz', (row) => timeText(row.notBeforeMs)],
   ['expires_at', 'timestamptz', (row) => timeText(row.expiresAtMs)],
+  ['traceparent', 'text', ({ run }) => run.traceparent ?? null],
 ];
 
 /**
@@ -45,11 +46,11 @@ export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promi
   const inserted = await sql<{ org_id: string; id: string }[]>`
     INSERT INTO runs (
       id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata, tags,
-      priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at)
+      priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at, traceparent)
     SELECT
       id, org_id, agent, version, version_id, CASE WHEN not_before IS NULL THEN 'queued' ELSE 'scheduled' END, tier,
       max_attempts, timeout_ms, memory_mb, limits::jsonb, backoff::jsonb, input::jsonb, metadata::jsonb, tags::jsonb, priority, fairness_key, idempotency_key, request_hash,
-      queued_at, not_before, expires_at
+      queued_at, not_before, expires_at, traceparent
     FROM ${given}
     ON CONFLICT DO NOTHING
     RETURNING org_id, id`;

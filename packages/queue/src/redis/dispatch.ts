@@ -5,7 +5,7 @@ import { KEPT_EVENTS, jobDataOf, jobOptionsOf, readRun } from '../bull-jobs.ts';
 import type { ChargedRun, Dispatch, RunEnd, RunGroup, TurnRequest, TurnResult } from '../dispatch.ts';
 import type { JobStore } from '../job-store.ts';
 import { CostAverages, DEFAULT_COST_SECONDS } from '../run-cost.ts';
-import { costAffixes, queueAffixes, readySetKey } from './keys.ts';
+import { queueAffixes, readySetKey } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
 /**
@@ -51,9 +51,8 @@ export class RedisDispatch implements Dispatch {
   constructor(deps: RedisDispatchDeps) {
     this.#deps = deps;
     const { head, tail } = queueAffixes(deps.prefix);
-    const costs = costAffixes(deps.prefix);
     this.#queueArguments = [head, tail, KEPT_EVENTS];
-    this.#turnArguments = [head, tail, KEPT_EVENTS, costs.head, costs.tail, deps.workerName, deps.leaseMs];
+    this.#turnArguments = [head, tail, KEPT_EVENTS, deps.workerName, deps.leaseMs];
   }
 
   async enqueue(groups: readonly RunGroup[]): Promise<void> {
@@ -99,14 +98,8 @@ export class RedisDispatch implements Dispatch {
     await this.#deps.run('enqueue', args);
   }
 
-  #pushEnd(args: (string | number)[], { taken: { orgId, runId, leaseToken, memoryMb, agent }, owedSeconds, costSeconds }: RunEnd): void {
-    args.push(orgId, runId, leaseToken, memoryMb, owedSeconds, agent ?? '');
-    if (costSeconds === null) {
-      args.push('', '');
-    } else {
-      this.#averages.learn(orgId, agent, costSeconds);
-      args.push(this.#averages.estimateSeconds(orgId, agent), this.#averages.estimateSeconds(orgId));
-    }
+  #pushEnd(args: (string | number)[], { taken: { orgId, runId, leaseToken, memoryMb }, owedSeconds, costSeconds }: RunEnd): void {
+    args.push(orgId, runId, leaseToken, memoryMb, owedSeconds, (costSeconds === null ? null : this.#averages.learn(orgId, costSeconds)) ?? '');
   }
 
   /** Out of the way of the runs behind it; where that fails its lease runs out, and it is met again. */

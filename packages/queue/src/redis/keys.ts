@@ -16,11 +16,6 @@ export function queueAffixes(prefix: string): { head: string; tail: string } {
   return { head: `${prefix}:{`, tail: '}:' };
 }
 
-/** The keys that hold what an organization's runs cost. */
-export function costAffixes(prefix: string): { head: string; tail: string } {
-  return { head: `${prefix}::cost:{`, tail: '}' };
-}
-
 /** In the order in which the Lua scripts take them. */
 export const READY_SET_KEYS = ['ready', 'later', 'parked', 'known', 'vtime', 'clock', 'wake', 'limits', 'memory', 'sweep'] as const;
 

@@ -1,9 +1,10 @@
 import type { Clock, OrganizationLimits } from '@bullpen/core';
 import type { Redis } from 'ioredis';
 
+import { KEPT_EVENTS } from '../bull-jobs.ts';
 import { patchOf, withDefaults } from '../organization-limits.ts';
 import type { Adjustment, KnownOrganization, ReadySet, ScheduledOrganization } from '../ready-set.ts';
-import { readySetKey } from './keys.ts';
+import { queueAffixes, readySetKey } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
 interface RedisReadySetDeps {
@@ -79,8 +80,10 @@ export class RedisReadySet implements ReadySet {
     } while (cursor !== '0');
   }
 
-  async forget(orgId: string, generation: string): Promise<void> {
-    await this.#run('forget', [orgId, generation]);
+  /** The script looks into the queue itself, so it needs no generation to know that nothing came in between. */
+  async forget(orgId: string): Promise<void> {
+    const { head, tail } = queueAffixes(this.#prefix);
+    await this.#run('forget', [this.#clock.nowMs(), head, tail, KEPT_EVENTS, orgId]);
   }
 
   async erase(orgId: string): Promise<void> {

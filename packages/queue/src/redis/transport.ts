@@ -7,7 +7,7 @@ import { within } from '../unavailable.ts';
 import { connect, createBlockingClient, createMainClient, quit } from './connections.ts';
 import { RedisDispatch } from './dispatch.ts';
 import { RedisInnerOrderStore } from './inner-order-store.ts';
-import { costAffixes, orderKey, queueNameOf } from './keys.ts';
+import { orderKey, queueNameOf } from './keys.ts';
 import { RedisReadySet } from './ready-set.ts';
 import { defineScripts } from './scripts.ts';
 import { readStanding } from './standing.ts';
@@ -63,8 +63,7 @@ async function eraseQueue(client: Redis, prefix: string, orgId: string): Promise
     cursor = next;
     if (keys.length > 0) await client.unlink(...keys);
   } while (cursor !== '0');
-  const cost = costAffixes(prefix);
-  await Promise.all([orderKey(prefix, orgId), `${cost.head}${orgId}${cost.tail}`].map((key) => client.unlink(key)));
+  await client.unlink(orderKey(prefix, orgId));
 }
 
 function bullOptions(connection: Redis, prefix: string, settings: TransportSettings): WorkerOptions & { prefix: string } {

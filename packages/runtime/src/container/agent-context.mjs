@@ -1,10 +1,11 @@
 // `ctx`, as the agent gets it, and the console of the thread. Both speak through the attempt's voice.
 import { formatWithOptions, inspect } from 'node:util';
 
+import { createTrace } from './agent-trace.mjs';
 import { SafeAbortController, SafeError, SafeTypeError, abort, defineProperty, freeze, isFiniteNumber, toText } from './primordials.mjs';
 
 /** @typedef {import('./voice.mjs').Voice} Voice */
-/** @typedef {{ id: string, orgId: string, agent: string, version: number, metadata: Record<string, string> }} RunFacts */
+/** @typedef {{ id: string, orgId: string, agent: string, version: number, metadata: Record<string, string>, traceparent?: string }} RunFacts */
 
 const INSPECT = { depth: 4, maxStringLength: 10_000, maxArrayLength: 100, breakLength: 120 };
 
@@ -19,6 +20,7 @@ export function createContext(voice, facts) {
     emit: (/** @type {unknown} */ name, /** @type {unknown} */ data) => emit(voice, name, data),
     progress: (/** @type {unknown} */ fraction, /** @type {unknown} */ message) => progress(voice, fraction, message),
     get signal() { return interruption.signal(); },
+    trace: createTrace(voice, facts.run.traceparent),
     run: freeze({ ...facts.run, metadata: freeze(facts.run.metadata) }),
     attempt: facts.attempt,
     deadline: facts.deadline,

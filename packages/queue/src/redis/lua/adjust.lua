@@ -18,10 +18,10 @@ for i = 2, #ARGV, 5 do
     if tonumber(call('ZSCORE', PARKED, org) or '0') == UNTIL_ROOM then call('ZREM', PARKED, org) end
   end
   if outcome == 'returned' then
-    call('HINCRBY', KNOWN, org, 1)
+    know(org)
     if parkedUntil(org, now) == 0 then enter(org) end
   elseif outcome == 'parked' then
-    call('HINCRBY', KNOWN, org, 1)
+    know(org)
     park(org, ARGV[i + 4])
   end
 end

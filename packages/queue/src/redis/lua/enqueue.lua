@@ -1,20 +1,24 @@
 -- Adds runs to the queues of their organizations and offers those.
 -- KEYS: see prelude.lua
--- ARGV: 1 now (epoch ms), 2 and 3 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 4 how many events BullMQ is to keep of its own moves, then for each organization: it, how
+-- ARGV: 1 now (epoch ms), 2 and 3 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 4 not used, then for each organization: it, how
 --       many runs, and for each run: id, data, options (JSON), delay (ms), priority (0: none)
 -- Returns 0.
 -- Atomic: all are added, each organization is known and offered, or due at the first of its delays. A run whose job exists
 -- stays as it is.
 local now, i = tonumber(ARGV[1]), 5
+local FIELDS = 6
+-- One that exists keeps its place; what is written to it again is what it says already, but for when and how it was added.
 local function add(queue, id, data, options, delayMs, priority)
-  if call('EXISTS', queue .. id) == 1 then return nil end
-  call('HSET', queue .. id, 'name', 'run', 'data', data, 'opts', options, 'timestamp', now, 'delay', delayMs, 'priority', priority)
+  local isNew = call('HSET', queue .. id, 'name', 'run', 'data', data, 'opts', options, 'timestamp', now, 'delay', delayMs, 'priority', priority) == FIELDS
+  if not isNew then return nil end
   if delayMs > 0 then
     local from = (now + delayMs) * DELAY_STEP
     local last = call('ZREVRANGEBYSCORE', queue .. 'delayed', exact(from + DELAY_STEP - 1), exact(from), 'WITHSCORES', 'LIMIT', 0, 1)[2]
     call('ZADD', queue .. 'delayed', exact(last and math.min(tonumber(last) + 1, from + DELAY_STEP - 1) or from), id)
+  elseif priority > 0 then
+    prioritize(queue, id, priority)
   else
-    if priority > 0 then prioritize(queue, id, priority) else call('LPUSH', queue .. 'wait', id) end
+    call('LPUSH', queue .. 'wait', id)
   end
   return delayMs
 end
@@ -29,8 +33,10 @@ while i <= #ARGV do
     if delayMs == 0 then isNow = true elseif delayMs then dueMs = math.min(dueMs or now + delayMs, now + delayMs) end
     i = i + 5
   end
-  if call('HINCRBY', KNOWN, org, 1) == 1 then call('HSET', queue .. 'meta', 'opts.maxLenEvents', KEPT_EVENTS) end
-  if dueMs then call('ZADD', LATER, 'LT', math.max(dueMs, parkedUntil(org, now)), org) end
+  if dueMs then
+    know(org)
+    call('ZADD', LATER, 'LT', math.max(dueMs, parkedUntil(org, now)), org)
+  end
   if isNow and parkedUntil(org, now) == 0 then enter(org) end
 end
 local after = call('ZRANGE', LATER, 0, 0, 'WITHSCORES')[2]

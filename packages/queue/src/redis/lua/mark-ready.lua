@@ -5,7 +5,7 @@
 -- Atomic: each is known afterwards, and in `ready` unless it is parked.
 local now = tonumber(ARGV[1])
 for i = 2, #ARGV do
-  call('HINCRBY', KNOWN, ARGV[i], 1)
+  know(ARGV[i])
   if parkedUntil(ARGV[i], now) == 0 then enter(ARGV[i]) end
 end
 return 0

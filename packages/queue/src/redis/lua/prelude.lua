@@ -4,8 +4,8 @@
 --   1 ready    sorted set  organization -> virtual time: offered to workers, lowest first
 --   2 later    sorted set  organization -> epoch ms: offered again from then on
 --   3 parked   sorted set  organization -> epoch ms: not offered before, whatever is enqueued
---   4 known    hash        organization -> generation: may have runs; the generation grows with each mark
---   5 vtime    hash        organization -> virtual time of those that are known and not in `ready`
+--   4 known    hash        organization -> 1: may have runs
+--   5 vtime    hash        organization -> its virtual time when it last left `ready`; where it is in there, that counts
 --   6 clock    string      virtual time that dispatch has reached
 --   7 wake     sorted set  one member where a blocked worker must look
 --   8 limits   hash        organization -> its limits that are not the default, JSON
@@ -48,6 +48,13 @@ local function startOfLine()
   return lineStart
 end
 
+-- How many are offered; kept by whoever changes it.
+local offeredCount
+local function countOffered()
+  offeredCount = offeredCount or call('ZCARD', READY)
+  return offeredCount
+end
+
 -- Adds what runs cost, in resource-seconds. What is used while nobody else waits moves the clock too, so that whoever
 -- comes later starts level with this organization, and it owes nothing.
 local function charge(org, seconds)
@@ -61,7 +68,11 @@ local function charge(org, seconds)
     time, own = exact(tonumber(before) + step), 0
     call('HSET', VTIME, org, time)
   end
-  if call('ZCARD', READY) == own then advanceClock(tonumber(time)) end
+  if countOffered() == own then advanceClock(tonumber(time)) end
+end
+
+local function know(org)
+  call('HSETNX', KNOWN, org, 1)
 end
 
 -- Epoch ms until which the organization is parked, 0 where it is not.
@@ -82,8 +93,9 @@ local function enter(org)
   local own = call('HGET', VTIME, org)
   local time = math.max(startOfLine(), tonumber(own or '0'))
   if call('ZADD', READY, 'NX', exact(time), org) == 0 then return end
+  if not own then know(org) end
   if isEmptyLine then lineStart, isEmptyLine = time, false end
-  if own then call('HDEL', VTIME, org) end
+  if offeredCount then offeredCount = offeredCount + 1 end
   if not hasWoken then call('ZADD', WAKE, 0, 'ready') end
   hasWoken = true
 end
@@ -94,7 +106,7 @@ local function withdraw(org)
   if not time then return end
   call('ZREM', READY, org)
   call('HSET', VTIME, org, time)
-  lineStart = nil
+  lineStart, offeredCount = nil, nil
 end
 
 -- Not offered before `untilMs`, unless one of its runs ends.

@@ -8,7 +8,7 @@ local now = tonumber(ARGV[1])
 local before = call('ZRANGE', LATER, 0, 0, 'WITHSCORES')[2]
 for i = 2, #ARGV, 2 do
   local org, at = ARGV[i], tonumber(ARGV[i + 1])
-  call('HINCRBY', KNOWN, org, 1)
+  know(org)
   call('ZADD', LATER, 'LT', math.max(at, parkedUntil(org, now)), org)
 end
 local after = call('ZRANGE', LATER, 0, 0, 'WITHSCORES')[2]

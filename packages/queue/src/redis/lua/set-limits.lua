@@ -16,7 +16,7 @@ if limits.paused then
   withdraw(org)
   return 0
 end
-call('HINCRBY', KNOWN, org, 1)
+know(org)
 call('ZREM', PARKED, org)
 enter(org)
 return 0

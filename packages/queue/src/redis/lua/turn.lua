@@ -1,36 +1,20 @@
 -- One turn of a worker: ends runs, and takes the next ones of those whose turn it is.
 -- KEYS: see prelude.lua
--- ARGV: 1 now (epoch ms), 2 and 3 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 4 not used, 5 head of the keys that hold what
---       runs of an organization cost (with `{organization}` or its tag after it: COST_HEAD .. organization .. COST_TAIL), 6 its tail,
---       7 name of the worker, 8 lease (ms), 9 what the tokens of the leases begin with, 10 cost of a run that nothing is known of,
---       11 how many to take, then groups of eight for runs that ended: organization, id, token, MB freed, what is still owed
---       (resource-seconds), agent, what its runs cost on average ('' where that is not known), what the organization's do
+-- ARGV: 1 now (epoch ms), 2 and 3 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 4 events that BullMQ keeps per queue, 5 name of the
+--       worker, 6 lease (ms), 7 token of the leases, 8 cost of a run that nothing is known of, 9 how many to take, then groups of six
+--       for runs that ended: organization, id, token, MB freed, what is still owed (resource-seconds), what the organization's runs
+--       cost on average ('' where that has not changed)
 -- Returns { which of the ended were not held (from 1); of each run taken: organization, id, data, times it was handed out before,
 -- what it was charged; jobs taken that are no runs, as organization and id; epoch ms of the head of `later` or false }.
 -- Atomic. The runs taken are those that virtual-time order gives if they are taken one by one, each charging its organization.
-local now, max = tonumber(ARGV[1]), tonumber(ARGV[11])
-local worker, leaseMs, token, unknownCost = ARGV[7], ARGV[8], ARGV[9], tonumber(ARGV[10])
-local COST_HEAD, COST_TAIL, COST_KEPT_MS = ARGV[5], ARGV[6], 86400000
+local now, max = tonumber(ARGV[1]), tonumber(ARGV[9])
+local worker, leaseMs, token, unknownCost = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+-- In a queue's meta, beside BullMQ's own fields, so that they are read at once.
+local AVERAGE_COST = 'bullpen.cost'
 -- How long an organization stays away that somebody else than Bullpen paused or limited.
 local LOOK_AGAIN_MS = 1000
 -- Organizations that one turn looks at: a bound on its time where many have nothing.
 local MAX_LOOKS = 1024
-
--- What runs of the agent, and of the organization, cost on average, as the worker has it.
-local function learn(org, agent, average, overall)
-  local key = COST_HEAD .. org .. COST_TAIL
-  if call('HSET', key, agent, average, '', overall) > 0 then call('PEXPIRE', key, COST_KEPT_MS) end
-end
-
-local estimates = {}
-local function estimate(org, agent)
-  local name = org .. '/' .. agent
-  if not estimates[name] then
-    local known = call('HMGET', COST_HEAD .. org .. COST_TAIL, agent, '')
-    estimates[name] = tonumber(known[1] or known[2] or unknownCost)
-  end
-  return estimates[name]
-end
 
 -- Whether the caller held it. What BullMQ keeps beside a job under its id goes with it.
 local function finish(queue, id, lease)
@@ -42,12 +26,14 @@ local function finish(queue, id, lease)
 end
 
 local lost = {}
-for i = 12, #ARGV, 8 do
+for i = 10, #ARGV, 6 do
   local org = ARGV[i]
-  if not finish(queueOf(org), ARGV[i + 1], ARGV[i + 2]) then lost[#lost + 1] = (i - 12) / 8 + 1 end
+  local queue = queueOf(org)
+  if not finish(queue, ARGV[i + 1], ARGV[i + 2]) then lost[#lost + 1] = (i - 10) / 6 + 1 end
   charge(org, tonumber(ARGV[i + 4]))
   if hasParked or hasLimits then runEnded(org, tonumber(ARGV[i + 3]), limitsOf(org)) end
-  if ARGV[i + 6] ~= '' then learn(org, ARGV[i + 5], ARGV[i + 6], ARGV[i + 7]) end
+  -- Written now and then: also how many events BullMQ is to keep, which it would set to 10,000 otherwise.
+  if ARGV[i + 5] ~= '' then call('HSET', queue .. 'meta', AVERAGE_COST, ARGV[i + 5], 'opts.maxLenEvents', KEPT_EVENTS) end
 end
 
 local due = max > 0 and call('ZRANGEBYSCORE', LATER, '-inf', now, 'LIMIT', 0, 256) or {}
@@ -67,7 +53,7 @@ end
 -- The line: those that are offered, as far as they may have a turn. `line` is a heap of places in the lists beside it; equal
 -- times go by name, as in a sorted set. For each that leaves without a run the next one comes in.
 local orgs, times, stays, changed, line = {}, {}, {}, {}, {}
-local page, offered, inAll = {}, 0, max > 0 and call('ZCARD', READY) or 0
+local page, offered, inAll = {}, 0, max > 0 and countOffered() or 0
 local function comesBefore(a, b)
   if times[a] ~= times[b] then return times[a] < times[b] end
   return orgs[a] < orgs[b]
@@ -146,7 +132,7 @@ end
 local function take(at)
   local org = orgs[at]
   local queue, limits = queueOf(org), limitsOf(org)
-  local meta = call('HMGET', queue .. 'meta', 'paused', 'concurrency', 'max', 'duration')
+  local meta = call('HMGET', queue .. 'meta', 'paused', 'concurrency', 'max', 'duration', AVERAGE_COST)
   local why, untilMs = barred(org, queue, meta)
   if why then return nil, why, untilMs end
   local id, score = nextId(queue)
@@ -173,7 +159,7 @@ local function take(at)
   end
   -- Alone it takes nothing from anybody, and pays what it used when the run ends.
   local isAlone = #line == 1 and offered == inAll
-  local cost = isAlone and 0 or estimate(org, string.match(facts[2], '"agent":"([^"]*)"') or '')
+  local cost = isAlone and 0 or tonumber(meta[5] or unknownCost)
   local n = #runs
   runs[n + 1], runs[n + 2], runs[n + 3], runs[n + 4], runs[n + 5] = org, id, facts[2], before + tonumber(facts[4] or '0'), exact(cost)
   return cost / (limits.weight or 1), call('EXISTS', queue .. 'wait', queue .. 'prioritized') == 0 and leave.idle

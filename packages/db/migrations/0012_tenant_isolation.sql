@@ -93,7 +93,7 @@ COMMENT ON FUNCTION create_agent_version(text, text, text, text, text, integer, 
   'Adds a version, and the agent with its first one; the agent''s row is locked meanwhile, so that versions count without gaps. The same again adds nothing.';
 
 -- Functions are open to everybody unless somebody closes them.
-REVOKE ALL ON FUNCTION current_org_id(), isolate_tenant_table(regclass, text, name), merge_histograms(jsonb, jsonb),
+REVOKE ALL ON FUNCTION current_org_id(), isolate_tenant_table(regclass, text, name),
   create_agent_version(text, text, text, text, text, integer, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION current_org_id(), create_agent_version(text, text, text, text, text, integer, jsonb) TO bullpen_tenant;
 REVOKE ALL ON tenant_tables FROM PUBLIC;

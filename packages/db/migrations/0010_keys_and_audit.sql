@@ -17,7 +17,7 @@ COMMENT ON COLUMN api_keys.last_used_at IS 'About when it was last used, to the 
 
 CREATE TABLE audit_log (
   id text COLLATE "C" PRIMARY KEY,
-  org_id text COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+  org_id text COLLATE "C" REFERENCES organizations (id) ON DELETE CASCADE,
   at timestamptz(3) NOT NULL,
   action text COLLATE "C" NOT NULL,
   target text COLLATE "C" NOT NULL,
@@ -30,7 +30,7 @@ CREATE TABLE audit_log (
 CREATE INDEX audit_log_newest ON audit_log (org_id, id);
 COMMENT ON TABLE audit_log IS 'Every write that came over the API. Rows are only ever added.';
 COMMENT ON COLUMN audit_log.id IS 'aud_ and a ULID: newest sorts last.';
-COMMENT ON COLUMN audit_log.org_id IS 'The organization that was written to.';
+COMMENT ON COLUMN audit_log.org_id IS 'The organization that was written to; null: the platform itself.';
 COMMENT ON COLUMN audit_log.at IS 'When it was answered.';
 COMMENT ON COLUMN audit_log.action IS 'The operation, by its id in the OpenAPI document.';
 COMMENT ON COLUMN audit_log.target IS 'What was written: a kind and a name or id.';
