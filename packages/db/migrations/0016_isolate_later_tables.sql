@@ -1,4 +1,4 @@
--- Time series and alerts, made before tables of tenants were walled off, or without the wall. Rows of the platform have no
+-- Time series, alerts and what agents keep, made before tables of tenants were walled off. Rows of the platform have no
 -- organization and are shown to none. What a sample says of others, who is behind an alert, and secrets are not for tenants.
 
 SELECT isolate_tenant_table('run_metrics_1m', 'SELECT');
@@ -24,5 +24,11 @@ BEGIN
     EXECUTE format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', ours);
   END LOOP;
 END $$;
+
+-- Made with a wall of their own, before this one was there.
+DROP POLICY own_rows ON secrets;
+DROP POLICY own_rows ON agent_entries;
+SELECT isolate_tenant_table('secrets', 'SELECT (org_id, name, version, created_at, updated_at), DELETE');
+SELECT isolate_tenant_table('agent_entries', 'SELECT, INSERT, UPDATE, DELETE');
 
 SELECT close_partitions();
