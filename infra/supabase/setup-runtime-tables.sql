@@ -1605,6 +1605,15 @@ SELECT isolate_tenant_table('agent_entries', 'SELECT, INSERT, UPDATE, DELETE');
 
 SELECT close_partitions();
 $bullpen_migration$) AS is_new;
+SELECT '0017_lookups_by_key.sql' AS name, pg_temp.apply_migration('0017_lookups_by_key.sql', '32c75c1501d6717c91ff08d542b7e1c2d40b9d56b8a87bb664528afa4a930bb4', $bullpen_migration$-- A plan that is kept must find one run by its key in a table of any size, also where it was made while the table was empty and all
+-- indexes cost the same. An index that asks for an agent or a state to be named cannot stand in for the key; those who name one
+-- go on finding it.
+
+DROP INDEX runs_by_agent;
+CREATE INDEX runs_by_agent ON runs (org_id, agent, id) WHERE agent <> '';
+DROP INDEX runs_by_state;
+CREATE INDEX runs_by_state ON runs (org_id, state, id) WHERE state <> '';
+$bullpen_migration$) AS is_new;
 DROP FUNCTION pg_temp.apply_migration(text, text, text);
 SELECT close_partitions();
 SELECT set_config('bullpen.tables', '{organization_members,schema_migrations,agent_entries,agent_versions,agents,alert_deliveries,alert_rules,alert_silences,alerts,api_keys,audit_log,bundles,containers,deployments,idempotent_requests,metric_writers,organization_totals,organizations,rate_windows,rollup_pending,rollup_progress,run_events,run_events_default,run_metrics,run_metrics_1d,run_metrics_1h,run_metrics_1m,runs,runtime_samples,schedules,secrets,system_metrics,tenant_tables,webhook_deliveries,webhooks,workers}', true),

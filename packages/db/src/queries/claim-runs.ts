@@ -30,6 +30,8 @@ const ENDINGS = {
  * Either way the lease grows, which fences out whoever held it. A run that must not run any more ends here. Rows in a
  * terminal state, and rows that are not there, are left out of the answer.
  *
+ * The state is not named as such (`|| ''`), or an index of states would do for the plan of one claim, which is kept.
+ *
  * The commit does not wait for the disk (`set_config` is local to this statement's transaction): a claim that a crash
  * of Postgres takes back is a run that is delivered again, no more.
  */
@@ -60,7 +62,7 @@ export async function claimRuns(db: Database, claims: readonly ClaimWrite[], now
       finished_at = CASE WHEN ${next} = 'running' THEN NULL ELSE given.at END,
       error = CASE WHEN ${next} = 'running' THEN r.error ELSE ${JSON.stringify(ENDINGS)}::text::jsonb -> ${next} END
     FROM ${given}, commit_early
-    WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state IN (${claimable})
+    WHERE r.org_id = given.org_id AND r.id = given.run_id AND (r.state || '') IN (${claimable})
     RETURNING ${summaryColumns(sql)}, r.traceparent, r.lease, r.backoff,
       (SELECT sha256 FROM agent_versions WHERE id = r.version_id) AS sha256,
       (SELECT manifest -> 'secrets' FROM agent_versions WHERE id = r.version_id) AS secrets,
