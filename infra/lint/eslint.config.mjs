@@ -12,7 +12,7 @@ const NOT_RUN = 'A test that is skipped, focused or left to do is a test that sa
 /** Where the environment may be read: configuration, an app's main that hands it there, the bootstrap, a container that empties it, and tests. */
 const READS_ENV = ['**/config.ts', 'apps/*/src/main.ts', 'infra/bootstrap/**', 'packages/runtime/src/container/**', 'test/**', '**/*.test.ts'];
 /** Where text is written for a person at a terminal, and where `console` becomes an agent's log. */
-const USES_CONSOLE = ['apps/cli/src/output*', 'apps/cli/src/output/**', 'infra/*/output.ts', 'examples/**', 'packages/runtime/src/container/**', 'test/security/agents/**'];
+const USES_CONSOLE = ['apps/cli/src/output*', 'apps/cli/src/output/**', 'infra/*/output.ts', 'examples/**', 'packages/runtime/src/container/**', 'test/security/agents/**', 'test/security/egress-agents/**'];
 
 export default tseslint.config(
   { ignores: ['**/node_modules/**', '**/dist/**', '**/.bullpen/**', '**/.turbo/**', 'infra/lint/fixtures/**'] },

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { z } from 'zod';
@@ -33,4 +33,14 @@ export function saveCredentials(folders: readonly string[], credentials: Credent
     writeFileSync(`${file}.new`, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600 });
     renameSync(`${file}.new`, file);
   }
+}
+
+/** The file of the master key for secrets; made once, and never again: without it no secret opens any more. */
+export function openSecretsKey(dataDir: string): string {
+  const file = path.join(dataDir, 'secrets.key');
+  if (existsSync(file)) return file;
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  writeFileSync(`${file}.new`, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+  return file;
 }

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 
 import { childEnv, type UpConfig } from './config.ts';
-import { openCredentials, saveCredentials, type Credentials } from './credentials.ts';
+import { openCredentials, openSecretsKey, saveCredentials, type Credentials } from './credentials.ts';
 import { buildDashboard } from './dashboard-build.ts';
 import { CHECKOUT_DIR } from './data-dir.ts';
 import { firstFreePort } from './free-port.ts';
@@ -59,7 +59,7 @@ async function startProcesses(
   const apiUrl = `http://${config.host === '0.0.0.0' || config.host === '::' ? '127.0.0.1' : config.host}:${port}`;
   const credentials = openCredentials(config.dataDir, apiUrl);
   saveCredentials(config.credentialDirs, credentials);
-  const shared = { DATABASE_URL: postgres.url, QUEUE_URL: queue.url, BULLPEN_STOP_MS: String(STOP_MS) };
+  const shared = { DATABASE_URL: postgres.url, QUEUE_URL: queue.url, BULLPEN_STOP_MS: String(STOP_MS), BULLPEN_SECRETS_KEY_FILE: openSecretsKey(config.dataDir) };
   const api = superviseProcess({
     ...processOf('api', config, report),
     env: childEnv({ ...shared, HOST: config.host, PORT: String(port), BULLPEN_ADMIN_KEY: credentials.adminKey }),

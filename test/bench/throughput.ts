@@ -24,7 +24,7 @@ import { median } from './statistics.ts';
  * written before the clock starts, as BullMQ's side has none; adding jobs counts on both sides, in the same portions.
  */
 const ORGANIZATIONS = 1000;
-const BURST = 20;
+const BURST = 10;
 const ACTIVE = 32;
 const SLOTS = 16;
 const RUNS = ORGANIZATIONS * BURST;

@@ -84,6 +84,8 @@ export function requestFor(bundle: string, asked: Asked = {}): AttemptRequest {
     memoryMb: asked.memoryMb ?? 64,
     limits: asked.limits ?? {},
     metadata: asked.metadata ?? {},
+    secrets: asked.secrets ?? [],
+    ...(asked.egress === undefined ? {} : { egress: asked.egress }),
   };
 }
 

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { createApi, loadConfig as loadApiConfig, type BullpenApi } from '@bullpen/api';
-import { Deadline, silentLogger, type AgentManifest, type Faults, type Service } from '@bullpen/core';
+import { Deadline, defined, silentLogger, type AgentManifestInput, type Faults, type Service } from '@bullpen/core';
+import type { EgressOptions } from '@bullpen/runtime';
 import { createClient, type BullpenClient } from '@bullpen/sdk';
 import { createWorker, loadConfig as loadWorkerConfig, type BullpenWorker } from '@bullpen/worker';
 
@@ -20,7 +22,7 @@ export interface RunningSystem {
   readonly apis: BullpenApi[];
   readonly workers: BullpenWorker[];
   startApi(): Promise<BullpenApi>;
-  startWorker(options?: { faults?: Faults; env?: Record<string, string> }): Promise<BullpenWorker>;
+  startWorker(options?: { faults?: Faults; env?: Record<string, string>; egress?: EgressOptions }): Promise<BullpenWorker>;
   /** A new organization and a client with a key of its own. */
   organization(orgId: string, options?: { poolMb?: number; maxMemoryMb?: number }): Promise<BullpenClient>;
   /** A client for the organization over another API process. */
@@ -42,6 +44,7 @@ export async function startSystem(options: { queue: QueueBackend; workers?: numb
     BULLPEN_RECONCILE_MS: '300',
     BULLPEN_STOP_MS: '5000',
     PORT: '0',
+    BULLPEN_SECRETS_KEY: randomBytes(32).toString('base64'),
     ...options.env,
   };
   const apis: BullpenApi[] = [];
@@ -58,8 +61,8 @@ export async function startSystem(options: { queue: QueueBackend; workers?: numb
       apis.push(api);
       return api;
     },
-    async startWorker({ faults, env: more } = {}) {
-      const worker = createWorker(loadWorkerConfig({ ...env, ...more }), { log: silentLogger, ...(faults === undefined ? {} : { faults }) });
+    async startWorker({ faults, env: more, egress } = {}) {
+      const worker = createWorker(loadWorkerConfig({ ...env, ...more }), { log: silentLogger, ...defined({ faults, egress }) });
       await worker.start();
       workers.push(worker);
       return worker;
@@ -94,7 +97,7 @@ async function stopAll(services: Service[]): Promise<void> {
 }
 
 /** Deploys an agent from the source of its `run` function, written as in a bundle. */
-export async function deploy(client: BullpenClient, name: string, run: string, manifest: AgentManifest = {}): Promise<void> {
+export async function deploy(client: BullpenClient, name: string, run: string, manifest: AgentManifestInput = {}): Promise<void> {
   await client.agents.deploy(name, { bundle: `export default { name: ${JSON.stringify(name)}, run: ${run} };\n`, manifest });
 }
 

@@ -1,5 +1,5 @@
 import { composeServices, newId, systemClock, type Clock, type Logger, type Service } from '@bullpen/core';
-import { createAuditWriter, createDatabase, createRunStore, type Database, type RunStore } from '@bullpen/db';
+import { SecretStore, createAuditWriter, createDatabase, createRunStore, parseKeyRing, type Database, type RunStore } from '@bullpen/db';
 import { createSchemaChecker } from '@bullpen/json-schema';
 import { createApiPrometheus, createMetricsCollector, type SystemReadings } from '@bullpen/metrics';
 import { createLiveBus, createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
@@ -54,13 +54,15 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
   const figures = new RecentFiguresReader({ db, clock });
   const status = new StatusBoard({ db, queue, workers, figures, clock });
   const prometheus = createApiPrometheus(() => readSystem(status));
+  const keyText = config.BULLPEN_SECRETS_KEY ?? config.BULLPEN_SECRETS_KEY_FILE;
+  const secrets = new SecretStore({ db, keys: keyText === undefined ? null : parseKeyRing(keyText) });
   const closing = new AbortController();
   const server = new HttpServer({
     host: config.HOST,
     port: config.PORT,
     closing,
     app: () => createApp({
-      db, queue, bus, workers, keys, organizations, runs, schemas, limiter, idempotency, audit, figures, status, prometheus, clock, log,
+      db, queue, bus, workers, keys, organizations, runs, secrets, schemas, limiter, idempotency, audit, figures, status, prometheus, clock, log,
       corsOrigins: config.BULLPEN_CORS_ORIGINS, closing: closing.signal,
     }),
   });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { BullpenError, SIZE_CAPS, type AgentManifest } from '@bullpen/core';
+import { BullpenError, SIZE_CAPS, type AgentManifestInput } from '@bullpen/core';
 import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild';
 
 import { readManifest } from './manifest-reader.ts';
@@ -10,7 +10,7 @@ import { readManifest } from './manifest-reader.ts';
 /** An agent ready to deploy. */
 export interface AgentBundle {
   name: string;
-  manifest: AgentManifest;
+  manifest: AgentManifestInput;
   /** One ES module as text. */
   bundle: string;
   /** Hex, of the bundle's UTF-8 bytes. */

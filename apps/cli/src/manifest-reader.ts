@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
-import { BullpenError, type AgentManifest } from '@bullpen/core';
+import { BullpenError, type AgentManifestInput } from '@bullpen/core';
 
 export type ManifestAnswer =
   | { ok: true; name: string | null; manifestJson: string }
@@ -13,7 +13,7 @@ export type ManifestAnswer =
 export interface DeclaredAgent {
   /** Null where the default export is a plain function. */
   name: string | null;
-  manifest: AgentManifest;
+  manifest: AgentManifestInput;
 }
 
 /** Ample for a slow machine; what takes longer would make every cold start of the agent slow. */
@@ -30,7 +30,7 @@ export async function readManifest(bundle: string, label: string, timeoutMs = LO
     await writeFile(path, bundle);
     const answer = await askThread(pathToFileURL(path).href, timeoutMs);
     if (!answer.ok) throw new BullpenError('BUNDLE_INVALID', `${label} cannot be deployed: ${answer.why}`, { file: label });
-    return { name: answer.name, manifest: JSON.parse(answer.manifestJson) as AgentManifest };
+    return { name: answer.name, manifest: JSON.parse(answer.manifestJson) as AgentManifestInput };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -32,6 +32,7 @@ function api(answers: Answers) {
     const { refuse } = answers;
     if (refuse !== undefined) return Response.json(refuse, { status: refuse.status, headers: { 'content-type': 'application/problem+json' } });
     if (path.includes('/events')) return new Response([...EVENTS, `event: end\ndata: ${JSON.stringify(run)}\n\n`].join(''));
+    if (path.startsWith('/v1/secrets/')) return method === 'PUT' ? Response.json({ name: 'TOKEN', version: 2, createdAt: AT, updatedAt: AT }) : new Response(null, { status: 204 });
     if (path.endsWith('/cancel')) return Response.json({ ...run, state: 'running' }, { status: 202 });
     if (method === 'POST') return Response.json({ ...run, state: path.includes('wait=') ? (run as typeof RUN).state : 'queued' }, { status: 202 });
     return Response.json(path.startsWith('/v1/runs/') ? run : (answers.page ?? { items: [], nextCursor: null }));
@@ -210,5 +211,27 @@ describe('bullpen', () => {
     const { out, asked } = await bullpen(['rollback', 'echo'], { run: { version: 2, lastRollback: { from: 3 } } });
     expect(asked.at(-1)?.line).toBe('POST /v1/agents/echo/deployments/production/rollback');
     expect(out).toContain('production of echo is back at v2 from v3');
+  });
+});
+
+describe('bullpen secrets', () => {
+  it('sets a value that is piped in, without its line end, and does not show it', async () => {
+    const { exitCode, out, err, asked } = await bullpen(['secrets', 'set', 'TOKEN'], {}, { readStdin: async () => 'hidden-value\n' });
+    expect([exitCode, out]).toEqual([0, 'TOKEN is set (version 2)\n']);
+    expect(asked).toMatchObject([{ line: 'PUT /v1/secrets/TOKEN', body: { value: 'hidden-value' }, key: 'Bearer acme-key' }]);
+    expect(out + err).not.toContain('hidden');
+  });
+
+  it('asks for a value where none is given', async () => {
+    const { exitCode, err, asked } = await bullpen(['secrets', 'set', 'TOKEN']);
+    expect([exitCode, asked]).toEqual([2, []]);
+    expect(err).toContain('no value');
+  });
+
+  it('lists names and versions, and deletes', async () => {
+    const { out } = await bullpen(['secrets', 'list'], { page: { items: [{ name: 'TOKEN', version: 3, createdAt: AT, updatedAt: AT }] } });
+    expect(out).toMatch(/NAME +VERSION +SET\nTOKEN +3 +5 s ago/);
+    const removed = await bullpen(['secrets', 'rm', 'TOKEN']);
+    expect([removed.exitCode, removed.asked[0]?.line]).toEqual([0, 'DELETE /v1/secrets/TOKEN']);
   });
 });

@@ -10,6 +10,7 @@ import { logsCommand } from './commands/logs.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { runCommand } from './commands/run.ts';
 import { STATE_CHOICES, runsCommand } from './commands/runs.ts';
+import { listSecretsCommand, removeSecretCommand, rewrapSecretsCommand, setSecretCommand } from './commands/secrets.ts';
 import { upCommand } from './commands/up.ts';
 import { resolveConnection } from './config.ts';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
@@ -69,6 +70,7 @@ function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command 
   addAgentCommands(program, binder(deps, done));
   addRunCommands(program, binder(deps, done));
   addKeyCommands(program, binder(deps, done));
+  addSecretCommands(program, binder(deps, done));
   return program;
 }
 
@@ -164,6 +166,18 @@ function addKeyCommands(program: Command, bind: Bind): void {
     .description('take a key away')
     .argument('<id>')
     .action(bind(revokeKeyCommand));
+}
+
+function addSecretCommands(program: Command, bind: Bind): void {
+  const secrets = program.command('secrets').description('secrets of the organization: written, never read back');
+  secrets.command('set')
+    .description('set a secret, or give it a new value')
+    .argument('<name>', 'letters, digits and _')
+    .option('--value <value>', 'the value; stdin where left out')
+    .action(bind(setSecretCommand));
+  secrets.command('list').description('names and versions').action(bind(listSecretsCommand));
+  secrets.command('rm').description('delete a secret').argument('<name>').action(bind(removeSecretCommand));
+  secrets.command('rewrap').description('seal every secret under the newest master key (with --key of the platform admin)').action(bind(rewrapSecretsCommand));
 }
 
 function percentage(text: string): number {

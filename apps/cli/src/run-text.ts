@@ -84,7 +84,11 @@ function stackLines(stack: string): string[] {
 
 export function usageText(usage: RunUsage): string {
   const peakMb = (usage.peakHeapMb + usage.peakExternalMb).toFixed(1);
-  return `${durationText(usage.wallMs)} wall, ${durationText(usage.cpuMs)} CPU, ${peakMb} MB peak, ${gbSecondsText(usage.gbSeconds)} GB-s`;
+  return `${durationText(usage.wallMs)} wall, ${durationText(usage.cpuMs)} CPU, ${peakMb} MB peak, ${gbSecondsText(usage.gbSeconds)} GB-s${egressText(usage)}`;
+}
+
+function egressText({ egressRequests = 0, egressBytesIn = 0, egressBytesOut = 0 }: RunUsage): string {
+  return egressRequests === 0 ? '' : `, ${egressRequests} requests (${Math.ceil((egressBytesIn + egressBytesOut) / 1024)} KB)`;
 }
 
 const gbSecondsText = (gbSeconds: number): string => (gbSeconds < 0.001 ? '<0.001' : gbSeconds.toPrecision(2));

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { parseConfig } from '@bullpen/core';
 import { processSettings } from '@bullpen/process';
+import { isRange } from '@bullpen/runtime';
 import { z } from 'zod';
 
 const schema = z.object({
@@ -23,6 +24,9 @@ const schema = z.object({
   BULLPEN_PROBE_PORT: z.coerce.number().int().min(0).max(65_535).default(9464),
   /** 1: webhooks may be in this network; they come from tenants, so by default only addresses outside are reached. */
   BULLPEN_WEBHOOK_PRIVATE: z.enum(['0', '1']).default('0').transform((flag) => flag === '1'),
+  /** Private ranges that agents may reach where their allowlist names them, such as `10.2.0.0/16,127.0.0.1/32`. */
+  BULLPEN_EGRESS_PRIVATE_RANGES: z.string().transform((text) => text.split(',').map((range) => range.trim()))
+    .refine((ranges) => ranges.every(isRange), 'ranges of addresses such as 10.2.0.0/16, separated by commas').optional(),
   HOSTNAME: z.string().default(hostname()),
 });
 

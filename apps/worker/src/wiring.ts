@@ -1,9 +1,9 @@
-import { composeServices, newId, noFaults, systemClock, type Clock, type Faults, type Logger, type Service } from '@bullpen/core';
+import { composeServices, defined, newId, noFaults, systemClock, type Clock, type Faults, type Logger, type Service } from '@bullpen/core';
 import { createDatabase, createRunStore, loadBundle, type Database } from '@bullpen/db';
 import { createSchemaChecker } from '@bullpen/json-schema';
 import { createMetricsCollector, createWorkerPrometheus } from '@bullpen/metrics';
 import { createLiveBus, createRunQueue, type RunQueue } from '@bullpen/queue';
-import { createAgentRuntimeManager, type AgentRuntimeManager } from '@bullpen/runtime';
+import { createAgentRuntimeManager, type AgentRuntimeManager, type EgressOptions } from '@bullpen/runtime';
 
 import { ActiveRuns } from './active-runs.ts';
 import { AuthorStack } from './author-stack.ts';
@@ -11,6 +11,7 @@ import { createCanaryWatch } from './canary-watch.ts';
 import { createCancelListener } from './cancel-listener.ts';
 import { createAlertKeeper } from './alert-keeper.ts';
 import type { WorkerConfig } from './config.ts';
+import { createHostServices } from './host-services.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createMetricsKeeper } from './metrics-keeper.ts';
 import { OrganizationPools } from './organization-pools.ts';
@@ -32,6 +33,14 @@ export interface BullpenWorker extends Service {
   probeUrl(): string | null;
 }
 
+export interface WorkerDeps {
+  readonly log: Logger;
+  readonly clock?: Clock;
+  readonly faults?: Faults;
+  /** Stands in for what the machine has: name servers, trusted certificates. */
+  readonly egress?: EgressOptions;
+}
+
 const HEARTBEAT_MS = 1000;
 const SAMPLE_MS = 5000;
 const CANCEL_POLL_MS = 2000;
@@ -39,7 +48,7 @@ const POOL_REFRESH_MS = 5000;
 /** At most; with short leases more often, so that a lost run is found soon after its lease. */
 const SWEEP_MS = 5000;
 
-export function createWorker(config: WorkerConfig, deps: { log: Logger; clock?: Clock; faults?: Faults }): BullpenWorker {
+export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWorker {
   const { clock = systemClock, faults = noFaults } = deps;
   const id = newId('worker');
   const log = deps.log.child({ workerId: id });
@@ -59,6 +68,8 @@ export function createWorker(config: WorkerConfig, deps: { log: Logger; clock?: 
     slots: config.BULLPEN_SLOTS,
     idleMs: config.BULLPEN_CONTAINER_IDLE_MS,
     poolMbOf: (orgId) => pools.poolMbOf(orgId),
+    services: createHostServices(db, config),
+    egress: defined({ privateRanges: config.BULLPEN_EGRESS_PRIVATE_RANGES, ...deps.egress }),
   });
 
   const active = new ActiveRuns();

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 
+import { egressManifestSchema } from './egress-schemas.ts';
 import {
   agentNameSchema, backoffSchema, maxAttemptsSchema, memoryMbSchema, orgIdSchema, pageSchema, sha256Schema, textSchema, tierSchema, timeSchema,
   timeoutMsSchema,
 } from './fields.ts';
 import { limitCapsSchema, runLimitsSchema } from './limit-schemas.ts';
+import { SECRET_BOUNDS, secretNameSchema } from './secret-schemas.ts';
 
 const MOST_SCHEMA_CHARACTERS = 64 * 1024;
 
@@ -24,8 +26,12 @@ export const agentManifestSchema = z.strictObject({
   backoff: backoffSchema.optional(),
   inputSchema: jsonSchemaSchema.optional().describe('JSON schema (2020-12) of the input, checked when a run is posted'),
   outputSchema: jsonSchemaSchema.optional().describe('JSON schema (2020-12) of the result, checked when the agent has returned'),
+  secrets: z.array(secretNameSchema).max(SECRET_BOUNDS.perVersion).optional().describe('what ctx.secrets may give its runs; none where left out'),
+  egress: egressManifestSchema.optional().describe('where its runs may connect to; nowhere where left out'),
 }).meta({ id: 'AgentManifest' });
 export type AgentManifest = z.output<typeof agentManifestSchema>;
+/** As an author writes it: what has a default may be left out. */
+export type AgentManifestInput = z.input<typeof agentManifestSchema>;
 
 /** Body of `POST /v1/agents/{name}/versions`. */
 export const createVersionSchema = z.strictObject({

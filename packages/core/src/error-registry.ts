@@ -65,6 +65,16 @@ export const ERROR_REGISTRY = {
   BUNDLE_LOAD_FAILED: spec(500, false, 'The bundle could not be loaded in the container, or its top-level code threw.'),
   RECORD_FAILED: spec(500, false, 'The result reached the worker but its record was refused by Postgres.'),
 
+  // What an agent is told when it asks its supervisor for something through `ctx`.
+  CALL_REFUSED: spec(422, false, 'A call through `ctx` does not have the documented shape, is too large, or is one more than an attempt may make.'),
+  SECRET_NOT_DECLARED: spec(403, false, 'The manifest of the version does not declare the secret.'),
+  SECRET_NOT_FOUND: spec(404, false, 'The organization has no secret of this name.'),
+  SECRETS_UNAVAILABLE: spec(503, false, 'This deployment has no master key for secrets, or not the one that this secret was sealed with.'),
+  KV_CONFLICT: spec(409, false, 'The entry of `ctx.kv` has another revision than the one that was expected.'),
+  KV_LIMIT: spec(422, false, 'The key, the value or all entries of the agent together are larger than `ctx.kv` keeps.'),
+  EGRESS_DENIED: spec(403, false, 'The allowlist of the version does not name this destination, or it resolves to an address that is refused.'),
+  EGRESS_FAILED: spec(502, true, 'The destination was allowed but could not be reached, did not answer in time, or broke off.'),
+
   // Bullpen itself.
   MEMORY_POOL_EXHAUSTED: spec(503, true, 'The memory pool of the organization on this worker has no room; the run stays queued.'),
   SHUTTING_DOWN: spec(503, true, 'The process is stopping and takes no new work.'),

@@ -38,8 +38,16 @@ export { AVAILABLE_TIERS, DEFAULT_TIER, TIERS, isAtLeast, type Tier } from './ti
 
 export {
   agentManifestSchema, agentPageSchema, agentSchema, agentVersionSchema, createVersionSchema, versionPageSchema,
-  type Agent, type AgentManifest, type AgentVersion, type CreateVersionRequest,
+  type Agent, type AgentManifest, type AgentManifestInput, type AgentVersion, type CreateVersionRequest,
 } from './agent-schemas.ts';
+export {
+  EGRESS_BOUNDS, egressHostSchema, egressManifestSchema, egressRuleSchema, fillTemplate, secretsOfTemplate, type EgressManifest, type EgressRule,
+} from './egress-schemas.ts';
+export { KV_BOUNDS, kvKeySchema, kvRevisionSchema, type KvEntry, type KvPage } from './kv-schemas.ts';
+export {
+  SECRET_BOUNDS, putSecretSchema, rewrapResultSchema, secretListSchema, secretNameSchema, secretSchema,
+  type PutSecretRequest, type RewrapResult, type Secret, type SecretList,
+} from './secret-schemas.ts';
 export {
   LOG_LEVELS, cancelMessageSchema, liveRunMessageSchema, runEventSchema, runStateEventSchema, storedRunEventSchema,
   type CancelMessage, type LiveRunMessage, type LogLevel, type RunEvent, type RunStateEvent, type StoredRunEvent,

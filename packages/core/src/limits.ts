@@ -41,6 +41,13 @@ export const SIZE_CAPS = Object.freeze({
   eventsPerAttempt: 10_000,
   /** The same in bytes: what one attempt may put into a worker's memory faster than Postgres takes it. */
   eventBytesPerAttempt: 16 * 1024 * 1024,
+  /** What an agent may ask of its supervisor in one call (`ctx.kv`, `ctx.fetch`), as JSON. */
+  callBytes: 1536 * 1024,
+  /** Calls of one attempt under way at once; those beyond it wait inside the container. */
+  callsInFlight: 32,
+  callsPerAttempt: 100_000,
+  /** All calls of one attempt together; beyond it they are refused. */
+  callBytesPerAttempt: 64 * 1024 * 1024,
   bundleBytes: 8 * 1024 * 1024,
   /** Levels of nesting of any JSON that is stored. */
   jsonDepth: 128,

@@ -46,6 +46,9 @@ export const usageSchema = z.strictObject({
   peakHeapMb: z.number().min(0),
   peakExternalMb: z.number().min(0),
   gbSeconds: z.number().min(0),
+  egressRequests: z.int().min(0).optional().describe('requests and tunnels through the egress proxy; left out where the version may connect nowhere'),
+  egressBytesIn: z.int().min(0).optional().describe('received through the proxy, heads included'),
+  egressBytesOut: z.int().min(0).optional().describe('sent through it'),
 }).meta({ id: 'RunUsage' });
 export type RunUsage = z.output<typeof usageSchema>;
 

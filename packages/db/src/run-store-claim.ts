@@ -32,7 +32,7 @@ async function explain(db: Database, unmoved: readonly ClaimWrite[], nowMs: numb
 }
 
 function resultOf(row: ClaimRow): ClaimResult {
-  const { lease, sha256, backoff, inputJson, traceparent, ...run } = row;
+  const { lease, sha256, secrets, egress, backoff, inputJson, traceparent, ...run } = row;
   if (run.state === 'cancelled' || run.state === 'expired') return { kind: run.state, run };
   if (run.state !== 'running' || run.claimedAt === null) return { kind: 'exhausted', run };
   return {
@@ -53,6 +53,8 @@ function resultOf(row: ClaimRow): ClaimResult {
       backoff,
       inputJson: inputJson ?? 'null',
       metadata: run.metadata,
+      secrets: secrets ?? [],
+      ...(egress === null ? {} : { egress }),
       queuedAtMs: Date.parse(run.queuedAt),
       notBeforeMs: run.notBefore === null ? null : Date.parse(run.notBefore),
       claimedAtMs: Date.parse(run.claimedAt),

@@ -1,5 +1,5 @@
 import type {
-  AttemptLimits, KillReceipt, NewRun, RetryBackoff, Run, RunError, RunSummary, RunUsage, StoredRunEvent, TerminalRunState, Tier,
+  EgressManifest, AttemptLimits, KillReceipt, NewRun, RetryBackoff, Run, RunError, RunSummary, RunUsage, StoredRunEvent, TerminalRunState, Tier,
 } from '@bullpen/core';
 
 export type { NewRun };
@@ -38,6 +38,9 @@ export interface ClaimedRun extends RunRef {
   backoff: RetryBackoff;
   inputJson: string;
   metadata: Record<string, string>;
+  /** What the version declares. */
+  secrets: readonly string[];
+  egress?: EgressManifest;
   queuedAtMs: number;
   notBeforeMs: number | null;
   claimedAtMs: number;

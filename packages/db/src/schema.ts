@@ -24,6 +24,8 @@ const json = <T>(name: string) => customType<{ data: T; driverData: unknown }>({
   fromDriver: (value) => value as T,
 })(name);
 
+const bytes = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' });
+
 export const schemaMigrations = pgTable('schema_migrations', {
   name: text('name').primaryKey(),
   sha256: text('sha256').notNull(),
@@ -277,8 +279,6 @@ export const auditLog = pgTable('audit_log', {
   after: json<unknown>('after'),
 });
 
-const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => 'bytea' });
-
 export const idempotentRequests = pgTable('idempotent_requests', {
   owner: text('owner').notNull(),
   keyHash: text('key_hash').notNull(),
@@ -372,3 +372,27 @@ export const alertDeliveries = pgTable('alert_deliveries', {
   lastError: text('last_error'),
   createdAt: time('created_at').notNull().defaultNow(),
 });
+
+export const secrets = pgTable('secrets', {
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  name: text('name').notNull(),
+  version: integer('version').notNull().default(1),
+  keyId: text('key_id').notNull(),
+  wrappedKey: bytes('wrapped_key').notNull(),
+  sealedValue: bytes('sealed_value').notNull(),
+  createdAt: time('created_at').notNull().defaultNow(),
+  updatedAt: time('updated_at').notNull().defaultNow(),
+}, (table) => [primaryKey({ columns: [table.orgId, table.name] })]);
+
+export const agentEntries = pgTable('agent_entries', {
+  orgId: text('org_id').notNull(),
+  agent: text('agent').notNull(),
+  key: text('key').notNull(),
+  value: json<unknown>('value').notNull(),
+  bytes: integer('bytes').notNull(),
+  revision: bigint('revision', { mode: 'number' }).notNull(),
+  updatedAt: time('updated_at').notNull().defaultNow(),
+}, (table) => [
+  primaryKey({ columns: [table.orgId, table.agent, table.key] }),
+  foreignKey({ name: 'agent_entries_agent', columns: [table.orgId, table.agent], foreignColumns: [agents.orgId, agents.name] }).onDelete('cascade'),
+]);

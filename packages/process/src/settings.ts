@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { z } from 'zod';
 
 /** Environment variables that every process of ours understands, for the zod schema of an app's `loadConfig`. */
@@ -10,4 +12,15 @@ export const processSettings = {
   BULLPEN_STOP_MS: z.coerce.number().int().min(0).max(600_000).default(25_000),
   /** Stop when standard input ends: set by a launcher that holds the other end, so that no orphan outlives it. */
   BULLPEN_EXIT_WITH_PARENT: z.enum(['0', '1']).default('0').transform((flag) => flag === '1'),
+  /** Master keys for secrets: 32 random bytes each in base64, separated by commas, the current one first. */
+  BULLPEN_SECRETS_KEY: z.string().optional(),
+  /** A file that holds them, for where BULLPEN_SECRETS_KEY is not given; read once, at the start. */
+  BULLPEN_SECRETS_KEY_FILE: z.string().transform((path, { addIssue }) => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch {
+      addIssue(`cannot read ${path}`);
+      return z.NEVER;
+    }
+  }).optional(),
 } as const;

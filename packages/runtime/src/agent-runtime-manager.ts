@@ -7,7 +7,10 @@ import {
 import { within } from './bounded-wait.ts';
 import { BundleCache, type BundleSource } from './bundle-cache.ts';
 import { StrictTier } from './cell/strict-tier.ts';
-import type { AttemptRequest, AttemptSink, ContainerFactory, RuntimeContainer, TierDrivers } from './container.ts';
+import type { AttemptRequest, AttemptSink, ContainerFactory, ContainerTask, RuntimeContainer, TierDrivers } from './container.ts';
+import type { EgressOptions } from './egress/egress-gateway.ts';
+import { AttemptDesk } from './host/attempt-desk.ts';
+import type { HostServices } from './host/host-services.ts';
 import { IdleContainers } from './idle-containers.ts';
 import { OrganizationRuntime } from './organization-runtime.ts';
 import { NO_USAGE, failure, interruptReasonOf } from './outcomes.ts';
@@ -44,6 +47,9 @@ export interface AgentRuntimeManagerOptions {
   readonly drivers?: TierDrivers;
   /** CPU time an attempt of tier strict may take, as a multiple of its wall-clock limit. Default 2. */
   readonly cpuPerWall?: number;
+  /** What `ctx.secrets` and `ctx.kv` stand on; without it they are refused. */
+  readonly services?: HostServices;
+  readonly egress?: EgressOptions;
 }
 
 /** Memory and a slot, held for one attempt. */
@@ -113,6 +119,7 @@ class Manager implements AgentRuntimeManager {
   readonly #basic: ContainerFactory | undefined;
   readonly #strict: StrictTier | null;
   readonly #bundles: BundleCache;
+  readonly #desk: AttemptDesk;
   readonly #organizations = new Map<string, OrganizationRuntime>();
   readonly #executions = new Set<Execution>();
   #state: 'stopped' | 'running' | 'quiescing' = 'stopped';
@@ -128,6 +135,7 @@ class Manager implements AgentRuntimeManager {
     this.#idleMs = options.idleMs ?? 60_000;
     this.#idle = new IdleContainers(options.maxIdleContainers ?? 2 * options.slots);
     this.#bundles = new BundleCache({ source: bundles, dir: bundleCacheDir, maxBytes: options.bundleCacheBytes ?? 512 * MIB, log });
+    this.#desk = new AttemptDesk(options);
     const wanted = options.tiers ?? AVAILABLE_TIERS;
     const bounds = { clock: this.#clock, log, ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }) };
     this.#basic = wanted.includes('basic') ? createThreadContainers({ ...bounds, maxRuns: options.maxRunsPerContainer ?? 1000 }) : undefined;
@@ -138,7 +146,8 @@ class Manager implements AgentRuntimeManager {
     return this.#inTurn(async () => {
       if (this.#state === 'running') return;
       await this.#bundles.open();
-      await this.#strict?.open();
+      await this.#desk.egress.open();
+      await this.#strict?.open(this.#desk.egress.socketDir);
       this.#sweep ??= setInterval(() => this.#idle.sweep(this.#clock.monotonicMs(), this.#idleMs), Math.max(50, this.#idleMs / 4)).unref();
       this.#state = 'running';
     });
@@ -158,6 +167,7 @@ class Manager implements AgentRuntimeManager {
       await within(finished, by.remainingMs, 'attempts outlive the deadline').catch(() => undefined);
       await this.#endAll(by);
       await this.#strict?.close();
+      await this.#desk.egress.close();
     });
   }
 
@@ -240,7 +250,7 @@ class Manager implements AgentRuntimeManager {
   }
 
   async #inContainer(execution: Execution, ticket: Ticket, how: { factory: ContainerFactory; bundleUrl: string }): Promise<AttemptOutcome> {
-    const { attempt, sink, interrupt: { signal } } = execution;
+    const { attempt, interrupt: { signal } } = execution;
     const organization = this.#organization(attempt.orgId);
     if (signal.aborted) return interrupted(signal);
     ticket.state = 'executing';
@@ -249,9 +259,21 @@ class Manager implements AgentRuntimeManager {
     try {
       assertOwner(container, attempt);
       if (signal.aborted) return interrupted(signal);
-      return await container.execute({ attempt, bundleUrl: how.bundleUrl, sink, interrupt: signal });
+      return await this.#withServices(execution, (task) => container.execute({ ...task, bundleUrl: how.bundleUrl }));
     } finally {
       organization.unclaim(container);
+    }
+  }
+
+  /** Nothing that the attempt opened at its supervisor outlives it. */
+  async #withServices({ attempt, sink, interrupt }: Execution, run: (task: Omit<ContainerTask, 'bundleUrl'>) => Promise<AttemptOutcome>): Promise<AttemptOutcome> {
+    const desk = this.#desk.open(attempt, sink);
+    const { access } = desk.services;
+    try {
+      const task = { attempt, sink: desk.sink, host: desk.services, interrupt: interrupt.signal, ...(access === null ? {} : { egressProxy: access }) };
+      return desk.services.conclude(await run(task));
+    } finally {
+      desk.services.close();
     }
   }
 

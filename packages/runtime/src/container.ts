@@ -1,4 +1,4 @@
-import type { AttemptLimits, AttemptOutcome, ContainerDeath, ContainerSnapshot, ContainerState, RunEvent, Tier } from '@bullpen/core';
+import type { AttemptLimits, AttemptOutcome, BullpenError, ContainerDeath, ContainerSnapshot, ContainerState, EgressManifest, RunEvent, Tier } from '@bullpen/core';
 
 /** One attempt, as the worker hands it to the runtime. */
 export interface AttemptRequest {
@@ -20,6 +20,10 @@ export interface AttemptRequest {
   /** Beside time and memory; what is left out is not limited for this run. */
   readonly limits: AttemptLimits;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Names of the secrets that the version declares: `ctx.secrets` gives these and no others. */
+  readonly secrets?: readonly string[];
+  /** Where the version may connect to; nowhere where left out. */
+  readonly egress?: EgressManifest;
   /** W3C trace context that the agent's own requests are children of; left out where there is none. */
   readonly traceparent?: string | null;
 }
@@ -31,11 +35,33 @@ export interface AttemptSink {
   event(event: RunEvent): void;
 }
 
+/** How an agent reaches the egress proxy with a client of its own. */
+export interface EgressAccess {
+  readonly socketPath: string;
+  /** For `Proxy-Authorization: Bearer TOKEN`; worth nothing once the attempt is over. */
+  readonly token: string;
+}
+
+/** What an agent may ask of the supervisor while its attempt runs; the container only carries it. */
+export interface AttemptHost {
+  /**
+   * Answers one call with JSON.
+   * @param signal - aborted when the attempt is over
+   * @throws BullpenError what the agent is told
+   */
+  call(method: string, params: unknown, signal: AbortSignal): Promise<unknown>;
+  /** Told once the attempt passed a limit that its container does not measure, such as that of egress: it must end. */
+  onLimit(listener: (error: BullpenError) => void): void;
+}
+
 /** What a container is asked to do: an attempt whose bundle lies on disk. */
 export interface ContainerTask {
   readonly attempt: AttemptRequest;
   readonly bundleUrl: string;
   readonly sink: AttemptSink;
+  readonly host: AttemptHost;
+  /** The unix socket of the egress proxy and the attempt's token for it; left out where the version may connect nowhere. */
+  readonly egressProxy?: EgressAccess;
   /** Aborted with an `InterruptReason`. */
   readonly interrupt: AbortSignal;
 }

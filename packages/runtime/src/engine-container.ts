@@ -8,6 +8,7 @@ import { AttemptWatch } from './attempt-watch.ts';
 import { within } from './bounded-wait.ts';
 import type { ContainerFactory, ContainerPlan, ContainerTask, RuntimeContainer } from './container.ts';
 import type { Engine, EngineListener, EngineTask, Said } from './engine.ts';
+import { AttemptCalls } from './host/attempt-calls.ts';
 import type { MemoryRule } from './memory-rules.ts';
 import { NO_USAGE, failure } from './outcomes.ts';
 import { UsageMeter } from './usage-meter.ts';
@@ -55,6 +56,7 @@ interface Running {
   readonly task: ContainerTask;
   readonly events: AttemptEvents;
   readonly watch: AttemptWatch;
+  readonly calls: AttemptCalls;
   readonly beganMs: number;
   hasStarted: boolean;
 }
@@ -154,6 +156,7 @@ class EngineContainer implements RuntimeContainer {
     await this.#hearLastWords(ending, engine);
     this.#meter.end();
     running.watch.close();
+    running.calls.close();
     running.events.finish(engine.droppedEvents);
     const evidence = {
       cause: running.watch.cause,
@@ -180,14 +183,16 @@ class EngineContainer implements RuntimeContainer {
       cpuLimitMs: timeoutMs * this.#driver.cpuPerWall,
       graceMs: this.#driver.graceMs,
       interrupt: task.interrupt,
-      askToStop: (reason) => engine.tell(`${no} ${reason}`),
+      askToStop: (reason) => void engine.tell(`${no} ${reason}`),
     });
-    this.#running = { no, task, events: new AttemptEvents(task.sink), watch, beganMs: this.#driver.clock.monotonicMs(), hasStarted: false };
+    task.host.onLimit((error) => watch.limit('failed', error.code, error.message));
+    const calls = new AttemptCalls(task.host, (json) => engine.tell(`answer ${no} ${json}`));
+    this.#running = { no, task, events: new AttemptEvents(task.sink), watch, calls, beganMs: this.#driver.clock.monotonicMs(), hasStarted: false };
     this.#meter.begin((reading, cpuMs) => watch.reading(reading, cpuMs));
     return this.#running;
   }
 
-  #engineTask({ no, task: { attempt, bundleUrl } }: Running): EngineTask {
+  #engineTask({ no, task: { attempt, bundleUrl, egressProxy } }: Running): EngineTask {
     const { runId, orgId, agent, version, metadata, traceparent } = attempt;
     return {
       attemptNo: no,
@@ -196,6 +201,7 @@ class EngineContainer implements RuntimeContainer {
       deadline: this.#driver.clock.nowMs() + attempt.timeoutMs,
       attempt: attempt.attempt,
       run: { id: runId, orgId, agent, version, metadata, ...(traceparent == null ? {} : { traceparent }) },
+      ...(egressProxy === undefined ? {} : { egressProxy }),
     };
   }
 
@@ -231,8 +237,9 @@ class EngineContainer implements RuntimeContainer {
   }
 
   #hearRunning(running: Running, said: Said): void {
-    const { task, events, watch } = running;
+    const { task, events, watch, calls } = running;
     if (said.tag === 'event') events.take(said.rest);
+    else if (said.tag === 'call') calls.takeText(said.rest);
     else if (said.tag === 'fault') events.refuse(said.rest);
     else if (said.tag === 'started' && !running.hasStarted) {
       running.hasStarted = true;

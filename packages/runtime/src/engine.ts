@@ -1,3 +1,4 @@
+import type { EgressAccess } from './container.ts';
 import type { Reading } from './usage-meter.ts';
 import type { AttemptEnding } from './verdict.ts';
 
@@ -16,8 +17,11 @@ export interface Engine {
   open(): Promise<void>;
   /** Hands an attempt over; resolves with how it ended by itself, and never rejects. Aborting `kill` ends the engine. */
   run(task: EngineTask, kill: AbortSignal): Promise<AttemptEnding>;
-  /** Says a line to what runs inside; lost where nothing hears it any more. */
-  tell(line: string): void;
+  /**
+   * Says a line to what runs inside; lost where nothing hears it any more. Resolves once it has left this process, and
+   * never rejects: what is told faster than it is heard would fill our memory.
+   */
+  tell(line: string): Promise<void>;
   /** Delivers at once what was said inside and lies here already. */
   drain(): void;
   /** What it uses now. May stay unanswered: a thread inside a native call answers nothing. */
@@ -36,6 +40,8 @@ export interface EngineTask {
   readonly deadline: number;
   readonly attempt: number;
   readonly run: { id: string; orgId: string; agent: string; version: number; metadata: Readonly<Record<string, string>>; traceparent?: string };
+  /** Left out where the version may connect nowhere. The engine says where it is as seen from inside. */
+  readonly egressProxy?: EgressAccess;
 }
 
 /** A line from inside: its tag, the attempt it belongs to, and the rest. */

@@ -3,7 +3,10 @@ export {
   createAgentRuntimeManager, type Admission, type AgentRuntimeManager, type AgentRuntimeManagerOptions,
 } from './agent-runtime-manager.ts';
 export type { BundleSource } from './bundle-cache.ts';
+export { isRange } from './egress/address-ranges.ts';
+export type { EgressOptions } from './egress/egress-gateway.ts';
+export type { HostServices, KvOwner, KvStore, SecretSource } from './host/host-services.ts';
 export type {
-  AttemptRequest, AttemptSink, ContainerFactory, ContainerPlan, ContainerTask, RuntimeContainer, TierDrivers,
+  AttemptHost, AttemptRequest, AttemptSink, ContainerFactory, ContainerPlan, ContainerTask, RuntimeContainer, TierDrivers,
 } from './container.ts';
 export { createThreadContainers, type ThreadContainerOptions } from './thread-container.ts';

@@ -62,7 +62,7 @@ export class ThreadEngine implements Engine {
     }
   }
 
-  tell(line: string): void {
+  async tell(line: string): Promise<void> {
     this.#thread?.tell(line);
   }
 

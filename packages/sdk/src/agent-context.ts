@@ -17,6 +17,49 @@ export interface AgentRun {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** Secrets that the manifest of the version declares. */
+export interface AgentSecrets {
+  /**
+   * The value, as it is now. From then on it is taken out of what the run logs, emits and throws.
+   * @throws an error with the code SECRET_NOT_DECLARED, SECRET_NOT_FOUND or SECRETS_UNAVAILABLE
+   */
+  get(name: string): Promise<string>;
+}
+
+/** Only where the entry has this revision; 0: only where there is none. Else the error has the code KV_CONFLICT. */
+export interface KvCondition {
+  readonly ifRevision?: number;
+}
+
+/** Small JSON values that the runs of one agent share, in Postgres: at most 64 KiB each and 8 MiB in all. */
+export interface AgentKv {
+  /** The value, or undefined where there is no such entry. */
+  get<T = unknown>(key: string): Promise<T | undefined>;
+  /** The same with the revision, for `ifRevision`. */
+  getEntry<T = unknown>(key: string): Promise<KvEntry<T> | undefined>;
+  /** @returns the new revision. @throws an error with the code KV_CONFLICT or KV_LIMIT */
+  set(key: string, value: unknown, condition?: KvCondition): Promise<number>;
+  /** @returns whether there was one. @throws an error with the code KV_CONFLICT */
+  delete(key: string, condition?: KvCondition): Promise<boolean>;
+  /** Entries in the order of their keys, at most 200 (default 100) and 512 KiB at once; `next` is the `after` of the next call. */
+  list<T = unknown>(options?: { prefix?: string; after?: string; limit?: number }): Promise<{ entries: KvEntry<T>[]; next: string | null }>;
+}
+
+export interface KvEntry<T = unknown> {
+  readonly key: string;
+  readonly value: T;
+  /** Another one after each change. */
+  readonly revision: number;
+}
+
+/** The egress proxy, for an HTTP client of the agent's own: see docs/egress.md. */
+export interface AgentEgress {
+  /** A unix socket that speaks HTTP: requests in absolute form, and CONNECT. */
+  readonly socketPath: string;
+  /** For `Proxy-Authorization: Bearer TOKEN`; worth nothing once the run is over. */
+  readonly token: string;
+}
+
 /** What a span is described by; see the GenAI names of OpenTelemetry for calls of models. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
 
@@ -46,6 +89,16 @@ export interface AgentContext {
    * after it the thread is terminated.
    */
   readonly signal: AbortSignal;
+  readonly secrets: AgentSecrets;
+  readonly kv: AgentKv;
+  /**
+   * The global `fetch`, through the egress proxy: only where the manifest's `egress` allows, with the headers that it adds.
+   * A request body may have up to 1 MiB. Throws errors with the codes EGRESS_DENIED and EGRESS_FAILED; more requests or
+   * bytes than the run's limits allow end it, with EGRESS_REQUESTS_EXCEEDED or EGRESS_BYTES_EXCEEDED.
+   */
+  readonly fetch: typeof globalThis.fetch;
+  /** Undefined where the manifest allows no egress. */
+  readonly egress: AgentEgress | undefined;
   readonly trace: AgentTrace;
   readonly run: AgentRun;
   /** From 1; grows with each retry of the same run. */

@@ -1,7 +1,7 @@
 import type {
-  Agent as StoredAgent, AgentManifest, AgentVersion, ApiKey, AuditEntry, CanaryHealth, CreateKeyRequest, CreateOrganizationRequest,
-  CreateRunRequest, CreatedKey, Deployment, KeyRole, LogLevel, Organization, PutDeploymentRequest, RotateKeyRequest, Run, RunLogs, RunPage,
-  RunState, RuntimeMetrics, RuntimeStatus,
+  Agent as StoredAgent, AgentManifestInput, AgentVersion, ApiKey, AuditEntry, CanaryHealth, CreateKeyRequest, CreateOrganizationRequest,
+  CreateRunRequest, CreatedKey, Deployment, KeyRole, LogLevel, Organization, PutDeploymentRequest, RewrapResult, RotateKeyRequest, Run, RunLogs, RunPage,
+  RunState, RuntimeMetrics, RuntimeStatus, Secret, SecretList,
 } from '@bullpen/core';
 
 import type { Fetch } from './http.ts';
@@ -90,7 +90,7 @@ export interface RunsClient {
 export interface DeployRequest {
   /** One ES module as text whose default export is the agent. */
   bundle: string;
-  manifest?: AgentManifest;
+  manifest?: AgentManifestInput;
   /** Of the bundle's UTF-8 bytes; checked by the API where given. */
   sha256?: string;
 }
@@ -159,8 +159,18 @@ export interface BullpenClient {
     /** What was written to the organization and by which key, newest first. */
     list(options?: ListAuditOptions): Promise<Page<AuditEntry>>;
   };
+  /** Secrets of the organization: written, listed by name, never read back. */
+  readonly secrets: {
+    /** Sets it, or gives it a new value. */
+    set(name: string, value: string, options?: CallOptions): Promise<Secret>;
+    list(options?: CallOptions): Promise<SecretList>;
+    /** SECRET_NOT_FOUND where there is none. */
+    delete(name: string, options?: CallOptions): Promise<void>;
+  };
   /** Needs an admin key. */
   readonly admin: {
+    /** Seals every secret under the newest master key, after which older ones are not needed any more. */
+    rewrapSecrets(options?: CallOptions): Promise<RewrapResult>;
     status(options?: CallOptions): Promise<RuntimeStatus>;
     metrics(options?: CallOptions & { windowMs?: number | undefined }): Promise<RuntimeMetrics>;
   };

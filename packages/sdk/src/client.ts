@@ -31,8 +31,10 @@ export function createClient(options: ClientOptions): BullpenClient {
     },
     deployments: deploymentsClient(http),
     keys: keysClient(http),
+    secrets: secretsClient(http),
     audit: { list: (query) => get('/v1/audit', query) },
     admin: {
+      rewrapSecrets: (call) => poster(http)('/api/admin/secrets/rewrap', undefined, call),
       status: (call) => get('/api/admin/runtime/status', call),
       metrics: (query) => get('/api/admin/runtime/metrics', query),
     },
@@ -77,6 +79,18 @@ function createRunCall(request: unknown, options: CreateRunOptions): HttpRequest
     idempotent: true,
     // The API itself answers within a minute.
     extraTimeoutMs: options.wait === undefined ? 0 : 60_000,
+  };
+}
+
+function secretsClient(http: Http): BullpenClient['secrets'] {
+  const pathOf = (name: string): string => `/v1/secrets/${encodeURIComponent(name)}`;
+  return {
+    set: async (name, value, call = {}) => (await http.send<never>({ method: 'PUT', path: pathOf(name), body: { value }, signal: call.signal, idempotent: true })).body,
+    list: (call) => getter(http)('/v1/secrets', call),
+    async delete(name, call = {}) {
+      // Not repeated by itself: the second time there would be none.
+      await http.send({ method: 'DELETE', path: pathOf(name), signal: call.signal, idempotent: false });
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import type { AgentManifest } from '@bullpen/core';
+import type { AgentManifestInput } from '@bullpen/core';
 
 import type { AgentContext } from './agent-context.ts';
 
@@ -11,7 +11,7 @@ export interface SchemaWithJson {
 }
 
 /** What `defineAgent` takes: a name, what the agent asks for, and what it does. */
-export interface AgentDefinition<Input, Output> extends Omit<AgentManifest, 'inputSchema' | 'outputSchema'> {
+export interface AgentDefinition<Input, Output> extends Omit<AgentManifestInput, 'inputSchema' | 'outputSchema'> {
   /** What the input must be, as JSON schema or as zod: runs with another one are refused when they are posted. */
   inputSchema?: Record<string, unknown> | SchemaWithJson;
   /** What the result must be: a run that returns something else fails with OUTPUT_INVALID. */
@@ -25,7 +25,7 @@ export interface AgentDefinition<Input, Output> extends Omit<AgentManifest, 'inp
 /** An agent as a bundle's default export carries it. */
 export interface Agent<Input = never, Output = unknown> {
   readonly name: string;
-  readonly manifest: AgentManifest;
+  readonly manifest: AgentManifestInput;
   run(input: Input, ctx: AgentContext): Output | Promise<Output>;
 }
 
@@ -45,7 +45,7 @@ export interface Agent<Input = never, Output = unknown> {
  */
 export function defineAgent<Input = unknown, Output = unknown>(definition: AgentDefinition<Input, Output>): Agent<Input, Output> {
   const { name, run, inputSchema, outputSchema, ...rest } = definition;
-  const manifest: AgentManifest = {
+  const manifest: AgentManifestInput = {
     ...rest,
     ...(inputSchema === undefined ? {} : { inputSchema: jsonSchemaOf(inputSchema) }),
     ...(outputSchema === undefined ? {} : { outputSchema: jsonSchemaOf(outputSchema) }),

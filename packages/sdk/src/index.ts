@@ -1,6 +1,8 @@
 /** What agents are written with (`defineAgent`), and a typed client of the API. */
 export { defineAgent, type Agent, type AgentDefinition } from './define-agent.ts';
-export type { AgentContext, AgentLog, AgentRun, AgentSpan, AgentTrace, LogFields, SpanAttributes } from './agent-context.ts';
+export type {
+  AgentContext, AgentEgress, AgentKv, AgentLog, AgentRun, AgentSecrets, AgentSpan, AgentTrace, KvCondition, KvEntry, LogFields, SpanAttributes,
+} from './agent-context.ts';
 export { createClient } from './client.ts';
 export type {
   AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeployRequest, DeployedVersion, DeploymentsClient, KeysClient,
@@ -9,4 +11,4 @@ export type {
 } from './client-types.ts';
 export type { Fetch } from './http.ts';
 export type { RunStreamItem, RunStreamOptions } from './run-stream.ts';
-export { BullpenError, errorCodeOf, isTerminal, type AgentManifest, type ErrorCode, type Run, type RunEvent, type RunState, type RunSummary, type StoredRunEvent } from '@bullpen/core';
+export { BullpenError, errorCodeOf, isTerminal, type AgentManifest, type AgentManifestInput, type ErrorCode, type Run, type RunEvent, type RunState, type RunSummary, type StoredRunEvent } from '@bullpen/core';

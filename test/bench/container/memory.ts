@@ -43,20 +43,38 @@ async function bareThreadMb(): Promise<number> {
 export async function idleStrictCellMb(): Promise<number> {
   const rig = await startRig({ tiers: ['strict'] });
   await Promise.all(Array.from({ length: 4 }, () => rig.run(SIMPLE, { tier: 'strict' })));
-  await new Promise((done) => { setTimeout(done, 1500); });
+  await readyCells(4);
   const blankMb = cellPids().map(privateMb);
   await rig.stop();
   return median(blankMb);
 }
 
-/** Processes of cells, by their command line. */
+/** Resolves when so many cells are there, and have had the time to become ready. */
+export async function readyCells(count: number): Promise<void> {
+  const untilMs = performance.now() + 10_000;
+  while (cellPids().length < count && performance.now() < untilMs) await settle();
+  await settle();
+}
+
+/** Node in the cells of this process. */
 export function cellPids(): number[] {
-  return readdirSync('/proc').map(Number).filter((pid) => Number.isSafeInteger(pid) && commandOf(pid).startsWith(`${CELL_NODE}\0`));
+  return readdirSync('/proc').map(Number).filter((pid) => Number.isSafeInteger(pid) && commandOf(pid).startsWith(`${CELL_NODE}\0`) && isOurs(pid));
 }
 
 function commandOf(pid: number): string {
+  return textOf(`/proc/${pid}/cmdline`);
+}
+
+/** bubblewrap stands twice between us and Node. */
+function isOurs(pid: number, generations = 4): boolean {
+  if (pid === process.pid) return true;
+  const parent = Number(/^PPid:\s+(\d+)$/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? 0);
+  return parent > 1 && generations > 0 && isOurs(parent, generations - 1);
+}
+
+function textOf(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+    return readFileSync(path, 'latin1');
   } catch {
     return '';
   }

@@ -1,15 +1,15 @@
 import type { Tier } from '@bullpen/core';
 
 import { agent, requestFor, sha256Of, startRig, type Rig } from '../../integration/runtime-rig.ts';
+import { readyCells } from './memory.ts';
 
 /** Starts by the clock of the machine (CLOCK_MONOTONIC), which an agent reads on its first line. */
 const FIRST_LINE = agent('return process.hrtime.bigint().toString()');
 const WARM_UP = 200;
 const WARM_RUNS = 1000;
-/** Strict: runs for which blank cells are ready, and the pause in which new ones are started. */
+/** Strict: runs for which blank cells are ready; between the bursts new ones are started. */
 const BURST = 6;
 const BURSTS = 20;
-const PAUSE_MS = 1000;
 
 /** From the hand-over to the first line of the agent, ms. */
 async function firstLineMs(rig: Rig, tier: Tier, orgId = 'acme'): Promise<number> {
@@ -22,8 +22,6 @@ async function firstLineMs(rig: Rig, tier: Tier, orgId = 'acme'): Promise<number
   if (outcome.kind !== 'succeeded') throw new Error(`a run came to ${JSON.stringify(outcome)}`);
   return Number(BigInt(JSON.parse(outcome.resultJson) as string) - beganNs) / 1e6;
 }
-
-const pause = (ms: number): Promise<void> => new Promise((done) => { setTimeout(done, ms); });
 
 export async function warmStartsMs(tier: Tier): Promise<number[]> {
   const rig = await startRig({ tiers: [tier] });
@@ -44,12 +42,12 @@ async function steadyMs(rig: Rig, tier: Tier): Promise<number[]> {
 /** The first bursts let the pool learn how many cells are wanted. */
 async function burstsMs(rig: Rig): Promise<number[]> {
   const tookMs: number[] = [];
-  for (let burst = -4; burst < BURSTS; burst += 1) {
+  for (let burst = -2; burst < BURSTS; burst += 1) {
     for (let i = 0; i < BURST; i += 1) {
       const took = await firstLineMs(rig, 'strict');
       if (burst >= 0) tookMs.push(took);
     }
-    await pause(PAUSE_MS);
+    await readyCells(BURST);
   }
   return tookMs;
 }

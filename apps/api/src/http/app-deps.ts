@@ -1,4 +1,5 @@
 import type { Logger } from '@bullpen/core';
+import type { SecretStore } from '@bullpen/db';
 import type { SchemaChecker } from '@bullpen/json-schema';
 import type { ApiPrometheus } from '@bullpen/metrics';
 import type { LiveBus } from '@bullpen/queue';
@@ -17,6 +18,7 @@ export interface AppDeps extends RuntimeStatusDeps, ServeDeps {
   schemas: SchemaChecker;
   prometheus: ApiPrometheus;
   status: StatusBoard;
+  secrets: SecretStore;
   log: Logger;
   /** Origins whose pages may call /v1. */
   corsOrigins: readonly string[];

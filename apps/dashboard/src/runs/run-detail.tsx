@@ -4,7 +4,7 @@ import { useState, type ReactNode } from 'react';
 import { Empty, Fact } from '../board/section.tsx';
 import { Ago } from '../clock/times.tsx';
 import { formatDuration } from '../format/duration.ts';
-import { formatDecimal, formatMb } from '../format/quantity.ts';
+import { formatDecimal, formatMb, plural } from '../format/quantity.ts';
 import { BoardLink } from '../location/board-link.tsx';
 import { CancelRun } from './cancel-run.tsx';
 import { RunStateBadge } from './run-state-badge.tsx';
@@ -98,6 +98,9 @@ function Usage({ run: { usage, memoryMb } }: { run: RunSummary }): ReactNode {
         <Fact name="Peak heap">{formatMb(usage.peakHeapMb)} of {formatMb(memoryMb)}</Fact>
         <Fact name="Peak external">{formatMb(usage.peakExternalMb)}</Fact>
         <Fact name="Memory held">{formatDecimal(usage.gbSeconds)} GB-s</Fact>
+        {usage.egressRequests === undefined ? null : (
+          <Fact name="Egress">{plural(usage.egressRequests, 'request')}, {formatMb(((usage.egressBytesIn ?? 0) + (usage.egressBytesOut ?? 0)) / (1024 * 1024))}</Fact>
+        )}
       </dl>
     </>
   );

@@ -1,4 +1,4 @@
-import { WAITING_RUN_STATES, statesLeadingTo } from '@bullpen/core';
+import { WAITING_RUN_STATES, statesLeadingTo, type EgressManifest } from '@bullpen/core';
 
 import { column, timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
@@ -9,6 +9,9 @@ import { stateList, summaryColumns, type SummaryRow } from './run-columns.ts';
 export interface ClaimRow extends SummaryRow {
   lease: number;
   sha256: string;
+  /** Of the version: what it declares. */
+  secrets: string[] | null;
+  egress: EgressManifest | null;
   backoff: { baseMs: number; maxMs: number; jitter: boolean };
   /** Null where the claim did not lead to running. */
   inputJson: string | null;
@@ -61,5 +64,7 @@ export async function claimRuns(db: Database, claims: readonly ClaimWrite[], now
     WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state IN (${claimable})
     RETURNING ${summaryColumns(sql)}, r.traceparent, r.lease, r.backoff,
       (SELECT sha256 FROM agent_versions WHERE id = r.version_id) AS sha256,
+      (SELECT manifest -> 'secrets' FROM agent_versions WHERE id = r.version_id) AS secrets,
+      (SELECT manifest -> 'egress' FROM agent_versions WHERE id = r.version_id) AS egress,
       CASE WHEN r.state = 'running' THEN r.input::text END AS "inputJson"`;
 }

@@ -101,7 +101,7 @@ export class CellProcess {
     for (let i = 0; i < REHEARSALS; i += 1) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#onFrame = ({ kind }) => { if (kind === 'reply') resolve(); };
-      this.#send({ kind: 'run', nonce: '', caps: SIZE_CAPS, task: { ...REHEARSED_TASK, bundleUrl: `file:///bundle/rehearsal-${i}.mjs` }, source: i % 2 === 0 ? REHEARSED_SOURCE : null });
+      void this.#send({ kind: 'run', nonce: '', caps: SIZE_CAPS, task: { ...REHEARSED_TASK, bundleUrl: `file:///bundle/rehearsal-${i}.mjs` }, source: i % 2 === 0 ? REHEARSED_SOURCE : null });
       await promise;
     }
   }
@@ -114,11 +114,12 @@ export class CellProcess {
     this.#nonce = this.#nextNonce;
     this.#onFrame = listeners.onFrame;
     this.#onViolation = listeners.onViolation;
-    this.#send({ kind: 'run', nonce: this.#nonce, caps: SIZE_CAPS, task, source: bundle.kind === 'text' ? bundle.text : null });
+    void this.#send({ kind: 'run', nonce: this.#nonce, caps: SIZE_CAPS, task, source: bundle.kind === 'text' ? bundle.text : null });
   }
 
-  interrupt(message: string): void {
-    this.#send({ kind: 'interrupt', message });
+  /** Says something to the attempt: `1 REASON` aborts its `ctx.signal`, `answer 1 JSON` answers a call. Resolves when the pipe took it. */
+  say(message: string): Promise<void> {
+    return this.#send({ kind: 'say', message });
   }
 
   /** Memory and CPU time so far; null when it is gone. A blank cell does nothing: it is read once. */
@@ -178,8 +179,12 @@ export class CellProcess {
     if (this.#hasRehearsed && this.#initInfo.includes('}')) this.#ready.resolve();
   }
 
-  #send(frame: FrameToCell): void {
-    if (!this.#hasEnded) (this.#child.stdio[3] as Writable).write(frameOf(frame));
+  /** A pipe that breaks resolves as well: the cell is gone then. */
+  async #send(frame: FrameToCell): Promise<void> {
+    if (this.#hasEnded) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    (this.#child.stdio[3] as Writable).write(frameOf(frame), () => resolve());
+    await promise;
   }
 
   /** The kernel's limits, set once the cell is blank: what a blank Node holds is not the agent's. */

@@ -7,20 +7,22 @@ import type { EngineTask } from '../engine.ts';
 
 /** A result is capped in characters inside the cell, and one of them may take three bytes. */
 export const MAX_FRAME_BYTES = 3 * SIZE_CAPS.resultBytes + 64 * 1024;
-/** The events of an attempt, their frames, and its reply. */
-export const MAX_CELL_BYTES = 3 * SIZE_CAPS.eventBytesPerAttempt + 256 * SIZE_CAPS.eventsPerAttempt + MAX_FRAME_BYTES;
+/** The events and calls of an attempt, their frames, and its reply. */
+export const MAX_CELL_BYTES = 3 * SIZE_CAPS.eventBytesPerAttempt + 256 * SIZE_CAPS.eventsPerAttempt
+  + SIZE_CAPS.callBytesPerAttempt + 256 * SIZE_CAPS.callsPerAttempt + MAX_FRAME_BYTES;
 
 export type CellTask = EngineTask;
 export type FrameToCell =
   /** `source`: the bundle, where it is not a file in the cell's directory. */
   | { kind: 'run'; nonce: string; caps: typeof SIZE_CAPS; task: CellTask; source: string | null }
-  | { kind: 'interrupt'; message: string };
+  | { kind: 'say'; message: string };
 
 const said = { nonce: z.string().max(64) };
 const frameSchema = z.discriminatedUnion('kind', [
   z.strictObject({ ...said, kind: z.literal('ready') }),
   z.strictObject({ ...said, kind: z.literal('started') }),
   z.strictObject({ ...said, kind: z.literal('event'), event: z.unknown() }),
+  z.strictObject({ ...said, kind: z.literal('call'), call: z.unknown() }),
   z.strictObject({ ...said, kind: z.literal('fault'), code: z.string().max(64), detail: z.string() }),
   z.strictObject({ ...said, kind: z.literal('dropped'), count: z.int().min(0) }),
   z.strictObject({ ...said, kind: z.literal('reply'), dropped: z.int().min(0), reply: z.unknown() }),

@@ -34,12 +34,12 @@ const TARGETS = {
 } as const;
 const execFileAsync = promisify(execFile);
 
-export async function probeIsolation(clock: Clock): Promise<Probed> {
+export async function probeIsolation(clock: Clock, egressDir: string | null): Promise<Probed> {
   const probes: Probe[] = [];
   const note = (name: string, works: boolean, detail: string) => void probes.push({ name, works, detail });
   const programs = await findPrograms(note);
   noteMemoryCgroup(note);
-  const built = programs === null ? null : await buildWall(programs, note);
+  const built = programs === null ? null : await buildWall({ programs, egressDir }, note);
   const cases = built?.cases ?? [];
   const report: IsolationReport = {
     at: new Date(clock.nowMs()).toISOString(),
@@ -66,11 +66,11 @@ async function findPrograms(note: Note): Promise<Wall['programs'] | null> {
 }
 
 /** The first account under which the whole wall stands: one of its own where the worker is root, else the worker's. */
-async function buildWall(programs: Wall['programs'], note: Note): Promise<{ wall: Wall; cases: Case[] } | null> {
+async function buildWall(parts: { programs: Wall['programs']; egressDir: string | null }, note: Note): Promise<{ wall: Wall; cases: Case[] } | null> {
   const accounts: CellAccount[] = process.getuid?.() === 0 ? [CELL_ACCOUNT, null] : [null];
   for (const account of accounts) {
     const name = account === null ? 'wall, as the account of the worker' : `wall, as uid ${account.uid}`;
-    const wall = new Wall({ programs, account });
+    const wall = new Wall({ ...parts, account });
     try {
       const cases = await testWall(wall);
       const broken = cases.filter(({ passed }) => !passed).map((one) => one.name);

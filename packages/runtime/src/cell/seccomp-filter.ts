@@ -3,7 +3,7 @@ import { ALLOWED, EXAMINED, KILLED } from './syscalls.ts';
 /**
  * The system call filter of a strict cell, as classic BPF (struct sock_filter: code, jump-true, jump-false, operand).
  * Guarantees: only the native architecture; what is not listed answers ENOSYS; threads may be made, processes and
- * namespaces not (EPERM); the only sockets are AF_UNIX ones, and none of those has anybody to talk to.
+ * namespaces not (EPERM); the only sockets are AF_UNIX ones, and all that they find to talk to is the egress proxy.
  * Layout of what it reads: struct seccomp_data in Linux' include/uapi/linux/seccomp.h.
  */
 export type Architecture = 'x64' | 'arm64';

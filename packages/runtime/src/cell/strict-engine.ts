@@ -10,6 +10,7 @@ import { deathOfCell } from './cell-deaths.ts';
 import type { CellPool } from './cell-pool.ts';
 import type { CellProcess } from './cell-process.ts';
 import type { FrameFromCell } from './cell-protocol.ts';
+import { egressInCell } from './wall.ts';
 
 /**
  * The engine of tier strict: a blank cell out of the pool, used for one attempt and destroyed. Its memory and CPU time
@@ -72,7 +73,7 @@ export class StrictEngine implements Engine {
     kill.addEventListener('abort', () => cell.kill());
     if (kill.aborted) cell.kill();
     try {
-      cell.run(fileURLToPath(task.bundleUrl), { ...task, bundleUrl: BUNDLE_URL }, {
+      cell.run(fileURLToPath(task.bundleUrl), { ...egressInCell(task), bundleUrl: BUNDLE_URL }, {
         onFrame: (frame) => this.#hear(frame, task.attemptNo),
         onViolation: (error) => this.#listener.onViolation(error),
       });
@@ -82,8 +83,8 @@ export class StrictEngine implements Engine {
     return await this.#replied.promise;
   }
 
-  tell(line: string): void {
-    this.#cell?.interrupt(line);
+  async tell(line: string): Promise<void> {
+    await this.#cell?.say(line);
   }
 
   /** Every frame was heard when its pipe closed. */
@@ -115,6 +116,9 @@ export class StrictEngine implements Engine {
         break;
       case 'event':
         say('event', JSON.stringify(frame.event ?? null));
+        break;
+      case 'call':
+        say('call', JSON.stringify(frame.call ?? null));
         break;
       case 'fault':
         say('fault', `${frame.code} ${frame.detail}`);

@@ -31,9 +31,10 @@ export class StrictTier {
     return this.#factory;
   }
 
-  async open(): Promise<void> {
+  /** @param egressDir - holds the socket of the egress proxy; null: cells see none */
+  async open(egressDir: string | null): Promise<void> {
     if (this.#wall !== null) return;
-    const { wall, report } = await probeIsolation(this.#options.clock);
+    const { wall, report } = await probeIsolation(this.#options.clock, egressDir);
     this.#report = report;
     this.#options.log.info({ isolation: report.probes, strict: wall !== null }, 'isolation.probed');
     if (wall === null) return;

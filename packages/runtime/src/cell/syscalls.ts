@@ -11,7 +11,7 @@ export const ALLOWED: Readonly<Record<string, Numbers>> = {
   munmap: [11, 215], brk: [12, 214], rt_sigaction: [13, 134], rt_sigprocmask: [14, 135], rt_sigreturn: [15, 139],
   ioctl: [16, 29], pread64: [17, 67], pwrite64: [18, 68], readv: [19, 65], writev: [20, 66], sched_yield: [24, 124],
   mremap: [25, 216], mincore: [27, 232], madvise: [28, 233], dup: [32, 23], dup3: [292, 24], nanosleep: [35, 101],
-  getpid: [39, 172], sendto: [44, 206], recvfrom: [45, 207], sendmsg: [46, 211], recvmsg: [47, 212],
+  getpid: [39, 172], connect: [42, 203], sendto: [44, 206], recvfrom: [45, 207], sendmsg: [46, 211], recvmsg: [47, 212],
   shutdown: [48, 210], getsockname: [51, 204], getpeername: [52, 205], setsockopt: [54, 208], getsockopt: [55, 209],
   execve: [59, 221], exit: [60, 93], wait4: [61, 260], kill: [62, 129], uname: [63, 160], fcntl: [72, 25],
   fsync: [74, 82], fdatasync: [75, 83], ftruncate: [77, 46], getcwd: [79, 17], chdir: [80, 49], umask: [95, 166],

@@ -2,6 +2,8 @@ import { chmodSync, mkdtempSync, openSync, realpathSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { SOCKET_NAME } from '../egress/egress-proxy.ts';
+import type { EngineTask } from '../engine.ts';
 import { BundleShelf } from './bundle-shelf.ts';
 import type { WallPrograms } from './programs.ts';
 import { assembleSeccompFilter, type Architecture } from './seccomp-filter.ts';
@@ -16,6 +18,9 @@ import { assembleSeccompFilter, type Architecture } from './seccomp-filter.ts';
 export const CELL_ACCOUNT = Object.freeze({ uid: 64_731, gid: 64_731 });
 export type CellAccount = { readonly uid: number; readonly gid: number } | null;
 
+/** Where a cell finds the socket of the egress proxy: the one place outside that it can talk to. */
+const CELL_EGRESS_DIR = '/egress';
+
 const TMP_BYTES = 16 * 1024 * 1024;
 const CONTAINER_DIR = join(import.meta.dirname, '..', 'container');
 /** The shared libraries of a Node binary; addons that this process loaded stay outside. */
@@ -29,14 +34,14 @@ export class Wall {
   readonly bundles: BundleShelf;
   readonly #mounts: readonly string[];
 
-  constructor(options: { programs: WallPrograms; account: CellAccount }) {
+  constructor(options: { programs: WallPrograms; account: CellAccount; egressDir: string | null }) {
     this.programs = options.programs;
     this.account = options.account;
     this.dir = mkdtempSync(join(tmpdir(), 'bullpen-cells-'));
     chmodSync(this.dir, 0o711);
     this.bundles = new BundleShelf(this.dir);
     writeFileSync(this.#filterPath, assembleSeccompFilter(process.arch as Architecture), { mode: 0o644 });
-    this.#mounts = mounts();
+    this.#mounts = [...mounts(), ...(options.egressDir === null ? [] : ['--ro-bind', options.egressDir, CELL_EGRESS_DIR])];
   }
 
   get #filterPath(): string {
@@ -71,6 +76,12 @@ export class Wall {
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+/** The task as a cell sees it: the socket of the egress proxy is mounted elsewhere there. */
+export function egressInCell(task: EngineTask): EngineTask {
+  if (task.egressProxy === undefined) return task;
+  return { ...task, egressProxy: { ...task.egressProxy, socketPath: `${CELL_EGRESS_DIR}/${SOCKET_NAME}` } };
 }
 
 function nodeFlags(limitMb: number): string[] {

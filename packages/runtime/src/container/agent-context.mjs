@@ -1,25 +1,32 @@
 // `ctx`, as the agent gets it, and the console of the thread. Both speak through the attempt's voice.
 import { formatWithOptions, inspect } from 'node:util';
 
+import { createFetch } from './agent-fetch.mjs';
+import { createKv, createSecrets } from './agent-stores.mjs';
 import { createTrace } from './agent-trace.mjs';
 import { SafeAbortController, SafeError, SafeTypeError, abort, defineProperty, freeze, isFiniteNumber, toText } from './primordials.mjs';
 
 /** @typedef {import('./voice.mjs').Voice} Voice */
+/** @typedef {import('./host-calls.mjs').HostCalls} HostCalls */
 /** @typedef {{ id: string, orgId: string, agent: string, version: number, metadata: Record<string, string>, traceparent?: string }} RunFacts */
 
 const INSPECT = { depth: 4, maxStringLength: 10_000, maxArrayLength: 100, breakLength: 120 };
 
 /**
- * @param {Voice} voice
- * @param {{ run: RunFacts, attempt: number, deadline: number }} facts
+ * @param {Voice} voice @param {HostCalls} calls
+ * @param {{ run: RunFacts, attempt: number, deadline: number, egressProxy?: { socketPath: string, token: string } }} facts
  */
-export function createContext(voice, facts) {
+export function createContext(voice, calls, facts) {
   const interruption = createInterruption();
   const ctx = freeze({
     log: createLog(voice),
     emit: (/** @type {unknown} */ name, /** @type {unknown} */ data) => emit(voice, name, data),
     progress: (/** @type {unknown} */ fraction, /** @type {unknown} */ message) => progress(voice, fraction, message),
     get signal() { return interruption.signal(); },
+    secrets: createSecrets(calls),
+    kv: createKv(calls),
+    fetch: createFetch(calls),
+    egress: facts.egressProxy === undefined ? undefined : freeze(facts.egressProxy),
     trace: createTrace(voice, facts.run.traceparent),
     run: freeze({ ...facts.run, metadata: freeze(facts.run.metadata) }),
     attempt: facts.attempt,

@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 import { createContext } from './agent-context.mjs';
+import { HostCalls } from './host-calls.mjs';
 import { SafePromise, indexOf, jsonParse, jsonStringify, slice, startsWith } from './primordials.mjs';
 import { writeJson } from './storable-json.mjs';
 import { describeThrown } from './thrown.mjs';
@@ -14,10 +15,11 @@ import { Voice } from './voice.mjs';
 /** @typedef {import('./voice.mjs').Line} Line */
 /**
  * @typedef {{ attemptNo: number, bundleUrl: string, inputJson: string, deadline: number, attempt: number,
- *   run: import('./agent-context.mjs').RunFacts }} AttemptTask
+ *   run: import('./agent-context.mjs').RunFacts,
+ *   egressProxy?: { socketPath: string, token: string } }} AttemptTask
  */
 /** @typedef {{ ok: true, value: unknown } | { ok: false, during: 'load' | 'call', thrown: unknown }} Ending */
-/** @typedef {{ no: number, bundleUrl: string, voice: Voice, interrupt: (reason: string) => void, fail: (ending: Ending) => void, isOver: boolean, isTainted: boolean }} Attempt */
+/** @typedef {{ no: number, bundleUrl: string, voice: Voice, calls: HostCalls, interrupt: (reason: string) => void, fail: (ending: Ending) => void, isOver: boolean, isTainted: boolean }} Attempt */
 
 /** @type {AsyncLocalStorage<Attempt>} */
 const attempts = new AsyncLocalStorage();
@@ -34,8 +36,21 @@ export function currentVoice() {
   return (storeOf() ?? current)?.voice;
 }
 
+/** `answer ATTEMPT JSON`, or an interruption. @param {string} message */
+export function hearHost(message) {
+  if (startsWith(message, 'answer ')) answerAttempt(slice(message, 'answer '.length));
+  else interruptAttempt(message);
+}
+
+/** An answer that comes after its attempt is not for the next one. @param {string} message `ATTEMPT JSON` */
+function answerAttempt(message) {
+  const attempt = current;
+  if (attempt === undefined || !startsWith(message, `${attempt.no} `)) return;
+  enter(attempt, () => attempt.calls.answer(slice(message, indexOf(message, ' ') + 1)));
+}
+
 /** `ATTEMPT REASON`. It may come before the attempt does: the two may travel on different ports. @param {string} message */
-export function interruptAttempt(message) {
+function interruptAttempt(message) {
   const attempt = current;
   if (attempt === undefined || !startsWith(message, `${attempt.no} `)) early = message;
   else enter(attempt, () => attempt.interrupt(slice(message, indexOf(message, ' ') + 1)));
@@ -47,15 +62,17 @@ export function interruptAttempt(message) {
  */
 export async function runAttempt(task, line, caps) {
   const voice = new Voice(line, caps);
-  const { ctx, interrupt } = createContext(voice, task);
+  const calls = new HostCalls(line, caps);
+  const { ctx, interrupt } = createContext(voice, calls, task);
   /** @type {Attempt} */
-  const attempt = { no: task.attemptNo, bundleUrl: task.bundleUrl, voice, interrupt, fail: () => undefined, isOver: false, isTainted: false };
+  const attempt = { no: task.attemptNo, bundleUrl: task.bundleUrl, voice, calls, interrupt, fail: () => undefined, isOver: false, isTainted: false };
   current = attempt;
   if (early !== '') interruptAttempt(early);
   const ending = await enter(attempt, () => drive(attempt, task, ctx));
   const reply = enter(attempt, () => replyOf(ending, attempt, caps));
   attempt.isOver = true;
   voice.end();
+  calls.end();
   current = undefined;
   early = '';
   // Without a prototype, so that a `then` put on Object.prototype does not make a thenable of it.

@@ -7,12 +7,12 @@ import { registerHooks } from 'node:module';
 import { Socket } from 'node:net';
 
 import { captureConsole } from './agent-context.mjs';
-import { chargeUncaught, currentVoice, interruptAttempt, runAttempt } from './attempt.mjs';
+import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
 import { jsonParse, jsonStringify } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').AttemptTask} AttemptTask */
 /** @typedef {import('./voice.mjs').Caps} Caps */
-/** @typedef {{ kind: 'run', nonce: string, caps: Caps, task: AttemptTask, source: string | null } | { kind: 'interrupt', message: string }} FrameIn */
+/** @typedef {{ kind: 'run', nonce: string, caps: Caps, task: AttemptTask, source: string | null } | { kind: 'say', message: string }} FrameIn */
 
 const IN = 3;
 const OUT = 4;
@@ -54,6 +54,7 @@ function lineOf(nonce) {
     fault: (code, detail) => send(`${opening}"fault","code":${jsonStringify(code)},"detail":${jsonStringify(detail)}}`),
     // Told at each power of two: a kill in the flood leaves at least half of the count.
     dropped: (count) => { if ((count & (count - 1)) === 0) send(`${opening}"dropped","count":${count}}`); },
+    call: (json) => send(`${opening}"call","call":${json}}`),
   };
 }
 
@@ -93,7 +94,7 @@ function onData(chunk) {
     /** @type {FrameIn} */
     const frame = jsonParse(pending.toString('utf8', 4, end));
     pending = pending.subarray(end);
-    if (frame.kind === 'interrupt') interruptAttempt(frame.message);
+    if (frame.kind === 'say') hearHost(frame.message);
   }
 }
 
@@ -108,5 +109,5 @@ send('{"nonce":"","kind":"ready"}');
 let frame = waitForFrame();
 for (; frame.task.bundleUrl.startsWith(REHEARSALS); frame = waitForFrame()) await run(frame);
 void run(frame);
-// Not before the agent's first line: what comes from now on is an interruption.
+// Not before the agent's first line: what comes from now on is an interruption, or the answer to a call.
 setImmediate(() => new Socket({ fd: IN, readable: true, writable: false }).on('data', onData));

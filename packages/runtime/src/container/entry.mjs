@@ -1,7 +1,7 @@
 // The thread's side of a basic container: what Piscina calls for each task. Guarantees: once the event loop has turned
 // after a reply, the host is told what the attempt left behind, and nothing runs here before it has heard so.
 import { captureConsole } from './agent-context.mjs';
-import { chargeUncaught, currentVoice, interruptAttempt, runAttempt } from './attempt.mjs';
+import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
 import { activeResources, areBuiltinsReplaced, join, later, postMessage } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').Attempt} Attempt */
@@ -24,7 +24,7 @@ export default async function handle(task) {
 /** @param {OpenTask} task */
 function open(task) {
   opened = task;
-  task.port.on('message', interruptAttempt);
+  task.port.on('message', hearHost);
   process.on('uncaughtException', onUncaught);
   process.on('unhandledRejection', onUncaught);
   captureConsole(currentVoice);
@@ -53,6 +53,7 @@ function lineOf(port, no, dropped) {
     event: (json) => postMessage(port, `event ${no} ${json}`),
     fault: (code, detail) => postMessage(port, `fault ${no} ${code} ${detail}`),
     dropped: (count) => { dropped[0] = count; },
+    call: (json) => postMessage(port, `call ${no} ${json}`),
   };
 }
 

@@ -36,6 +36,8 @@ export const split = uncurryThis(String.prototype.split);
 export const replaceAll = uncurryThis(String.prototype.replaceAll);
 export const join = uncurryThis(Array.prototype.join);
 export const filter = uncurryThis(Array.prototype.filter);
+export const bytesFrom = Buffer.from.bind(Buffer);
+export const bytesToText = uncurryThis(Buffer.prototype.toString);
 export const reflectApply = Reflect.apply;
 
 const { get, set } = Map.prototype;

@@ -5,11 +5,12 @@
 import { SafeError } from './primordials.mjs';
 import { writeJson } from './storable-json.mjs';
 
-/** @typedef {{ eventBytes: number, eventsPerAttempt: number, eventBytesPerAttempt: number, resultBytes: number, jsonDepth: number }} Caps */
+/** @typedef {{ eventBytes: number, eventsPerAttempt: number, eventBytesPerAttempt: number, resultBytes: number, jsonDepth: number, callBytes: number, callsInFlight: number }} Caps */
 /** @typedef {{ too_large: string, not_serializable: string, not_storable: string }} ProblemCodes */
 /**
  * The way to the host: a port out of a thread, a pipe out of a cell.
- * @typedef {{ started: () => void, event: (json: string) => void, fault: (code: string, detail: string) => void, dropped: (count: number) => void }} Line
+ * @typedef {{ started: () => void, event: (json: string) => void, fault: (code: string, detail: string) => void, dropped: (count: number) => void,
+ *   call: (json: string) => void }} Line
  */
 
 const EVENT_CODES = /** @type {const} */ ({

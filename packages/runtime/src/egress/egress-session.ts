@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+
+import { BullpenError, EGRESS_BOUNDS, type AttemptLimits, type EgressManifest, type EgressRule, type RunEvent, type RunUsage } from '@bullpen/core';
+
+import { LimitGuard } from '../limit-guard.ts';
+import { destinationOf, findRule } from './egress-policy.ts';
+
+/**
+ * The egress of one attempt: what it may do, what it did, and what it has open. Guarantees: a request is counted before
+ * it leaves and a byte before it is passed on; the first one beyond a limit ends the attempt and all that it has open;
+ * nothing is open after `close`.
+ */
+export type EgressUsage = Required<Pick<RunUsage, 'egressRequests' | 'egressBytesIn' | 'egressBytesOut'>>;
+
+export interface EgressSessionOptions {
+  readonly manifest: EgressManifest;
+  /** Those of egress; where the run has none, the defaults of `EGRESS_BOUNDS`. */
+  readonly limits: Pick<AttemptLimits, 'egressBytes' | 'egressRequests'>;
+  /** Puts a line into the run's log. */
+  readonly say: (event: RunEvent) => void;
+}
+
+/** Requests and tunnels of one attempt at once. */
+const MAX_OPEN = 32;
+
+export class EgressSession {
+  /** For the proxy's socket. */
+  readonly token = randomBytes(24).toString('base64url');
+  readonly #manifest: EgressManifest;
+  readonly #guard: LimitGuard;
+  readonly #closing = new AbortController();
+  #onLimit: (error: BullpenError) => void = () => undefined;
+  #breach: BullpenError | null = null;
+  #open = 0;
+  #requests = 0;
+  #bytesIn = 0;
+  #bytesOut = 0;
+
+  constructor({ manifest, limits, say }: EgressSessionOptions) {
+    this.#manifest = manifest;
+    const { egressRequests = EGRESS_BOUNDS.defaultRequests, egressBytes = EGRESS_BOUNDS.defaultBytes } = limits;
+    this.#guard = new LimitGuard({
+      limits: { egressRequests, egressBytes, timeoutMs: Infinity, memoryMb: Infinity },
+      say,
+      onBreach: ({ code, message }) => this.#end(new BullpenError(code, message)),
+    });
+  }
+
+  get usage(): EgressUsage {
+    return { egressRequests: this.#requests, egressBytesIn: this.#bytesIn, egressBytesOut: this.#bytesOut };
+  }
+
+  /** Aborted, with the error to tell, when the attempt is over or passed a limit. */
+  get signal(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  onLimit(listener: (error: BullpenError) => void): void {
+    this.#onLimit = listener;
+    if (this.#breach !== null) listener(this.#breach);
+  }
+
+  /** The rule that allows it. @param method - null for a tunnel. @throws EGRESS_DENIED */
+  authorize(url: URL, method: string | null): EgressRule {
+    const destination = destinationOf(url, method);
+    const rule = findRule(this.#manifest, destination);
+    if (rule !== null) return rule;
+    const { host, port } = destination;
+    throw new BullpenError('EGRESS_DENIED', `the allowlist of this version does not allow ${method ?? 'a tunnel'} to ${host}:${port}`, { host, port });
+  }
+
+  /** Counts a request or a tunnel; the caller gives it back when it is over. @throws EGRESS_REQUESTS_EXCEEDED, CALL_REFUSED */
+  begin(): () => void {
+    this.#closing.signal.throwIfAborted();
+    if (this.#open >= MAX_OPEN) throw new BullpenError('CALL_REFUSED', `${MAX_OPEN} requests of this run are open already`);
+    this.#requests += 1;
+    this.#guard.used('egressRequests', this.#requests);
+    this.#closing.signal.throwIfAborted();
+    this.#open += 1;
+    let isOpen = true;
+    return () => {
+      if (isOpen) this.#open -= 1;
+      isOpen = false;
+    };
+  }
+
+  /** @throws EGRESS_BYTES_EXCEEDED */
+  countIn(bytes: number): void {
+    this.#bytesIn += bytes;
+    this.#checkBytes();
+  }
+
+  /** @throws EGRESS_BYTES_EXCEEDED */
+  countOut(bytes: number): void {
+    this.#bytesOut += bytes;
+    this.#checkBytes();
+  }
+
+  close(): void {
+    this.#closing.abort(new BullpenError('EGRESS_FAILED', 'the attempt is over'));
+  }
+
+  #checkBytes(): void {
+    this.#guard.used('egressBytes', this.#bytesIn + this.#bytesOut);
+    this.#closing.signal.throwIfAborted();
+  }
+
+  #end(breach: BullpenError): void {
+    this.#breach = breach;
+    this.#onLimit(breach);
+    this.#closing.abort(breach);
+  }
+}
