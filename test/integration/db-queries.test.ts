@@ -160,12 +160,22 @@ describe('run events', () => {
       { type: 'log' as const, level: 'info' as const, message: 'hello "world" \\ {a,b}', fields: { deep: [1, { x: null }] } },
       { type: 'emit' as const, name: 'token', data: '12' },
       { type: 'progress' as const, fraction: 0.5 },
-    ].map((event, n) => ({ seq: lease * 1_000_000 + n, attempt: 1, at: '2026-01-01T00:00:00.123Z', event }));
+    ].map((event, n) => ({ seq: lease * 1_000_000 + n, attempt: 1, at: new Date().toISOString(), event }));
     await store.appendEvents({ orgId: ORG, runId, lease, events: events.slice(0, 2) });
     await store.appendEvents({ orgId: ORG, runId, lease, events });
     const stored = await listRunEvents(db, ORG, runId, -1, 10);
     expect(stored.map((event) => storedRunEventSchema.parse(event))).toEqual(events);
     expect(await listRunEvents(db, ORG, runId, lease * 1_000_000, 1)).toEqual([events[1]]);
+  });
+
+  it('of a worker whose clock is far behind are kept under a day on which they are found', async () => {
+    const { db, store, claimed } = fixture;
+    const { runId, lease } = await claimed();
+    const event = { seq: lease * 1_000_000, attempt: 1, at: '1999-12-31T23:59:59.999Z', event: { type: 'progress' as const, fraction: 1 } };
+    for (let n = 0; n < 2; n += 1) await store.appendEvents({ orgId: ORG, runId, lease, events: [event] });
+    const stored = await listRunEvents(db, ORG, runId, -1, 10);
+    expect(stored).toHaveLength(1);
+    expect(Date.now() - Date.parse(stored[0]?.at ?? '')).toBeLessThan(2 * 24 * 3600 * 1000);
   });
 
   it('that are not numbered within their lease are refused', async () => {

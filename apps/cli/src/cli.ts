@@ -31,6 +31,8 @@ export interface Invocation<Options = object> {
   output: Output;
   options: Options & GlobalOptions;
   client(): BullpenClient;
+  /** A client with the key of the platform admin. */
+  adminClient(): BullpenClient;
 }
 
 /** A command that continues this one, as it can be typed: for the same organization where one was named. */

@@ -68,6 +68,18 @@ export function resolveConnection(flags: Flags, env: Environment, credentials: C
   return fromCredentials(credentials, org);
 }
 
+/**
+ * The same for the platform admin, who belongs to no organization: the key of a flag or the environment, else the admin's own.
+ * @throws BullpenError UNAUTHENTICATED where no such key is known for the address.
+ */
+export function resolveAdminConnection(flags: Flags, env: Environment, credentials: Credentials | null): Connection {
+  if ((flags.key ?? env.apiKey) === undefined && credentials?.adminKey !== undefined) {
+    return resolveConnection({ ...flags, org: undefined }, { ...env, org: undefined }, { ...credentials, orgs: {} });
+  }
+  if ((flags.key ?? env.apiKey) === undefined) throw new BullpenError('UNAUTHENTICATED', 'this needs the key of the platform admin: give --key or BULLPEN_API_KEY');
+  return resolveConnection(flags, env, credentials);
+}
+
 function fromCredentials(credentials: Credentials, wanted: string | undefined): Connection {
   const org = wanted ?? Object.keys(credentials.orgs)[0];
   const own = org === undefined || !Object.hasOwn(credentials.orgs, org) ? undefined : credentials.orgs[org];

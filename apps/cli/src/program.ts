@@ -7,12 +7,13 @@ import { deployCommand } from './commands/deploy.ts';
 import { initCommand } from './commands/init.ts';
 import { createKeyCommand, listKeysCommand, revokeKeyCommand, rotateKeyCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
+import { orgsDeleteCommand } from './commands/orgs.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { runCommand } from './commands/run.ts';
 import { STATE_CHOICES, runsCommand } from './commands/runs.ts';
 import { listSecretsCommand, removeSecretCommand, rewrapSecretsCommand, setSecretCommand } from './commands/secrets.ts';
 import { upCommand } from './commands/up.ts';
-import { resolveConnection } from './config.ts';
+import { resolveAdminConnection, resolveConnection } from './config.ts';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
 import { harmless } from './output.ts';
 
@@ -69,6 +70,7 @@ function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command 
     });
   addAgentCommands(program, binder(deps, done));
   addRunCommands(program, binder(deps, done));
+  addOrganizationCommands(program, binder(deps, done));
   addKeyCommands(program, binder(deps, done));
   addSecretCommands(program, binder(deps, done));
   return program;
@@ -83,7 +85,8 @@ const binder = (deps: CliDeps, done: (exitCode: number) => void): Bind => <Optio
     const options = command.optsWithGlobals<Options & GlobalOptions>();
     const args = given.slice(0, -2).flat().filter((arg): arg is string => arg !== undefined);
     const client = () => deps.connect(resolveConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials()));
-    done(await action({ deps, output: deps.output, options, client }, ...args));
+    const adminClient = () => deps.connect(resolveAdminConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials()));
+    done(await action({ deps, output: deps.output, options, client, adminClient }, ...args));
   };
 
 const hasKey = (options: GlobalOptions, deps: CliDeps): boolean => (options.key ?? deps.env.apiKey) !== undefined;
@@ -143,6 +146,15 @@ function addRunCommands(program: Command, bind: Bind): void {
     .description('stop a run')
     .argument('<runId>')
     .action(bind(cancelCommand));
+}
+
+function addOrganizationCommands(program: Command, bind: Bind): void {
+  program.command('orgs').description('organizations (with the key of the platform admin)').command('delete')
+    .description('delete an organization: its rows, keys and queue, after writing all it has to a file')
+    .argument('<org>')
+    .option('--export <file>', 'where to write it; <org>.ndjson where left out')
+    .option('--yes', 'yes, delete it')
+    .action(bind(orgsDeleteCommand));
 }
 
 function addKeyCommands(program: Command, bind: Bind): void {

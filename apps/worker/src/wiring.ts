@@ -11,6 +11,7 @@ import { createCanaryWatch } from './canary-watch.ts';
 import { createCancelListener } from './cancel-listener.ts';
 import { createAlertKeeper } from './alert-keeper.ts';
 import type { WorkerConfig } from './config.ts';
+import { createFleetRecorder } from './fleet-recorder.ts';
 import { createHostServices } from './host-services.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createMetricsKeeper } from './metrics-keeper.ts';
@@ -18,6 +19,7 @@ import { OrganizationPools } from './organization-pools.ts';
 import { OutputCheck } from './output-check.ts';
 import { ProbeServer } from './probe-server.ts';
 import { Reconciler } from './reconciler.ts';
+import { RecordUpkeep } from './record-upkeep.ts';
 import { RunConsumer } from './run-consumer.ts';
 import { RunExecutor } from './run-executor.ts';
 import { RuntimeSampler } from './runtime-sampler.ts';
@@ -42,6 +44,8 @@ export interface WorkerDeps {
 }
 
 const HEARTBEAT_MS = 1000;
+const FLEET_RECORD_MS = 5000;
+const UPKEEP_MS = 60_000;
 const SAMPLE_MS = 5000;
 const CANCEL_POLL_MS = 2000;
 const POOL_REFRESH_MS = 5000;
@@ -79,8 +83,9 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
   const executor = new RunExecutor({ workerId: id, store, queue, runtime, outputs, stacks, bus, metrics, active, faults, random: Math.random, ...bare });
   const consumer = new RunConsumer({ queue, runtime, executor, active, log });
   const cancels = createCancelListener({ workerId: id, bus, db, active, log, pollMs: CANCEL_POLL_MS });
-  const heartbeat = createHeartbeat({ workerId: id, host: config.HOSTNAME, slots: config.BULLPEN_SLOTS, everyMs: HEARTBEAT_MS, bus, runtime, active, ...bare });
+  const heartbeat = createHeartbeat({ workerId: id, host: config.HOSTNAME, slots: config.BULLPEN_SLOTS, everyMs: HEARTBEAT_MS, fleet: createFleetRecorder({ db, everyMs: FLEET_RECORD_MS, ...bare }), bus, runtime, active, ...bare });
   const reconciler = new Reconciler({ db, store, queue, bus, metrics, ...bare, everyMs: config.BULLPEN_RECONCILE_MS, graceMs: config.BULLPEN_RECONCILE_MS, leaseMs: config.BULLPEN_LEASE_MS });
+  const upkeep = new RecordUpkeep({ db, everyMs: UPKEEP_MS, ...bare });
   const sampler = new RuntimeSampler({ workerId: id, slots: config.BULLPEN_SLOTS, everyMs: SAMPLE_MS, runtime, active, metrics, ...bare });
   const prometheus = createWorkerPrometheus({
     slots: config.BULLPEN_SLOTS,
@@ -95,6 +100,6 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
   const scheduler = new Scheduler({ db, store, queue, faults, ...bare });
 
   // Started from the record outwards; stopped from the consumer inwards, so that whatever ends can still be recorded.
-  const all = composeServices([db, store, schemas, metrics, queue, bus, pools, runtime, cancels, heartbeat, probes, sampler.service, keeper, alerts, reconciler.service, canaries, scheduler, consumer]);
+  const all = composeServices([db, store, schemas, metrics, queue, bus, pools, runtime, cancels, heartbeat, probes, sampler.service, keeper, alerts, reconciler.service, upkeep.service, canaries, scheduler, consumer]);
   return { id, db, queue, runtime, probeUrl: () => probes.url(), start: all.start, quiesce: all.quiesce, stop: all.stop };
 }

@@ -24,10 +24,10 @@ export const agentManifestSchema = z.strictObject({
   caps: limitCapsSchema.optional().describe('the most that a run of this version may ask for'),
   maxAttempts: maxAttemptsSchema.optional(),
   backoff: backoffSchema.optional(),
-  inputSchema: jsonSchemaSchema.optional().describe('JSON schema (2020-12) of the input, checked when a run is posted'),
-  outputSchema: jsonSchemaSchema.optional().describe('JSON schema (2020-12) of the result, checked when the agent has returned'),
   secrets: z.array(secretNameSchema).max(SECRET_BOUNDS.perVersion).optional().describe('what ctx.secrets may give its runs; none where left out'),
   egress: egressManifestSchema.optional().describe('where its runs may connect to; nowhere where left out'),
+  inputSchema: jsonSchemaSchema.optional().describe('JSON schema (2020-12) of the input, checked when a run is posted'),
+  outputSchema: jsonSchemaSchema.optional().describe('JSON schema (2020-12) of the result, checked when the agent has returned'),
 }).meta({ id: 'AgentManifest' });
 export type AgentManifest = z.output<typeof agentManifestSchema>;
 /** As an author writes it: what has a default may be left out. */

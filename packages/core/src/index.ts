@@ -12,7 +12,7 @@ export { defined, type Defined } from './defined.ts';
 export { ERROR_CODES, ERROR_REGISTRY, renderErrorTable, type ErrorCode, type ErrorSpec } from './error-registry.ts';
 export { BullpenError, errorCodeOf, messageOf, type ErrorFacts } from './errors.ts';
 export { noFaults, type FaultPoint, type Faults } from './faults.ts';
-export { ID_PREFIXES, SLUG_PATTERN, isId, newId, type IdKind } from './ids.ts';
+export { ID_PREFIXES, SLUG_PATTERN, isId, newId, timeOfId, type IdKind } from './ids.ts';
 export {
   DEFAULT_POOL_MB, DEFAULT_RETRY_BACKOFF, DEFAULT_RUN_LIMITS, LIMIT_BOUNDS, SIZE_CAPS, retryDelayMs,
   type RetryBackoff, type RunLimits,
@@ -65,9 +65,10 @@ export {
 } from './deployment-schemas.ts';
 export { runJobSchema, toEnqueuedRun, type EnqueuedRun, type RunJob } from './job-schemas.ts';
 export {
-  DEFAULT_ORGANIZATION_LIMITS, createOrganizationSchema, organizationLimitsSchema,
-  organizationPageSchema, organizationSchema, updateOrganizationSchema,
-  type CreateOrganizationRequest, type Organization, type OrganizationLimits, type UpdateOrganizationRequest,
+  DEFAULT_ORGANIZATION_LIMITS, DEFAULT_ORGANIZATION_RETENTION, createOrganizationSchema, deletedOrganizationSchema, organizationLimitsSchema,
+  organizationPageSchema, organizationRetentionSchema, organizationSchema, updateOrganizationSchema,
+  type CreateOrganizationRequest, type DeletedOrganization, type Organization, type OrganizationLimits, type OrganizationRetention,
+  type UpdateOrganizationRequest,
 } from './org-schemas.ts';
 export {
   DEFAULT_PRIORITY, createRunSchema, listRunsSchema, runErrorSchema, runLogsSchema, runPageSchema, runSchema, runSummarySchema, usageSchema, waitSchema,

@@ -19,6 +19,16 @@ export const DEFAULT_ORGANIZATION_LIMITS: Readonly<OrganizationLimits> = Object.
   weight: 1, maxConcurrency: null, rate: null, maxMemoryInFlightMb: null, paused: false,
 });
 
+/** How long what has ended is kept, in days; what is older is removed within hours. */
+export const organizationRetentionSchema = z.strictObject({
+  runDays: z.int().min(1).max(3650).describe('runs, counted from their end'),
+  eventDays: z.int().min(1).max(3650).describe('what runs said; never longer than the run'),
+  metricDays: z.int().min(1).max(3650).describe('time series'),
+});
+export type OrganizationRetention = z.output<typeof organizationRetentionSchema>;
+
+export const DEFAULT_ORGANIZATION_RETENTION: Readonly<OrganizationRetention> = Object.freeze({ runDays: 90, eventDays: 30, metricDays: 400 });
+
 /** Body of `POST /v1/organizations` (platform admin). */
 export const createOrganizationSchema = z.strictObject({
   id: orgIdSchema,
@@ -28,6 +38,7 @@ export const createOrganizationSchema = z.strictObject({
   minimumTier: tierSchema.default('basic'),
   caps: limitCapsSchema.default({}).describe('the most one run may ask for, limit by limit'),
   limits: organizationLimitsSchema.partial().default({}),
+  retention: organizationRetentionSchema.partial().default({}),
 }).meta({ id: 'CreateOrganization' });
 
 /** Body of `PATCH /v1/organizations/{id}` (platform admin): what is given is changed. */
@@ -38,6 +49,7 @@ export const updateOrganizationSchema = z.strictObject({
   minimumTier: tierSchema.optional(),
   caps: limitCapsSchema.optional().describe('all of them: what is left out has no cap any more'),
   limits: organizationLimitsSchema.partial().optional(),
+  retention: organizationRetentionSchema.partial().optional(),
 }).meta({ id: 'UpdateOrganization' });
 export type UpdateOrganizationRequest = z.input<typeof updateOrganizationSchema>;
 export type CreateOrganizationRequest = z.input<typeof createOrganizationSchema>;
@@ -50,8 +62,13 @@ export const organizationSchema = z.strictObject({
   minimumTier: tierSchema,
   caps: limitCapsSchema,
   limits: organizationLimitsSchema,
+  retention: organizationRetentionSchema,
   createdAt: timeSchema,
 }).meta({ id: 'Organization' });
 export type Organization = z.output<typeof organizationSchema>;
 
 export const organizationPageSchema = pageSchema(organizationSchema);
+
+/** Answer of `DELETE /v1/organizations/{id}`: rows that were deleted, per table. */
+export const deletedOrganizationSchema = z.strictObject({ id: orgIdSchema, rows: z.record(z.string(), z.int()) });
+export type DeletedOrganization = z.output<typeof deletedOrganizationSchema>;

@@ -1,6 +1,7 @@
 /** Postgres: schema, migrations, queries by intent, and the grouped writer of runs. */
 export { createDatabase, type Database, type DatabaseOptions } from './database.ts';
-export { migrate } from './migrate.ts';
+export type { Statements } from './tenant-lanes.ts';
+export { migrate, migrationScript, readMigrations, type MigrationFile } from './migrate.ts';
 export { createRunStore, type RunStore, type RunStoreDeps } from './run-store.ts';
 export {
   MAX_REDELIVERIES, firstEventSeq,
@@ -55,6 +56,15 @@ export {
   adminAdvanceSchedules, adminClaimDueSchedules, adminNextScheduleTime, adminReleaseSchedule,
   type ClaimedSchedule, type ScheduleAdvance, type ScheduleWakeUp,
 } from './admin/schedules.ts';
+
+export { adminRecordWorker } from './admin/fleet.ts';
+export {
+  adminBeginDeletion, adminCountOpenRuns, adminDeleteKeys, adminPurgeOrganization, exportOrganization, type ExportedRow,
+} from './admin/purge.ts';
+export {
+  adminClaimRetention, adminClosePartitions, adminDeleteOldRows, adminDropEventPartitions, adminFindLostWorkers, adminForgetFleet, adminMakeEventPartitions,
+  adminReleaseRetention, adminRunsNeedingCare, type RetentionTurn, type StandingRun,
+} from './admin/upkeep.ts';
 
 export {
   adminReadContainerFaults, adminReadHeartbeatAges, adminReadKills, adminReadLargestHolder, adminReadPoolSaturation, adminReadStarved,

@@ -1,9 +1,9 @@
 import { bigint, boolean, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, smallint, text, timestamp, unique } from 'drizzle-orm/pg-core';
 
 import type {
-  AgentManifest, AlertMeasure, AlertSeverity, AlertState, AttemptLimits, Canary, CatchUpPolicy, Deployment, KeyRole, KillReceipt, LimitCaps, OrganizationLimits, OverlapPolicy,
-  RetryBackoff, RunError, RunEvent, RunState, RunUsage, ScheduleError,
-  ScheduledRun, Tier,
+  AgentManifest, AlertMeasure, AlertSeverity, AlertState, AttemptLimits, Canary, CatchUpPolicy, ContainerState, Deployment, IsolationReport, KeyRole,
+  KillReceipt, LimitCaps, OrganizationLimits, OrganizationRetention, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage,
+  ScheduleError, ScheduledRun, Tier,
 } from '@bullpen/core';
 
 /**
@@ -40,6 +40,9 @@ export const organizations = pgTable('organizations', {
   minimumTier: text('minimum_tier').$type<Tier>().notNull(),
   limits: json<Partial<OrganizationLimits>>('limits').notNull().default({}),
   caps: json<LimitCaps>('caps').notNull().default({}),
+  retention: json<Partial<OrganizationRetention>>('retention').notNull().default({}),
+  retainedAt: time('retained_at').notNull().default('epoch'),
+  deletingAt: time('deleting_at'),
   createdAt: time('created_at').notNull().defaultNow(),
 });
 
@@ -139,7 +142,7 @@ export const runEvents = pgTable('run_events', {
   at: time('at').notNull(),
   event: json<RunEvent>('event').notNull(),
 }, (table) => [
-  primaryKey({ columns: [table.orgId, table.runId, table.seq] }),
+  primaryKey({ columns: [table.orgId, table.runId, table.seq, table.at] }),
   foreignKey({ name: 'run_events_run', columns: [table.orgId, table.runId], foreignColumns: [runs.orgId, runs.id] }).onDelete('cascade'),
 ]);
 
@@ -296,6 +299,71 @@ export const rateWindows = pgTable('rate_windows', {
   windowAt: time('window_at').notNull(),
   used: bigint('used', { mode: 'number' }).notNull(),
 }, (table) => [primaryKey({ columns: [table.keyId, table.windowAt] })]);
+
+export const workers = pgTable('workers', {
+  id: text('id').primaryKey(),
+  host: text('host').notNull(),
+  pid: integer('pid').notNull(),
+  state: text('state').$type<'running' | 'quiescing' | 'stopped' | 'lost'>().notNull(),
+  slots: integer('slots').notNull(),
+  running: integer('running').notNull(),
+  rssMb: doublePrecision('rss_mb').notNull(),
+  isolation: json<IsolationReport>('isolation'),
+  startedAt: time('started_at').notNull(),
+  seenAt: time('seen_at').notNull(),
+  endedAt: time('ended_at'),
+});
+
+export const containers = pgTable('containers', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  workerId: text('worker_id').notNull().references(() => workers.id, { onDelete: 'cascade' }),
+  tier: text('tier').$type<Tier>().notNull(),
+  state: text('state').$type<ContainerState>().notNull(),
+  death: text('death'),
+  limitMb: integer('limit_mb').notNull(),
+  heapMb: doublePrecision('heap_mb').notNull(),
+  externalMb: doublePrecision('external_mb').notNull(),
+  cpuMs: doublePrecision('cpu_ms').notNull(),
+  runs: integer('runs').notNull(),
+  runId: text('run_id'),
+  startedAt: time('started_at').notNull(),
+  seenAt: time('seen_at').notNull(),
+  endedAt: time('ended_at'),
+});
+
+export const webhooks = pgTable('webhooks', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  url: text('url').notNull(),
+  description: text('description').notNull().default(''),
+  eventTypes: text('event_types').array().notNull(),
+  secret: text('secret').notNull(),
+  disabledAt: time('disabled_at'),
+  disabledReason: text('disabled_reason'),
+  createdAt: time('created_at').notNull().defaultNow(),
+  updatedAt: time('updated_at').notNull().defaultNow(),
+}, (table) => [unique('webhooks_in_org').on(table.orgId, table.id)]);
+
+export const webhookDeliveries = pgTable('webhook_deliveries', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').notNull(),
+  webhookId: text('webhook_id').notNull(),
+  eventId: text('event_id').notNull(),
+  eventType: text('event_type').notNull(),
+  payload: json<unknown>('payload').notNull(),
+  state: text('state').$type<'pending' | 'delivered' | 'failed'>().notNull().default('pending'),
+  attempts: integer('attempts').notNull().default(0),
+  lastStatus: smallint('last_status'),
+  lastError: text('last_error'),
+  nextAt: time('next_at'),
+  createdAt: time('created_at').notNull().defaultNow(),
+  finishedAt: time('finished_at'),
+}, (table) => [
+  unique('webhook_deliveries_event').on(table.webhookId, table.eventId),
+  foreignKey({ name: 'webhook_deliveries_webhook', columns: [table.orgId, table.webhookId], foreignColumns: [webhooks.orgId, webhooks.id] })
+    .onDelete('cascade'),
+]);
 
 export const deployments = pgTable('deployments', {
   orgId: text('org_id').notNull(),

@@ -28,6 +28,8 @@ export interface OpenTransport {
   readonly readySet: ReadySet;
   readonly innerOrder: InnerOrderStore;
   createDispatch(deps: { jobs: JobStore; faults: Faults }): Dispatch;
+  /** Removes what BullMQ leaves of an erased queue, and the order of its runs. */
+  eraseQueue(orgId: string): Promise<void>;
   standing(orgId: string): Promise<Standing>;
   ping(): Promise<void>;
   /** Closes every connection; what is still under way by the deadline is cut off. */

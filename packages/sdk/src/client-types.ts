@@ -1,6 +1,6 @@
 import type {
   Agent as StoredAgent, AgentManifestInput, AgentVersion, ApiKey, AuditEntry, CanaryHealth, CreateKeyRequest, CreateOrganizationRequest,
-  CreateRunRequest, CreatedKey, Deployment, KeyRole, LogLevel, Organization, PutDeploymentRequest, RewrapResult, RotateKeyRequest, Run, RunLogs, RunPage,
+  CreateRunRequest, CreatedKey, DeletedOrganization, Deployment, KeyRole, LogLevel, Organization, PutDeploymentRequest, RewrapResult, RotateKeyRequest, Run, RunLogs, RunPage,
   RunState, RuntimeMetrics, RuntimeStatus, Secret, SecretList,
 } from '@bullpen/core';
 
@@ -152,6 +152,10 @@ export interface BullpenClient {
   readonly organizations: {
     create(request: CreateOrganizationRequest, options?: CallOptions): Promise<Organization>;
     list(options?: PageOptions): Promise<Page<Organization>>;
+    /** All it has, as lines of JSON: `{ table, row }` each, and at the end `{ end: true, rows }`; without that line it is not whole. */
+    export(orgId: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>>;
+    /** Deletes it with all it has: rows, keys, queue. */
+    delete(orgId: string, options?: CallOptions): Promise<DeletedOrganization>;
   };
   readonly deployments: DeploymentsClient;
   readonly keys: KeysClient;

@@ -1,4 +1,4 @@
-import { BullpenError, type RunPage } from '@bullpen/core';
+import { BullpenError, type DeletedOrganization, type RunPage } from '@bullpen/core';
 
 import type {
   AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeploymentsClient, KeysClient, ListRunsOptions, RunsClient,
@@ -28,11 +28,13 @@ export function createClient(options: ClientOptions): BullpenClient {
     organizations: {
       create: (request, call) => creator(http)('/v1/organizations', request, call),
       list: (page) => get('/v1/organizations', page),
+      export: (orgId, call) => exportOrganization(http, orgId, call),
+      delete: (orgId, call) => deleteOrganization(http, orgId, call),
     },
     deployments: deploymentsClient(http),
     keys: keysClient(http),
-    secrets: secretsClient(http),
     audit: { list: (query) => get('/v1/audit', query) },
+    secrets: secretsClient(http),
     admin: {
       rewrapSecrets: (call) => poster(http)('/api/admin/secrets/rewrap', undefined, call),
       status: (call) => get('/api/admin/runtime/status', call),
@@ -40,6 +42,20 @@ export function createClient(options: ClientOptions): BullpenClient {
     },
     whoami: (call) => get('/v1/whoami', call),
   };
+}
+
+async function exportOrganization(http: Http, orgId: string, call: CallOptions = {}): Promise<ReadableStream<Uint8Array>> {
+  const path = `/v1/organizations/${encodeURIComponent(orgId)}/export`;
+  const { body } = await http.open({ method: 'GET', path, signal: call.signal, idempotent: true });
+  if (body === null) throw new BullpenError('API_UNREACHABLE', 'the API answered without a body');
+  return body;
+}
+
+async function deleteOrganization(http: Http, orgId: string, call: CallOptions = {}): Promise<DeletedOrganization> {
+  const path = `/v1/organizations/${encodeURIComponent(orgId)}`;
+  // What broke off is gone on with by asking again; that its own answer was lost shows as NOT_FOUND.
+  const request = { method: 'DELETE', path, query: { confirm: orgId }, signal: call.signal, idempotent: false, extraTimeoutMs: 600_000 } as const;
+  return (await http.send<DeletedOrganization>(request)).body;
 }
 
 function runsClient(http: Http): RunsClient {

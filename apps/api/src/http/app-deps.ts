@@ -2,6 +2,7 @@ import type { Logger } from '@bullpen/core';
 import type { SecretStore } from '@bullpen/db';
 import type { SchemaChecker } from '@bullpen/json-schema';
 import type { ApiPrometheus } from '@bullpen/metrics';
+import type { SecretStore } from '@bullpen/db';
 import type { LiveBus } from '@bullpen/queue';
 
 import type { RuntimeStatusDeps } from '../admin/runtime-status.ts';
@@ -15,6 +16,7 @@ export interface AppDeps extends RuntimeStatusDeps, ServeDeps {
   bus: LiveBus;
   organizations: OrganizationDirectory;
   runs: RunService;
+  secrets: SecretStore;
   schemas: SchemaChecker;
   prometheus: ApiPrometheus;
   status: StatusBoard;

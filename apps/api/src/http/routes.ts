@@ -5,6 +5,7 @@ import { alertRoutes } from '../alerts/alert-routes.ts';
 import { keyRoutes } from '../keys/key-routes.ts';
 import { organizationRoutes } from '../organizations/organization-routes.ts';
 import { runRoutes } from '../runs/run-routes.ts';
+import { secretRoutes } from '../secrets/secret-routes.ts';
 import { scheduleRoutes } from '../schedules/schedule-routes.ts';
 import { secretRoutes } from '../secrets/secret-routes.ts';
 import type { AppDeps } from './app-deps.ts';
@@ -15,7 +16,7 @@ import type { Route } from './route.ts';
 /** Every route there is. More special paths stand before those with a parameter in the same place. */
 export function allRoutes(deps: AppDeps): Route[] {
   const routes = [
-    ...runRoutes(deps), ...agentRoutes(deps), ...deploymentRoutes(deps), ...scheduleRoutes(deps), ...keyRoutes(deps), ...organizationRoutes(deps), ...alertRoutes(deps), ...secretRoutes(deps), ...adminRoutes(deps),
+    ...runRoutes(deps), ...agentRoutes(deps), ...deploymentRoutes(deps), ...scheduleRoutes(deps), ...keyRoutes(deps), ...organizationRoutes(deps), ...secretRoutes(deps), ...alertRoutes(deps), ...adminRoutes(deps),
     ...probeRoutes(deps),
   ];
   return [...routes, documentRoute(routes)];

@@ -1,5 +1,5 @@
 import { BullpenError, type ApiKey, type KeyRole } from '@bullpen/core';
-import { and, desc, eq, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, desc, eq, isNull, lt, sql } from 'drizzle-orm';
 
 import { decodeCursor, toPage } from '../cursor.ts';
 import type { Database } from '../database.ts';
@@ -48,7 +48,8 @@ export async function insertApiKey(db: Database, key: NewApiKey): Promise<ApiKey
 
 /** By primary key. @throws BullpenError NOT_FOUND. */
 export async function getApiKey(db: Database, orgId: string, id: string): Promise<ApiKey> {
-  const [key] = await reading(() => db.orm.select(COLUMNS).from(apiKeys).where(and(eq(apiKeys.id, id), eq(apiKeys.orgId, orgId))));
+  const [key] = await reading(() => db.tenant(orgId, ({ orm }) => orm.select(COLUMNS).from(apiKeys)
+    .where(and(eq(apiKeys.id, id), eq(apiKeys.orgId, orgId)))));
   if (!key) throw noKey(id);
   return key;
 }
@@ -56,8 +57,8 @@ export async function getApiKey(db: Database, orgId: string, id: string): Promis
 /** Keys of an organization, newest first, the revoked and expired among them: index api_keys_of_org. */
 export async function listApiKeys(db: Database, orgId: string, { limit, cursor }: PageRequest): Promise<Page<ApiKey>> {
   const before = cursor === undefined ? undefined : lt(apiKeys.id, decodeCursor(cursor, 'text')[0]);
-  const rows = await reading(() => db.orm.select(COLUMNS).from(apiKeys)
-    .where(and(eq(apiKeys.orgId, orgId), before)).orderBy(desc(apiKeys.id)).limit(limit + 1));
+  const rows = await reading(() => db.tenant(orgId, ({ orm }) => orm.select(COLUMNS).from(apiKeys)
+    .where(and(eq(apiKeys.orgId, orgId), before)).orderBy(desc(apiKeys.id)).limit(limit + 1)));
   return toPage(rows, limit, (row) => [row.id], (row) => row);
 }
 
@@ -69,18 +70,24 @@ export async function revokeApiKey(db: Database, orgId: string, id: string): Pro
 }
 
 /**
- * Puts `next` in the place of a key that works, which goes on working until `oldExpiresAt` at most: one transaction.
+ * Puts `next` in the place of a key that works, which goes on working until `oldExpiresAt` at most: one statement.
  * @throws BullpenError NOT_FOUND (no such key, or it does not work any more).
  */
 export async function rotateApiKey(db: Database, orgId: string, id: string, next: NewApiKey, oldExpiresAt: string): Promise<ApiKey> {
-  return reaching(() => db.orm.transaction(async (transaction) => {
-    const works = or(isNull(apiKeys.expiresAt), sql`${apiKeys.expiresAt} > now()`);
-    const [old] = await transaction.update(apiKeys).set({ expiresAt: sql`least(${apiKeys.expiresAt}, ${oldExpiresAt}::timestamptz)` })
-      .where(and(eq(apiKeys.id, id), eq(apiKeys.orgId, orgId), isNull(apiKeys.revokedAt), works)).returning(COLUMNS);
-    if (!old) throw noKey(id);
-    const [inserted] = await transaction.insert(apiKeys).values({ ...next, orgId, rotatedFrom: id }).returning(COLUMNS);
-    return inserted as ApiKey;
-  }));
+  const [inserted] = await reaching(() => db.sql<ApiKey[]>`
+    WITH old AS (
+      UPDATE api_keys SET expires_at = least(expires_at, ${oldExpiresAt}::timestamptz)
+      WHERE id = ${id} AND org_id = ${orgId} AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+      RETURNING id
+    )
+    INSERT INTO api_keys (id, org_id, name, role, secret_hash, prefix, created_by, rotated_from, expires_at, created_at)
+    SELECT ${next.id}, ${orgId}, ${next.name}, ${next.role}, ${next.secretHash}, ${next.prefix ?? ''}, ${next.createdBy ?? null}, old.id,
+      ${next.expiresAt ?? null}::timestamptz, coalesce(${next.createdAt ?? null}::timestamptz, now())
+    FROM old
+    RETURNING id, org_id AS "orgId", name, role, prefix, created_at AS "createdAt", created_by AS "createdBy", rotated_from AS "rotatedFrom",
+      expires_at AS "expiresAt", revoked_at AS "revokedAt", last_used_at AS "lastUsedAt"`);
+  if (!inserted) throw noKey(id);
+  return inserted;
 }
 
 function noKey(id: string): BullpenError {

@@ -4,6 +4,7 @@ import { column } from '../array-literal.ts';
 import { decodeCursor, toPage } from '../cursor.ts';
 import type { Database } from '../database.ts';
 import { reading } from '../postgres-errors.ts';
+import type { Statements } from '../tenant-lanes.ts';
 import type { Page } from './list-agents.ts';
 
 /**
@@ -33,10 +34,9 @@ export async function insertAuditEntries(db: Database, entries: readonly AuditEn
 
 /** Writes to an organization (null: to the platform itself), newest first: index audit_log_newest, read backwards. */
 export async function listAuditEntries(db: Database, orgId: string | null, query: ListAudit): Promise<Page<AuditEntry>> {
-  const { sql } = db;
   const { action, target, keyId, since, until, cursor, limit } = query;
   const before = cursor === undefined ? null : decodeCursor(cursor, 'text')[0];
-  const rows = await reading(() => sql<AuditEntry[]>`
+  const read = ({ sql }: Statements) => sql<AuditEntry[]>`
     SELECT id, org_id AS "orgId", at, action, target, key_id AS "keyId", role, request_id AS "requestId", before, after
     FROM audit_log
     WHERE ${orgId === null ? sql`org_id IS NULL` : sql`org_id = ${orgId}`}
@@ -46,6 +46,7 @@ export async function listAuditEntries(db: Database, orgId: string | null, query
       ${since === undefined ? sql`` : sql`AND at >= ${since}::timestamptz`}
       ${until === undefined ? sql`` : sql`AND at < ${until}::timestamptz`}
       ${before === null ? sql`` : sql`AND id < ${before}`}
-    ORDER BY id DESC LIMIT ${limit + 1}`);
+    ORDER BY id DESC LIMIT ${limit + 1}`;
+  const rows = await reading(() => (orgId === null ? read(db).then() : db.tenant(orgId, read)));
   return toPage(rows, limit, (row) => [row.id], (row) => row);
 }

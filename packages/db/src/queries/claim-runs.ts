@@ -1,7 +1,8 @@
 import { WAITING_RUN_STATES, statesLeadingTo, type EgressManifest } from '@bullpen/core';
 
-import { column, timeText } from '../array-literal.ts';
+import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
+import { givenRows } from '../given-rows.ts';
 import { MAX_REDELIVERIES, type ClaimWrite } from '../run-writes.ts';
 import { stateList, summaryColumns, type SummaryRow } from './run-columns.ts';
 
@@ -33,7 +34,12 @@ const ENDINGS = {
  * of Postgres takes back is a run that is delivered again, no more.
  */
 export async function claimRuns(db: Database, claims: readonly ClaimWrite[], nowMs: number): Promise<ClaimRow[]> {
-  const { sql } = db;
+  const { sql, given } = givenRows(db, claims, [
+    ['org_id', 'text', (claim) => claim.orgId],
+    ['run_id', 'text', (claim) => claim.runId],
+    ['worker_id', 'text', (claim) => claim.workerId],
+    ['at', 'timestamptz', () => timeText(nowMs)],
+  ]);
   const claimable = stateList(sql, [...statesLeadingTo('running'), 'running']);
   const waiting = stateList(sql, WAITING_RUN_STATES);
   const next = sql`CASE
@@ -53,14 +59,7 @@ export async function claimRuns(db: Database, claims: readonly ClaimWrite[], now
       started_at = CASE WHEN ${next} = 'running' THEN NULL ELSE r.started_at END,
       finished_at = CASE WHEN ${next} = 'running' THEN NULL ELSE given.at END,
       error = CASE WHEN ${next} = 'running' THEN r.error ELSE ${JSON.stringify(ENDINGS)}::text::jsonb -> ${next} END
-    FROM (
-      SELECT org_id, run_id, worker_id, ${timeText(nowMs)}::timestamptz AS at
-      FROM unnest(
-        ${column(claims, (claim) => claim.orgId)}::text[],
-        ${column(claims, (claim) => claim.runId)}::text[],
-        ${column(claims, (claim) => claim.workerId)}::text[]
-      ) AS claims (org_id, run_id, worker_id)
-    ) AS given, commit_early
+    FROM ${given}, commit_early
     WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state IN (${claimable})
     RETURNING ${summaryColumns(sql)}, r.traceparent, r.lease, r.backoff,
       (SELECT sha256 FROM agent_versions WHERE id = r.version_id) AS sha256,

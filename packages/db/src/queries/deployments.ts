@@ -21,24 +21,24 @@ export const DEPLOYMENT_COLUMNS = `
 /** Of an agent, by name: primary key. */
 export async function listDeployments(db: Database, orgId: string, agent: string, { limit, cursor }: PageRequest): Promise<Page<Deployment>> {
   const after = cursor === undefined ? '' : decodeCursor(cursor, 'text')[0];
-  const rows = await reading(() => db.sql<Deployment[]>`
-    SELECT ${db.sql.unsafe(DEPLOYMENT_COLUMNS)} FROM deployments d
-    WHERE d.org_id = ${orgId} AND d.agent = ${agent} AND d.name > ${after} ORDER BY d.name LIMIT ${limit + 1}`);
+  const rows = await reading(() => db.tenant(orgId, ({ sql }) => sql<Deployment[]>`
+    SELECT ${sql.unsafe(DEPLOYMENT_COLUMNS)} FROM deployments d
+    WHERE d.org_id = ${orgId} AND d.agent = ${agent} AND d.name > ${after} ORDER BY d.name LIMIT ${limit + 1}`));
   return toPage(rows, limit, (row) => [row.name], (row) => row);
 }
 
 /** By primary key. @throws BullpenError NOT_FOUND. */
 export async function getDeployment(db: Database, orgId: string, ref: DeploymentRef): Promise<Deployment> {
-  const [found] = await reading(() => db.sql<Deployment[]>`
-    SELECT ${db.sql.unsafe(DEPLOYMENT_COLUMNS)} FROM deployments d
-    WHERE d.org_id = ${orgId} AND d.agent = ${ref.agent} AND d.name = ${ref.name}`);
+  const [found] = await reading(() => db.tenant(orgId, ({ sql }) => sql<Deployment[]>`
+    SELECT ${sql.unsafe(DEPLOYMENT_COLUMNS)} FROM deployments d
+    WHERE d.org_id = ${orgId} AND d.agent = ${ref.agent} AND d.name = ${ref.name}`));
   if (!found) throw noDeployment(ref);
   return found;
 }
 
 /** Makes or changes a deployment; of two at once one comes after the other. @throws BullpenError AGENT_NOT_FOUND, NOT_FOUND (a version). */
 export async function putDeployment(db: Database, orgId: string, ref: DeploymentRef, put: PutDeployment): Promise<{ deployment: Deployment; created: boolean }> {
-  const before = await reaching(() => db.sql.begin(async (transaction) => {
+  const before = await reaching(() => db.tenantTransaction(orgId, async (transaction) => {
     await lockAgent(transaction, orgId, ref.agent);
     for (const version of [put.version, ...(put.canary === null ? [] : [put.canary.version])]) await requireVersion(transaction, orgId, ref.agent, version);
     const current = await readForChange(transaction, orgId, ref);
@@ -53,7 +53,7 @@ export async function putDeployment(db: Database, orgId: string, ref: Deployment
  * @throws BullpenError NOT_FOUND, NOTHING_TO_ROLL_BACK.
  */
 export async function rollBackDeployment(db: Database, orgId: string, ref: DeploymentRef, version?: number): Promise<Deployment> {
-  await reaching(() => db.sql.begin(async (transaction) => {
+  await reaching(() => db.tenantTransaction(orgId, async (transaction) => {
     await lockAgent(transaction, orgId, ref.agent);
     const current = await readForChange(transaction, orgId, ref);
     if (current === null) throw noDeployment(ref);
@@ -71,7 +71,7 @@ export async function rollBackDeployment(db: Database, orgId: string, ref: Deplo
 
 /** @throws BullpenError NOT_FOUND. */
 export async function deleteDeployment(db: Database, orgId: string, ref: DeploymentRef): Promise<void> {
-  const gone = await reaching(() => db.sql`DELETE FROM deployments WHERE org_id = ${orgId} AND agent = ${ref.agent} AND name = ${ref.name}`);
+  const gone = await reaching(() => db.tenant(orgId, ({ sql }) => sql`DELETE FROM deployments WHERE org_id = ${orgId} AND agent = ${ref.agent} AND name = ${ref.name}`));
   if (gone.count === 0) throw noDeployment(ref);
 }
 
@@ -83,7 +83,7 @@ interface Written {
 }
 
 async function writeDeployment(
-  transaction: postgres.TransactionSql, orgId: string, { agent, name }: DeploymentRef, { version, canary, history, lastRollback }: Written, current: Deployment | null,
+  transaction: postgres.Sql, orgId: string, { agent, name }: DeploymentRef, { version, canary, history, lastRollback }: Written, current: Deployment | null,
 ): Promise<void> {
   const goesOn = canary !== null && current?.canary?.version === canary.version;
   const canaryJson = canary === null ? null : JSON.stringify(canary);
@@ -105,18 +105,18 @@ function historyOf(current: Deployment | null, next: number): Deployment['histor
 }
 
 /** Changes of an agent's deployments and versions come one after the other. */
-async function lockAgent(transaction: postgres.TransactionSql, orgId: string, agent: string): Promise<void> {
+async function lockAgent(transaction: postgres.Sql, orgId: string, agent: string): Promise<void> {
   const [found] = await transaction`SELECT 1 FROM agents WHERE org_id = ${orgId} AND name = ${agent} FOR UPDATE`;
   if (!found) throw new BullpenError('AGENT_NOT_FOUND', `no agent ${agent}`, { agent });
 }
 
-async function readForChange(transaction: postgres.TransactionSql, orgId: string, { agent, name }: DeploymentRef): Promise<Deployment | null> {
+async function readForChange(transaction: postgres.Sql, orgId: string, { agent, name }: DeploymentRef): Promise<Deployment | null> {
   const [found] = await transaction<Deployment[]>`
     SELECT ${transaction.unsafe(DEPLOYMENT_COLUMNS)} FROM deployments d WHERE d.org_id = ${orgId} AND d.agent = ${agent} AND d.name = ${name} FOR UPDATE`;
   return found ?? null;
 }
 
-async function requireVersion(transaction: postgres.TransactionSql, orgId: string, agent: string, version: number): Promise<void> {
+async function requireVersion(transaction: postgres.Sql, orgId: string, agent: string, version: number): Promise<void> {
   const [found] = await transaction`SELECT 1 FROM agent_versions WHERE org_id = ${orgId} AND agent = ${agent} AND version = ${version}`;
   if (!found) throw new BullpenError('NOT_FOUND', `agent ${agent} has no version ${version}`, { agent, version });
 }

@@ -13,22 +13,21 @@ import { runConditions } from './run-conditions.ts';
 export async function listFilteredRunIds(
   db: Database, orgId: string, filter: RunFilter, among: readonly RunState[], page: { beforeId?: string; limit: number },
 ): Promise<string[]> {
-  const { sql } = db;
   const states = filter.states === undefined ? among : among.filter((state) => filter.states?.includes(state));
   if (states.length === 0) return [];
-  const rows = await reading(() => sql<{ id: string }[]>`
+  const rows = await reading(() => db.tenant(orgId, ({ sql }) => sql<{ id: string }[]>`
     SELECT r.id FROM runs r
     WHERE r.org_id = ${orgId} AND r.state IN (${stateList(sql, states)}) ${runConditions(sql, filter)}
       ${page.beforeId === undefined ? sql`` : sql`AND r.id < ${page.beforeId}`}
-    ORDER BY r.id DESC LIMIT ${page.limit}`);
+    ORDER BY r.id DESC LIMIT ${page.limit}`));
   return rows.map(({ id }) => id);
 }
 
 /** What is needed to run these again: the version, input and limits they had. By primary key, in the order of `runIds`. */
 export async function readRunsToReplay(db: Database, orgId: string, runIds: readonly string[]): Promise<Omit<NewRun, 'ttlMs' | 'delayMs' | 'idempotencyKey' | 'requestHash'>[]> {
-  const rows = await reading(() => db.sql<Omit<NewRun, 'ttlMs' | 'delayMs' | 'idempotencyKey' | 'requestHash'>[]>`
+  const rows = await reading(() => db.tenant(orgId, ({ sql }) => sql<Omit<NewRun, 'ttlMs' | 'delayMs' | 'idempotencyKey' | 'requestHash'>[]>`
     SELECT r.id, r.org_id AS "orgId", r.agent, r.version, r.version_id AS "versionId", r.tier, r.timeout_ms AS "timeoutMs", r.memory_mb AS "memoryMb",
       r.limits, r.max_attempts AS "maxAttempts", r.backoff, r.input::text AS "inputJson", r.metadata, r.tags, r.priority, r.fairness_key AS "fairnessKey"
-    FROM runs r WHERE r.org_id = ${orgId} AND r.id = ANY (${column(runIds, (runId) => runId)}::text[]) ORDER BY r.id DESC`);
+    FROM runs r WHERE r.org_id = ${orgId} AND r.id = ANY (${column(runIds, (runId) => runId)}::text[]) ORDER BY r.id DESC`));
   return [...rows];
 }

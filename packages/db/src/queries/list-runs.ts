@@ -11,16 +11,15 @@ import { runConditions } from './run-conditions.ts';
  * is, runs_by_tag where a tag is, the primary key otherwise. All but the tags' end in the id, which is the keyset of the cursor.
  */
 export async function listRuns(db: Database, orgId: string, query: ListRuns): Promise<RunPage> {
-  const { sql } = db;
   const { state: states, tag: tags, cursor, limit, ...rest } = query;
   const before = cursor === undefined ? null : decodeCursor(cursor, 'text')[0];
-  const rows = await reading(() => sql<SummaryRow[]>`
+  const rows = await reading(() => db.tenant(orgId, ({ sql }) => sql<SummaryRow[]>`
     SELECT ${summaryColumns(sql)} FROM runs r
     WHERE r.org_id = ${orgId}
       ${states === undefined ? sql`` : sql`AND r.state IN (${stateList(sql, states)})`}
       ${runConditions(sql, { ...rest, tags })}
       ${before === null ? sql`` : sql`AND r.id < ${before}`}
     ORDER BY r.id DESC
-    LIMIT ${limit + 1}`);
+    LIMIT ${limit + 1}`));
   return toPage(rows, limit, (run) => [run.id], (run) => run);
 }

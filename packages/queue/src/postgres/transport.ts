@@ -3,6 +3,7 @@ import { createPostgresBackend, type WorkerOptions as AnyWorkerOptions } from 'b
 import type { Pool } from 'pg';
 
 import { ClaimingDispatch } from '../claiming-dispatch.ts';
+import { queueNameOf } from '../redis/keys.ts';
 import { UNLIMITED_STALLS, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
 import { isUnavailable, unavailable, within } from '../unavailable.ts';
 import { MAX_QUEUE_CONNECTIONS, connectionConfig, createPool } from './connections.ts';
@@ -47,6 +48,9 @@ async function open({ url, log, clock }: PostgresTransportOptions, settings: Tra
     readySet,
     innerOrder: new PostgresInnerOrderStore(pool),
     createDispatch: ({ jobs, faults }) => new ClaimingDispatch({ readySet, jobs, clock, log, faults, newLeaseToken: () => crypto.randomUUID() }),
+    async eraseQueue(orgId) {
+      await statements('erase-queue', [queueNameOf(orgId)]);
+    },
     standing: (orgId) => readStanding(statements, orgId),
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => pool.query('SELECT 1'));

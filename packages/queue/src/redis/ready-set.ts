@@ -86,6 +86,10 @@ export class RedisReadySet implements ReadySet {
     await this.#run('forget', [this.#clock.nowMs(), head, tail, KEPT_EVENTS, orgId]);
   }
 
+  async erase(orgId: string): Promise<void> {
+    await this.#run('erase', [orgId]);
+  }
+
   #key(key: Parameters<typeof readySetKey>[1]): string {
     return readySetKey(this.#prefix, key);
   }

@@ -7,11 +7,13 @@ import { within } from '../unavailable.ts';
 import { connect, createBlockingClient, createMainClient, quit } from './connections.ts';
 import { RedisDispatch } from './dispatch.ts';
 import { RedisInnerOrderStore } from './inner-order-store.ts';
+import { orderKey, queueNameOf } from './keys.ts';
 import { RedisReadySet } from './ready-set.ts';
 import { defineScripts } from './scripts.ts';
 import { readStanding } from './standing.ts';
 
 const PING_WITHIN_MS = 2000;
+const SCANNED_AT_ONCE = 1000;
 
 interface RedisTransportOptions {
   url: string;
@@ -39,6 +41,7 @@ async function open({ url, prefix, log, clock }: RedisTransportOptions, settings
     readySet: new RedisReadySet({ client, run, prefix, clock }),
     innerOrder: new RedisInnerOrderStore(client, prefix),
     createDispatch: ({ jobs }) => new RedisDispatch({ client, blocking, run, jobs, prefix, workerName: settings.name, leaseMs: settings.leaseMs, clock, log }),
+    eraseQueue: (orgId) => eraseQueue(client, prefix, orgId),
     standing: (orgId) => readStanding(client, prefix, orgId),
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => client.ping());
@@ -49,6 +52,18 @@ async function open({ url, prefix, log, clock }: RedisTransportOptions, settings
       await quit(client, by.remainingMs);
     },
   };
+}
+
+/** Organizations' ids hold nothing that a pattern of SCAN would read otherwise. */
+async function eraseQueue(client: Redis, prefix: string, orgId: string): Promise<void> {
+  const pattern = `${prefix}:${queueNameOf(orgId)}:*`;
+  let cursor = '0';
+  do {
+    const [next, keys] = await client.scan(cursor, 'MATCH', pattern, 'COUNT', SCANNED_AT_ONCE);
+    cursor = next;
+    if (keys.length > 0) await client.unlink(...keys);
+  } while (cursor !== '0');
+  await client.unlink(orderKey(prefix, orgId));
 }
 
 function bullOptions(connection: Redis, prefix: string, settings: TransportSettings): WorkerOptions & { prefix: string } {
