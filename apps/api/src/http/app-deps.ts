@@ -1,5 +1,4 @@
 import type { Logger } from '@bullpen/core';
-import type { SecretStore } from '@bullpen/db';
 import type { SchemaChecker } from '@bullpen/json-schema';
 import type { ApiPrometheus } from '@bullpen/metrics';
 import type { SecretStore } from '@bullpen/db';
@@ -20,7 +19,6 @@ export interface AppDeps extends RuntimeStatusDeps, ServeDeps {
   schemas: SchemaChecker;
   prometheus: ApiPrometheus;
   status: StatusBoard;
-  secrets: SecretStore;
   log: Logger;
   /** Origins whose pages may call /v1. */
   corsOrigins: readonly string[];

@@ -7,7 +7,6 @@ import { organizationRoutes } from '../organizations/organization-routes.ts';
 import { runRoutes } from '../runs/run-routes.ts';
 import { secretRoutes } from '../secrets/secret-routes.ts';
 import { scheduleRoutes } from '../schedules/schedule-routes.ts';
-import { secretRoutes } from '../secrets/secret-routes.ts';
 import type { AppDeps } from './app-deps.ts';
 import { documentRoute } from './document-route.ts';
 import { probeRoutes } from './probe-routes.ts';
