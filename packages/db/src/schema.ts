@@ -282,7 +282,6 @@ export const auditLog = pgTable('audit_log', {
   after: json<unknown>('after'),
 });
 
-
 export const idempotentRequests = pgTable('idempotent_requests', {
   owner: text('owner').notNull(),
   keyHash: text('key_hash').notNull(),

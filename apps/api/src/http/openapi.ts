@@ -34,6 +34,7 @@ const TAGS: Readonly<Record<string, string>> = {
   deployments: 'Which version runs take: a stable one, and a canary beside it',
   schedules: 'Runs by the clock',
   alerts: 'What is wrong, and the rules that say so',
+  secrets: 'What agents are given and nobody reads back',
   keys: 'Keys of an organization',
   usage: 'What an organization has used',
   organizations: 'The tenants; for the platform\'s admin',
