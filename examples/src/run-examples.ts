@@ -94,9 +94,9 @@ async function runAll(org: ExampleOrganization, client: BullpenClient, deployed:
       await deployed.get(scenario.agent);
       const run = await runToEnd(client, scenario);
       const { ending, facts } = judge(scenario, run);
-      tell(`${label} ${run.state.padEnd(14)} ${facts}`, ending);
+      tell(`${label} ${run.tier.padEnd(9)} ${run.state.padEnd(14)} ${facts}`, ending);
     } catch (error) {
-      tell(`${label} ${'unexpected'.padEnd(14)} ${messageOf(error)}`, 'unexpected');
+      tell(`${label} ${''.padEnd(9)} ${'unexpected'.padEnd(14)} ${messageOf(error)}`, 'unexpected');
     }
   }));
 }

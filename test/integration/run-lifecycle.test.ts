@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { TIERS } from '@bullpen/core';
 import type { BullpenClient } from '@bullpen/sdk';
 
 import { requireProgram } from '../services/programs.ts';
@@ -21,7 +22,7 @@ describe.each<QueueBackend>(['redis', 'postgres'])('a run, with its queue on %s'
   it('goes from POST to its record in Postgres', async () => {
     const run = await acme.runs.create({ agent: 'echo', input: { n: 1, text: 'é😀' }, metadata: { from: 'test' } }, { wait: '30s' });
     expect(run).toMatchObject({
-      state: 'succeeded', agent: 'echo', version: 1, attempt: 1, tier: 'basic', error: null, metadata: { from: 'test' },
+      state: 'succeeded', agent: 'echo', version: 1, attempt: 1, tier: 'enhanced', error: null, metadata: { from: 'test' },
       result: { input: { n: 1, text: 'é😀' }, attempt: 1, org: 'acme' },
     });
     expect(run.usage?.wallMs).toBeGreaterThan(0);
@@ -30,14 +31,14 @@ describe.each<QueueBackend>(['redis', 'postgres'])('a run, with its queue on %s'
     expect(await acme.runs.get(run.id)).toEqual(run);
   });
 
-  it('goes the same way in tier strict, and the operator sees what its worker can build', async () => {
-    const run = await acme.runs.create({ agent: 'echo', tier: 'strict', input: 1 }, { wait: '30s' });
-    expect(run).toMatchObject({ state: 'succeeded', tier: 'strict', result: { input: 1, attempt: 1, org: 'acme' } });
+  it.each(TIERS)('goes the same way in tier %s, and the operator sees what its worker can build', async (tier) => {
+    const run = await acme.runs.create({ agent: 'echo', tier, input: 1 }, { wait: '30s' });
+    expect(run).toMatchObject({ state: 'succeeded', tier, result: { input: 1, attempt: 1, org: 'acme' } });
     const status = await eventually('a heartbeat', async () => {
       const seen = await system.admin.admin.status();
       return seen.workers[0]?.isolation === undefined ? undefined : seen;
     });
-    expect(status.workers[0]?.isolation?.tiers).toContainEqual(expect.objectContaining({ tier: 'strict', isBuilt: true }));
+    expect(status.workers[0]?.isolation?.tiers).toContainEqual(expect.objectContaining({ tier, isBuilt: true }));
   });
 
   it('is retried with backoff and keeps one row', async () => {

@@ -27,7 +27,7 @@ export interface Rig {
   readonly cacheDir: string;
   /** Bundles by `ORG/SHA256`, as the source has them. */
   readonly bundles: Map<string, string>;
-  /** Deploys and runs a bundle; waits for an admission where there is none yet. */
+  /** Deploys and runs a bundle, in the first tier of the rig where none is asked for. */
   run(bundle: string, asked?: Asked): Promise<Answer>;
   stop(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export async function startRig(options: Partial<AgentRuntimeManagerOptions> = {}
     manager,
     cacheDir,
     bundles,
-    run: (bundle, asked = {}) => runBundle(manager, bundles, bundle, asked),
+    run: (bundle, asked = {}) => runBundle(manager, bundles, bundle, { tier: options.tiers?.[0] ?? 'basic', ...asked }),
     async stop() {
       await manager.stop(Deadline.in(5000));
       await rm(cacheDir, { recursive: true, force: true });

@@ -11,7 +11,7 @@ jest.setTimeout(120_000);
 
 /** Processes of this machine that are cells of ours. */
 const cellsAlive = () => readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(`/bullpen-cells-`) && parentIsUs(pid));
-const cellDirs = () => readdirSync(tmpdir()).filter((name) => name.startsWith('bullpen-cells-')).length;
+const cellDirs = () => readdirSync(tmpdir()).filter((name) => name.startsWith('bullpen-cells-') && name.includes(`-${process.pid}-`)).length;
 
 function commandOf(pid: string): string {
   try {

@@ -34,7 +34,7 @@ export {
 export { Deadline, composeServices, type Service } from './service.ts';
 export { checkStorableText, toStorableJson, type StorableJson, type StorableProblem } from './stored-json.ts';
 export { GEN_AI, TRACE_ATTRIBUTES, formatTraceparent, idsOfTraceparent, parseTraceparent, type SpanIds } from './tracing.ts';
-export { AVAILABLE_TIERS, DEFAULT_TIER, TIERS, isAtLeast, type Tier } from './tier.ts';
+export { AVAILABLE_TIERS, DEFAULT_TIER, TIERS, checkTier, chooseTier, isAtLeast, type Tier } from './tier.ts';
 
 export {
   agentManifestSchema, agentPageSchema, agentSchema, agentVersionSchema, createVersionSchema, versionPageSchema,

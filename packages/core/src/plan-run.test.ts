@@ -17,7 +17,7 @@ const plan = (request: Partial<CreateRunRequest>, manifest: AgentManifest = {}, 
 
 describe('the plan of a run', () => {
   it('takes each limit from the request, else the manifest, else the defaults', () => {
-    expect(plan({})).toMatchObject({ timeoutMs: 30_000, memoryMb: 64, maxAttempts: 1, ttlMs: null, delayMs: 0, tier: 'basic', version: 3 });
+    expect(plan({})).toMatchObject({ timeoutMs: 30_000, memoryMb: 64, maxAttempts: 1, ttlMs: null, delayMs: 0, tier: 'enhanced', version: 3 });
     expect(plan({}, { timeoutMs: 500, maxAttempts: 4 })).toMatchObject({ timeoutMs: 500, maxAttempts: 4 });
     expect(plan({ timeoutMs: 700 }, { timeoutMs: 500 })).toMatchObject({ timeoutMs: 700 });
   });
@@ -28,13 +28,21 @@ describe('the plan of a run', () => {
     expect(() => plan({}, { memoryMb: 600 })).toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED' }));
   });
 
-  it.each<[Tier | undefined, Tier, string]>([
-    ['basic', 'enhanced', 'TIER_BELOW_MINIMUM'],
-    ['enhanced', 'basic', 'TIER_UNAVAILABLE'],
-    [undefined, 'enhanced', 'TIER_UNAVAILABLE'],
-    ['basic', 'strict', 'TIER_BELOW_MINIMUM'],
-  ])('never weakens a wall: asked %s, minimum %s', (tier, minimumTier, code) => {
-    expect(() => plan({ tier }, {}, { minimumTier })).toThrow(expect.objectContaining({ code }));
+  it.each<[run: Tier | undefined, version: Tier | undefined, minimum: Tier, Tier]>([
+    [undefined, undefined, 'basic', 'enhanced'],
+    [undefined, undefined, 'strict', 'strict'],
+    [undefined, 'basic', 'basic', 'basic'],
+    [undefined, 'basic', 'enhanced', 'enhanced'],
+    ['strict', 'basic', 'enhanced', 'strict'],
+    ['basic', undefined, 'basic', 'basic'],
+  ])('takes the tier of the run %s, of the version %s, the minimum %s: %s', (run, version, minimumTier, tier) => {
+    expect(plan({ tier: run }, { tier: version }, { minimumTier })).toMatchObject({ tier });
+  });
+
+  it.each<[run: Tier, version: Tier | undefined, minimum: Tier]>([
+    ['basic', undefined, 'enhanced'], ['enhanced', undefined, 'strict'], ['basic', 'strict', 'basic'], ['enhanced', 'strict', 'basic'],
+  ])('never weakens a wall: a run that asks for %s, a version for %s, the minimum %s', (run, version, minimumTier) => {
+    expect(() => plan({ tier: run }, { tier: version }, { minimumTier })).toThrow(expect.objectContaining({ code: 'TIER_BELOW_MINIMUM' }));
   });
 
   it('carries the key and the hash of its request together, or neither', () => {

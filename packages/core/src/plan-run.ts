@@ -7,7 +7,7 @@ import type { Idempotency, NewRun } from './new-run.ts';
 import type { Organization } from './org-schemas.ts';
 import type { CreateRun } from './run-schemas.ts';
 import { toStorableJson } from './stored-json.ts';
-import { AVAILABLE_TIERS, DEFAULT_TIER, isAtLeast, type Tier } from './tier.ts';
+import { chooseTier } from './tier.ts';
 
 /**
  * The run that a request asks for: the request's own values, then the version's manifest, then the defaults, checked
@@ -22,7 +22,7 @@ export function planRun(request: CreateRun, version: AgentVersion, organization:
     agent: version.agent,
     version: version.version,
     versionId: version.id,
-    tier: chooseTier(request.tier ?? manifest.tier, organization.minimumTier),
+    tier: chooseTier({ run: request.tier, version: manifest.tier, minimum: organization.minimumTier }),
     ...cappedLimits(request, manifest, organization),
     maxAttempts: request.maxAttempts ?? manifest.maxAttempts ?? DEFAULT_RUN_LIMITS.maxAttempts,
     backoff: request.backoff ?? manifest.backoff ?? DEFAULT_RETRY_BACKOFF,
@@ -36,13 +36,6 @@ export function planRun(request: CreateRun, version: AgentVersion, organization:
     idempotencyKey: idempotency?.key ?? null,
     requestHash: idempotency?.requestHash ?? null,
   };
-}
-
-function chooseTier(asked: Tier | undefined, minimum: Tier): Tier {
-  const tier = asked ?? (isAtLeast(DEFAULT_TIER, minimum) ? DEFAULT_TIER : minimum);
-  if (!isAtLeast(tier, minimum)) throw new BullpenError('TIER_BELOW_MINIMUM', `tier ${tier} is weaker than the organization's minimum ${minimum}`);
-  if (!AVAILABLE_TIERS.includes(tier)) throw new BullpenError('TIER_UNAVAILABLE', `tier ${tier} cannot be built here; available: ${AVAILABLE_TIERS.join(', ')}`);
-  return tier;
 }
 
 function checkedMetadata(metadata: Record<string, string>): Record<string, string> {

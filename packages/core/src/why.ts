@@ -4,7 +4,7 @@ import type { OrganizationLimits } from './org-schemas.ts';
 import type { QueueCounts, WorkerSnapshot } from './runtime-schemas.ts';
 import type { RunSummary } from './run-schemas.ts';
 import { runStateSchema, timeSchema } from './fields.ts';
-import { DEFAULT_TIER, type Tier } from './tier.ts';
+import type { Tier } from './tier.ts';
 
 /** Why a run has not started yet: what it waits for, nearest obstacle first, and when it may start. */
 
@@ -112,7 +112,7 @@ function line({ standing, runsAhead, workers }: WaitFacts): WaitCause[] {
 
 /** By what the worker found out at its start; one that reports nothing builds what every machine can. */
 function canBuild(worker: WorkerSnapshot, tier: Tier): boolean {
-  return worker.isolation?.tiers.some((one) => one.tier === tier && one.isBuilt) ?? tier === DEFAULT_TIER;
+  return worker.isolation?.tiers.some((one) => one.tier === tier && one.isBuilt) ?? tier === 'basic';
 }
 
 function busyMbOf(worker: WorkerSnapshot, orgId: string): number {

@@ -1,12 +1,12 @@
 import {
-  AVAILABLE_TIERS, BullpenError, ERROR_REGISTRY, errorCodeOf, messageOf, systemClock,
+  AVAILABLE_TIERS, BullpenError, ERROR_REGISTRY, defined, errorCodeOf, messageOf, systemClock,
   type AttemptOutcome, type Clock, type Deadline, type InterruptReason, type IsolationReport, type Logger,
   type OrganizationRuntimeSnapshot, type Service, type Tier,
 } from '@bullpen/core';
 
 import { within } from './bounded-wait.ts';
 import { BundleCache, type BundleSource } from './bundle-cache.ts';
-import { StrictTier } from './cell/strict-tier.ts';
+import { CellTiers } from './cell/cell-tiers.ts';
 import type { AttemptRequest, AttemptSink, ContainerFactory, ContainerTask, RuntimeContainer, TierDrivers } from './container.ts';
 import type { EgressOptions } from './egress/egress-gateway.ts';
 import { AttemptDesk } from './host/attempt-desk.ts';
@@ -43,9 +43,11 @@ export interface AgentRuntimeManagerOptions {
   readonly graceMs?: number;
   /** Tiers to build, where the machine can. Default: all that this version has. */
   readonly tiers?: readonly Tier[];
+  /** False: walls are built as on a machine without namespaces: enhanced is a plain process, strict is refused. Default true. */
+  readonly namespaces?: boolean;
   /** Factories that stand in for those of their tiers. */
   readonly drivers?: TierDrivers;
-  /** CPU time an attempt of tier strict may take, as a multiple of its wall-clock limit. Default 2. */
+  /** CPU time an attempt may take, as a multiple of its wall-clock limit. Default 2. */
   readonly cpuPerWall?: number;
   /** What `ctx.secrets` and `ctx.kv` stand on; without it they are refused. */
   readonly services?: HostServices;
@@ -71,7 +73,7 @@ export interface AgentRuntimeManager extends Service {
   execute(admission: Admission, attempt: AttemptRequest, sink: AttemptSink, signal: AbortSignal): Promise<AttemptOutcome>;
   /** Organizations that hold something, or did within the last minute. */
   snapshot(): OrganizationRuntimeSnapshot[];
-  /** What this machine can enforce, found out at the first start; null before it, and where strict is not asked for. */
+  /** What this machine can enforce, found out when it started; null before it, and where only basic is asked for. */
   isolation(): IsolationReport | null;
 }
 
@@ -117,7 +119,7 @@ class Manager implements AgentRuntimeManager {
   readonly #idleMs: number;
   readonly #idle: IdleContainers;
   readonly #basic: ContainerFactory | undefined;
-  readonly #strict: StrictTier | null;
+  readonly #cells: CellTiers;
   readonly #bundles: BundleCache;
   readonly #desk: AttemptDesk;
   readonly #organizations = new Map<string, OrganizationRuntime>();
@@ -137,9 +139,10 @@ class Manager implements AgentRuntimeManager {
     this.#bundles = new BundleCache({ source: bundles, dir: bundleCacheDir, maxBytes: options.bundleCacheBytes ?? 512 * MIB, log });
     this.#desk = new AttemptDesk(options);
     const wanted = options.tiers ?? AVAILABLE_TIERS;
-    const bounds = { clock: this.#clock, log, ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }) };
-    this.#basic = wanted.includes('basic') ? createThreadContainers({ ...bounds, maxRuns: options.maxRunsPerContainer ?? 1000 }) : undefined;
-    this.#strict = wanted.includes('strict') ? new StrictTier({ ...bounds, ...(options.cpuPerWall === undefined ? {} : { cpuPerWall: options.cpuPerWall }) }) : null;
+    const { graceMs, cpuPerWall, maxRunsPerContainer: maxRuns = 1000 } = options;
+    const bounds = { clock: this.#clock, log, maxRuns, ...defined({ graceMs, cpuPerWall }) };
+    this.#basic = wanted.includes('basic') ? createThreadContainers(bounds) : undefined;
+    this.#cells = new CellTiers({ ...bounds, wanted, namespaces: options.namespaces ?? true });
   }
 
   start(): Promise<void> {
@@ -147,7 +150,7 @@ class Manager implements AgentRuntimeManager {
       if (this.#state === 'running') return;
       await this.#bundles.open();
       await this.#desk.egress.open();
-      await this.#strict?.open(this.#desk.egress.socketDir);
+      await this.#cells.open(this.#desk.egress.socketDir);
       this.#sweep ??= setInterval(() => this.#idle.sweep(this.#clock.monotonicMs(), this.#idleMs), Math.max(50, this.#idleMs / 4)).unref();
       this.#state = 'running';
     });
@@ -166,7 +169,7 @@ class Manager implements AgentRuntimeManager {
       const finished = Promise.all([...this.#executions].map(({ done }) => done));
       await within(finished, by.remainingMs, 'attempts outlive the deadline').catch(() => undefined);
       await this.#endAll(by);
-      await this.#strict?.close();
+      await this.#cells.close();
       await this.#desk.egress.close();
     });
   }
@@ -212,12 +215,12 @@ class Manager implements AgentRuntimeManager {
   }
 
   isolation(): IsolationReport | null {
-    return this.#strict?.report ?? null;
+    return this.#cells.report;
   }
 
   /** A tier that is missing here is refused, never weakened. */
   get #tiers(): TierDrivers {
-    return { ...(this.#basic && { basic: this.#basic }), ...(this.#strict?.factory && { strict: this.#strict.factory }), ...this.#options.drivers };
+    return { ...(this.#basic && { basic: this.#basic }), ...this.#cells.drivers, ...this.#options.drivers };
   }
 
   async #attempt(execution: Execution, ticket: Ticket): Promise<AttemptOutcome> {
@@ -255,7 +258,7 @@ class Manager implements AgentRuntimeManager {
     if (signal.aborted) return interrupted(signal);
     ticket.state = 'executing';
     const { memoryMb, tier, sha256 } = attempt;
-    const container = await organization.claim({ memoryMb, tier, sha256, factory: how.factory, interrupt: signal });
+    const container = await organization.claim({ memoryMb, tier, sha256, factory: how.factory, isAlone: how.factory.mustRunAlone?.(attempt) ?? false, interrupt: signal });
     try {
       assertOwner(container, attempt);
       if (signal.aborted) return interrupted(signal);

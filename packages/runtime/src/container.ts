@@ -96,10 +96,16 @@ export interface RuntimeContainer {
 export interface ContainerPlan {
   readonly orgId: string;
   readonly limitMb: number;
+  /** For one attempt, and beside no other container of its organization. */
+  readonly isAlone: boolean;
 }
 
 /** Makes a container without starting it. */
-export type ContainerFactory = (plan: ContainerPlan) => RuntimeContainer;
+export interface ContainerFactory {
+  (plan: ContainerPlan): RuntimeContainer;
+  /** Whether an attempt must have a container of its own, because it may take others with it; where left out, never. */
+  readonly mustRunAlone?: (attempt: AttemptRequest) => boolean;
+}
 
 /** The tiers that can be built. A tier that is missing here is refused with TIER_UNAVAILABLE, never weakened. */
 export type TierDrivers = Readonly<Partial<Record<Tier, ContainerFactory>>>;

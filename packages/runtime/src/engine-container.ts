@@ -38,6 +38,8 @@ export interface ContainerDriver {
   readonly graceMs?: number;
   /** Between two readings of a running container. Default 50. */
   readonly sampleMs?: number;
+  /** The same while it uses no CPU. Default: `sampleMs`. */
+  readonly maxSampleMs?: number;
   /** Default 10,000. */
   readonly startTimeoutMs?: number;
   /** How long an outcome waits for a killed engine to be gone: a thread inside a native call may outlive it by far. Default 500. */
@@ -92,9 +94,9 @@ class EngineContainer implements RuntimeContainer {
     this.orgId = plan.orgId;
     this.limitMb = plan.limitMb;
     this.#plan = plan;
-    this.#driver = { graceMs: 250, sampleMs: 50, startTimeoutMs: 10_000, killWaitMs: 500, cpuPerWall: 2, ...driver };
+    this.#driver = { graceMs: 250, sampleMs: 50, startTimeoutMs: 10_000, killWaitMs: 500, cpuPerWall: 2, maxSampleMs: driver.sampleMs ?? 50, ...driver };
     this.#bornMs = driver.clock.monotonicMs();
-    this.#meter = new UsageMeter({ read: () => this.#read(), sampleMs: this.#driver.sampleMs, limitMb: plan.limitMb });
+    this.#meter = new UsageMeter({ read: () => this.#read(), ...this.#driver, limitMb: plan.limitMb });
     this.#settling.resolve();
   }
 
@@ -215,7 +217,7 @@ class EngineContainer implements RuntimeContainer {
   #finish(running: Running, death: ContainerDeath | null): void {
     this.#running = null;
     if (death === null) this.#warmBundles.add(running.task.attempt.sha256);
-    const isWornOut = this.#runs >= this.#driver.maxRuns || this.#warmBundles.size >= MAX_BUNDLES;
+    const isWornOut = this.#plan.isAlone || this.#runs >= this.#driver.maxRuns || this.#warmBundles.size >= MAX_BUNDLES;
     const end = death ?? this.#death ?? (isWornOut ? 'recycled' : null);
     if (end !== null) {
       void this.kill(end);

@@ -26,3 +26,14 @@ export const wholeProcessRule: MemoryRule = ({ heapMb }, limitMb) => {
   if (heapMb <= limitMb + slackMb(limitMb)) return WITHIN;
   return { kind: 'beyond', message: `${Math.round(heapMb)} MB are beyond the limit of ${limitMb} MB` };
 };
+
+/**
+ * For a thread in a cell: V8 holds the heap, and heap and what lies outside of it share the limit. Up to twice of it
+ * much may be garbage; memory that V8 does not count, shared or of WebAssembly, the cell's own reading shows.
+ */
+export const threadMemoryRule: MemoryRule = ({ heapMb, externalMb }, limitMb) => {
+  const usedMb = heapMb + externalMb;
+  if (usedMb <= limitMb + slackMb(limitMb)) return WITHIN;
+  const message = `${Math.round(usedMb)} MB (heap, buffers and the like) are beyond the limit of ${limitMb} MB`;
+  return { kind: usedMb > 2 * limitMb ? 'beyond' : 'suspected', message };
+};

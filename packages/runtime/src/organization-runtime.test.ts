@@ -69,7 +69,7 @@ function organization(poolMb: number) {
     return container;
   };
   const claim = (memoryMb: number, sha256 = 'a') =>
-    runtime.claim({ memoryMb, sha256, tier: 'basic', factory, interrupt: new AbortController().signal }) as Promise<FakeContainer>;
+    runtime.claim({ memoryMb, sha256, tier: 'basic', factory, isAlone: false, interrupt: new AbortController().signal }) as Promise<FakeContainer>;
   const heldMb = () => made.reduce((sum, { state, limitMb }) => sum + (state === 'dead' ? 0 : limitMb), 0);
   return { runtime, made, idle, claim, heldMb };
 }
@@ -164,7 +164,7 @@ describe('the memory pool of an organization', () => {
   it('starts no container for an attempt that was interrupted meanwhile', async () => {
     const { runtime } = organization(64);
     runtime.admit(64);
-    const wanted = { memoryMb: 64, sha256: 'a', tier: 'basic' as const, factory: () => { throw new Error('made one'); }, interrupt: AbortSignal.abort('shutdown') };
+    const wanted = { memoryMb: 64, sha256: 'a', tier: 'basic' as const, factory: () => { throw new Error('made one'); }, isAlone: false, interrupt: AbortSignal.abort('shutdown') };
     await expect(runtime.claim(wanted)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
     expect(runtime.reservedMb).toBe(0);
   });

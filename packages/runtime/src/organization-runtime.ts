@@ -29,6 +29,8 @@ export interface Wanted {
   readonly tier: Tier;
   readonly factory: ContainerFactory;
   readonly sha256: string;
+  /** In a container for this attempt only. */
+  readonly isAlone: boolean;
   /** No container is started any more once this is aborted. */
   readonly interrupt: AbortSignal;
 }
@@ -138,7 +140,8 @@ export class OrganizationRuntime {
     };
   }
 
-  #takeIdle({ memoryMb, tier, sha256 }: Wanted): RuntimeContainer | null {
+  #takeIdle({ memoryMb, tier, sha256, isAlone }: Wanted): RuntimeContainer | null {
+    if (isAlone) return null;
     let found: RuntimeContainer | null = null;
     for (const container of this.#containers) {
       if (!this.#isIdle(container) || container.limitMb !== memoryMb || container.tier !== tier) continue;
@@ -154,11 +157,11 @@ export class OrganizationRuntime {
     return found;
   }
 
-  async #startNew({ memoryMb, factory, interrupt }: Wanted): Promise<RuntimeContainer> {
+  async #startNew({ memoryMb, factory, isAlone, interrupt }: Wanted): Promise<RuntimeContainer> {
     // Between the last look at the room and the start of the thread nothing else runs.
     while (!this.#hasRoom(memoryMb)) await this.#nextGone();
     if (interrupt.aborted) throw new BullpenError('SHUTTING_DOWN', 'the attempt was interrupted before its container started');
-    const container = factory({ orgId: this.orgId, limitMb: memoryMb });
+    const container = factory({ orgId: this.orgId, limitMb: memoryMb, isAlone });
     this.#containers.add(container);
     this.#claimed.add(container);
     void container.gone.then(() => this.#onGone(container));

@@ -16,6 +16,7 @@ export interface ThreadContainerOptions {
   readonly log: Logger;
   /** Attempts after which a thread is replaced. */
   readonly maxRuns: number;
+  readonly cpuPerWall?: number;
   /** From an interruption to the kill. Default 250. */
   readonly graceMs?: number;
   /** Between two readings of a running thread. Default 50. */

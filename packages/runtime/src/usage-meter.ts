@@ -17,10 +17,13 @@ export interface Reading {
 export type OnReading = (reading: Reading, cpuMs: number) => number | undefined;
 
 const FINAL_READING_MS = 100;
+/** Of the CPU: below it a container waits. */
+const IDLE_SHARE = 0.02;
 
 export class UsageMeter {
   readonly #source: () => Promise<Reading>;
   readonly #sampleMs: number;
+  readonly #maxSampleMs: number;
   readonly #limitMb: number;
   #last: Reading = { heapMb: 0, externalMb: 0, cpuMs: 0 };
   #underway: Promise<Reading> | null = null;
@@ -30,9 +33,10 @@ export class UsageMeter {
   #peakExternalMb = 0;
   #onReading: OnReading | null = null;
 
-  constructor(options: { read: () => Promise<Reading>; sampleMs: number; limitMb: number }) {
+  constructor(options: { read: () => Promise<Reading>; sampleMs: number; maxSampleMs?: number; limitMb: number }) {
     this.#source = options.read;
     this.#sampleMs = options.sampleMs;
+    this.#maxSampleMs = options.maxSampleMs ?? options.sampleMs;
     this.#limitMb = options.limitMb;
   }
 
@@ -79,14 +83,18 @@ export class UsageMeter {
     };
   }
 
+  /** One that uses no CPU cannot grow either: it is looked at less and less often. */
   #scheduleSample(afterMs: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const heard = this.#onReading;
+      const beforeMs = this.#last.cpuMs;
       this.#read().then(
         () => {
           // One that was answered after its attempt says nothing of the next one.
-          if (heard !== null && heard === this.#onReading) this.#scheduleSample(this.#judge() ?? this.#sampleMs);
+          if (heard === null || heard !== this.#onReading) return;
+          const isIdle = this.#last.cpuMs - beforeMs < IDLE_SHARE * afterMs;
+          this.#scheduleSample(this.#judge() ?? (isIdle ? Math.min(2 * afterMs, this.#maxSampleMs) : this.#sampleMs));
         },
         () => undefined, // the container is gone, and so is the attempt
       );

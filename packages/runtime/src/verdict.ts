@@ -8,6 +8,8 @@ import { outcomeOfReply, type Reply } from './reply.ts';
 /** How a container died by itself. */
 export type OwnDeath =
   | { readonly kind: 'heap_limit' }
+  /** It was ended for memory that its own readings do not show: shared, of WebAssembly. */
+  | { readonly kind: 'memory_limit'; readonly usedMb: number }
   | { readonly kind: 'exited'; readonly exitCode: number }
   | { readonly kind: 'failed'; readonly message: string }
   /** It was ended because of another run, or nobody can tell because of which: the attempt does not count. */
@@ -56,6 +58,10 @@ function outcomeOfDeath(how: OwnDeath, { usage, limitMb }: Evidence): AttemptOut
       const reached = { ...usage, peakHeapMb: Math.max(usage.peakHeapMb, limitMb) };
       return failure('out_of_memory', 'OUT_OF_MEMORY', `the heap reached its limit of ${limitMb} MB`, reached);
     }
+    case 'memory_limit': {
+      const reached = { ...usage, peakExternalMb: Math.max(usage.peakExternalMb, how.usedMb - usage.peakHeapMb) };
+      return failure('out_of_memory', 'OUT_OF_MEMORY', `${Math.round(how.usedMb)} MB are beyond the limit of ${limitMb} MB`, reached);
+    }
     case 'exited':
       return failure('crashed', 'AGENT_EXITED', `the agent ended its container with exit code ${how.exitCode}`, usage);
     case 'failed':
@@ -86,7 +92,7 @@ function deathOf(cause: StopCause | null, how: OwnDeath): ContainerDeath {
     case 'event_fault':
       return 'recycled';
     case undefined:
-      if (how.kind === 'heap_limit') return 'out_of_memory';
+      if (how.kind === 'heap_limit' || how.kind === 'memory_limit') return 'out_of_memory';
       return how.kind === 'exited' ? 'exited' : 'crashed';
     default:
       return assertNever(cause, 'stop cause');

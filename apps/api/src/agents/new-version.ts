@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { AVAILABLE_TIERS, BullpenError, SIZE_CAPS, type AgentManifest, type Organization } from '@bullpen/core';
+import { BullpenError, checkTier, SIZE_CAPS, type AgentManifest, type Organization } from '@bullpen/core';
 
 /** Its sha256. @throws BullpenError INPUT_TOO_LARGE, BUNDLE_INVALID, BUNDLE_HASH_MISMATCH */
 export function checkBundle(bundle: string, declared: string | undefined): string {
@@ -18,9 +18,7 @@ export function checkBundle(bundle: string, declared: string | undefined): strin
 
 /** @throws BullpenError TIER_UNAVAILABLE, LIMIT_EXCEEDED */
 export function checkManifest(manifest: AgentManifest, organization: Organization): void {
-  if (manifest.tier !== undefined && !AVAILABLE_TIERS.includes(manifest.tier)) {
-    throw new BullpenError('TIER_UNAVAILABLE', `tier ${manifest.tier} cannot be built here; available: ${AVAILABLE_TIERS.join(', ')}`);
-  }
+  checkTier(manifest.tier, organization.minimumTier);
   if (manifest.memoryMb !== undefined && manifest.memoryMb > organization.maxMemoryMb) {
     throw new BullpenError('LIMIT_EXCEEDED', `memoryMb ${manifest.memoryMb} is beyond the organization's ${organization.maxMemoryMb}`);
   }

@@ -2,29 +2,36 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { silentLogger } from '@bullpen/core';
 
 import { CellPool } from './cell-pool.ts';
-import type { CellProcess } from './cell-process.ts';
-import type { Wall } from './wall.ts';
+
+/** What a pool sees of a cell, and its size. */
+interface FakeCell {
+  readonly limitMb: number;
+  readonly gone: Promise<unknown>;
+  readonly hasEnded: boolean;
+  start(): Promise<void>;
+  kill(): void;
+}
 
 /** Cells that start at once and live until they are killed. */
 function rigPool() {
-  const alive = new Set<CellProcess>();
-  const make = (limitMb: number): CellProcess => {
+  const alive = new Set<FakeCell>();
+  const make = (limitMb: number): FakeCell => {
     const { promise: gone, resolve } = Promise.withResolvers<unknown>();
-    const cell = {
+    const cell: FakeCell = {
       limitMb, gone, hasEnded: false,
       start: async () => { alive.add(cell); },
       kill: () => {
         alive.delete(cell);
         resolve(null);
       },
-    } as unknown as CellProcess;
+    };
     return cell;
   };
-  return { alive, pool: new CellPool({ wall: {} as Wall, log: silentLogger, make }) };
+  return { alive, pool: new CellPool({ log: silentLogger, make }) };
 }
 
 /** How many cells wait in the pool, once it has filled itself up. */
-async function sparesIn(alive: Set<CellProcess>, taken: CellProcess[]): Promise<number> {
+async function sparesIn(alive: Set<FakeCell>, taken: FakeCell[]): Promise<number> {
   await jest.advanceTimersByTimeAsync(100);
   return alive.size - taken.length;
 }

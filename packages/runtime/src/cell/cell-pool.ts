@@ -1,7 +1,14 @@
 import { messageOf, type Logger } from '@bullpen/core';
 
-import { CellProcess } from './cell-process.ts';
-import type { Wall } from './wall.ts';
+
+/** What a pool keeps: a cell of any kind, seen from outside. */
+export interface PooledCell {
+  readonly gone: Promise<unknown>;
+  readonly hasEnded: boolean;
+  /** Rejects where it cannot be had, and is then on its way out. */
+  start(): Promise<void>;
+  kill(): void;
+}
 
 /**
  * Blank cells, started ahead, for each memory size that was asked for lately. Guarantees: a cell is given out once and
@@ -15,9 +22,9 @@ const SHRINK_MS = 30_000;
 /** The start of a process takes a core for 40 ms: the run that was just handed over comes first. */
 const REFILL_DELAY_MS = 10;
 
-interface Shelf {
+interface Shelf<Cell> {
   /** In the order of their starts. */
-  spares: Promise<CellProcess>[];
+  spares: Promise<Cell>[];
   wanted: number;
   isStarting: boolean;
   refill: NodeJS.Timeout | undefined;
@@ -25,23 +32,21 @@ interface Shelf {
   unused: number;
 }
 
-export class CellPool {
-  readonly #make: (limitMb: number) => CellProcess;
+export class CellPool<Cell extends PooledCell> {
+  readonly #make: (limitMb: number) => Cell;
   readonly #log: Logger;
-  readonly #shelves = new Map<number, Shelf>();
-  readonly #alive = new Set<CellProcess>();
+  readonly #shelves = new Map<number, Shelf<Cell>>();
+  readonly #alive = new Set<Cell>();
   readonly #shrinking = setInterval(() => this.#shrink(), SHRINK_MS).unref();
   #isClosed = false;
 
-  /** @param options - `make` stands in for cells behind the wall */
-  constructor(options: { wall: Wall; log: Logger; make?: (limitMb: number) => CellProcess }) {
-    const { wall } = options;
-    this.#make = options.make ?? ((limitMb) => new CellProcess({ wall, limitMb }));
+  constructor(options: { make: (limitMb: number) => Cell; log: Logger }) {
+    this.#make = options.make;
     this.#log = options.log;
   }
 
   /** A spare of this size, or a new cell; what replaces it is started once the run has gone on. */
-  async take(limitMb: number): Promise<CellProcess> {
+  async take(limitMb: number): Promise<Cell> {
     const shelf = this.#shelf(limitMb);
     const [spare] = shelf.spares.splice(0, 1);
     shelf.unused = Math.min(shelf.unused, shelf.spares.length);
@@ -72,7 +77,7 @@ export class CellPool {
   }
 
   /** In a burst not before its end, unless the spares run out. */
-  #refillSoon(shelf: Shelf, limitMb: number): void {
+  #refillSoon(shelf: Shelf<Cell>, limitMb: number): void {
     if (shelf.refill !== undefined && shelf.spares.length * 2 < shelf.wanted) return;
     clearTimeout(shelf.refill);
     shelf.refill = setTimeout(() => {
@@ -99,15 +104,15 @@ export class CellPool {
     }
   }
 
-  #shelf(limitMb: number): Shelf {
+  #shelf(limitMb: number): Shelf<Cell> {
     const known = this.#shelves.get(limitMb);
     if (known !== undefined) return known;
-    const shelf: Shelf = { spares: [], wanted: 1, isStarting: false, refill: undefined, unused: 1 };
+    const shelf: Shelf<Cell> = { spares: [], wanted: 1, isStarting: false, refill: undefined, unused: 1 };
     this.#shelves.set(limitMb, shelf);
     return shelf;
   }
 
-  async #start(limitMb: number): Promise<CellProcess> {
+  async #start(limitMb: number): Promise<Cell> {
     const cell = this.#make(limitMb);
     this.#alive.add(cell);
     void cell.gone.then(() => this.#alive.delete(cell));

@@ -1,70 +1,72 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { closeSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { chmodSync, linkSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { promisify } from 'node:util';
 
-import { SIZE_CAPS, messageOf } from '@bullpen/core';
+import { messageOf } from '@bullpen/core';
 
 import { within } from '../bounded-wait.ts';
-import { MAX_CELL_BYTES, MAX_FRAME_BYTES, readFrame, type CellTask, type FrameFromCell, type FrameToCell } from './cell-protocol.ts';
+import type { EngineTask } from '../engine.ts';
+import type { CellProfile } from './cell-profile.ts';
+import type { CellWall } from './cell-wall.ts';
 import { FrameReader, frameOf } from './frames.ts';
-import { ProcessReadings, childOf, readMachineUnits, statusMb, type CellReading } from './process-readings.ts';
-import type { Wall } from './wall.ts';
+import { ProcessReadings, readMachineUnits, statusMb, type CellReading } from './process-readings.ts';
 
 /**
- * One strict cell from the outside: bubblewrap, in it the first process of a pid namespace, in it Node. Guarantees:
- * `start` resolves when the cell is blank, rehearsed and limited; one attempt at most is handed to it; every frame it
- * wrote is heard before `gone` settles; a kill takes the whole namespace, whatever its processes do; its descriptors
- * and its directory go with it; it does not outlive this process.
+ * A cell from the outside: a wall around it, in it Node. Guarantees: `start` resolves when the cell is blank, has said
+ * so, and is limited; every frame it wrote is heard before `gone` settles; a frame that is too large, or that the owner
+ * refuses, ends it; a kill takes everything behind the wall, whatever it does; its descriptors and its directory go
+ * with it; it does not outlive this process.
  */
 export interface CellEnd {
-  /** As bubblewrap tells it: 128 and the number of a signal; null where bubblewrap itself was killed. */
+  /** As bubblewrap tells it: 128 and the number of a signal; null where it was killed from outside. */
   readonly exitCode: number | null;
   /** The last that was written to stderr: V8 says there why it aborts. */
   readonly lastWords: string;
 }
 
+/** Hears a cell. `onText` gets the text of each frame and may throw where it is not one of the owner's. */
+export interface CellOwner {
+  onText(text: string): void;
+  onViolation(error: unknown): void;
+  /** What the cell does first, before it is limited: it counts as blank afterwards. */
+  rehearse?(): Promise<void>;
+}
+
 const START_TIMEOUT_MS = 10_000;
-/** As many as it takes until the next one is no faster. */
-const REHEARSALS = 4;
+/** How long a kill waits for what bubblewrap tells. */
+const DOOMED_MS = 1000;
 const MAX_LAST_WORDS = 8192;
-/** Memory that the kernel refuses beyond: a fifth over what the cell is held to by polling. */
-const HARD_FACTOR = 1.2;
-const MAX_CPU_SECONDS = 2 * 24 * 60 * 60;
-const MIB = 1024 * 1024;
-const REHEARSED_TASK = { attemptNo: 0, inputJson: '[1]', deadline: 0, attempt: 1, run: { id: '', orgId: '', agent: '', version: 1, metadata: {} } };
-/** A bundle comes in its frame or as a file: both are rehearsed. */
-const REHEARSED_SOURCE = 'export default async (input) => input;\n';
 const units = process.platform === 'linux' ? readMachineUnits() : { pageBytes: 4096, tickMs: 10 };
-const execFileAsync = promisify(execFile);
 
 export class CellProcess {
-  readonly limitMb: number;
   readonly gone: Promise<CellEnd>;
-  readonly #wall: Wall;
+  readonly #wall: CellWall;
+  readonly #profile: CellProfile;
+  readonly #owner: CellOwner;
   readonly #bundleDir: string;
   readonly #child: ChildProcess;
   readonly #ready = Promise.withResolvers<void>();
-  readonly #reader = new FrameReader({ maxFrameBytes: MAX_FRAME_BYTES, maxBytes: MAX_CELL_BYTES });
-  readonly #nextNonce = randomBytes(12).toString('base64url');
-  #nonce = '';
-  #onFrame: (frame: FrameFromCell) => void = () => undefined;
-  #onViolation: (error: unknown) => void = () => undefined;
+  readonly #reader: FrameReader;
   #readings: ProcessReadings | null = null;
-  #blank: CellReading | null = null;
   #pid: number | null = null;
   #initInfo = '';
   #lastWords = '';
   #hasRehearsed = false;
+  #isDoomed = false;
   #hasEnded = false;
+  #blankDataMb = 0;
+  #dataMb: number;
 
-  constructor(options: { wall: Wall; limitMb: number }) {
-    this.limitMb = options.limitMb;
+  constructor(options: { wall: CellWall; profile: CellProfile; owner: CellOwner }) {
     this.#wall = options.wall;
+    this.#profile = options.profile;
+    this.#owner = options.owner;
+    this.#dataMb = options.profile.dataMb;
+    this.#reader = new FrameReader(options.profile);
     this.#bundleDir = options.wall.makeBundleDir();
-    this.#child = this.#spawn();
+    this.#child = options.wall.spawn(this.#bundleDir, options.profile);
     this.#ready.promise.catch(() => undefined); // told by `start` to whoever asks
     this.gone = this.#whenGone();
     this.#listen();
@@ -84,115 +86,132 @@ export class CellProcess {
     try {
       const ended = this.gone.then(({ lastWords, exitCode }) => { throw new Error(`the cell ended while it started (${exitCode}): ${lastWords}`); });
       await within(Promise.race([this.#ready.promise, ended]), START_TIMEOUT_MS, 'the cell did not start in time');
-      await within(Promise.race([this.#rehearse(), ended]), START_TIMEOUT_MS, 'the cell did not rehearse in time');
-      this.#pid = childOf(Number((JSON.parse(this.#initInfo) as Record<string, unknown>)['child-pid']));
-      await this.#limit(this.#pid);
-      this.#readings = new ProcessReadings(this.#pid, units);
-      this.#blank = this.#readings.read();
-      if (this.#hasEnded) this.#readings.close();
+      await within(Promise.race([this.#owner.rehearse?.() ?? Promise.resolve(), ended]), START_TIMEOUT_MS, 'the cell did not rehearse in time');
+      this.#pid = this.#wall.pidOf(this.#child, this.#initInfo);
+      if (process.platform === 'linux') await this.#observe(this.#pid);
+      if (this.#hasEnded) this.#readings?.close();
     } catch (error) {
       this.kill();
       throw error;
     }
   }
 
-  /** Attempts of an agent of our own, on the way of every attempt: what is done the first time is slow, on both sides. */
-  async #rehearse(): Promise<void> {
-    for (let i = 0; i < REHEARSALS; i += 1) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#onFrame = ({ kind }) => { if (kind === 'reply') resolve(); };
-      void this.#send({ kind: 'run', nonce: '', caps: SIZE_CAPS, task: { ...REHEARSED_TASK, bundleUrl: `file:///bundle/rehearsal-${i}.mjs` }, source: i % 2 === 0 ? REHEARSED_SOURCE : null });
-      await promise;
-    }
+  /** The cell has said that it is blank and has rehearsed. */
+  markReady(): void {
+    this.#hasRehearsed = true;
+    this.#checkReady();
   }
 
-  /** Hands the one attempt over. */
-  run(bundlePath: string, task: CellTask, listeners: { onFrame: (frame: FrameFromCell) => void; onViolation: (error: unknown) => void }): void {
-    const bundle = this.#wall.bundles.get(bundlePath);
-    if (bundle.kind === 'file') this.#wall.bundles.link(bundle, this.#bundleDir);
-    this.#blank = null;
-    this.#nonce = this.#nextNonce;
-    this.#onFrame = listeners.onFrame;
-    this.#onViolation = listeners.onViolation;
-    void this.#send({ kind: 'run', nonce: this.#nonce, caps: SIZE_CAPS, task, source: bundle.kind === 'text' ? bundle.text : null });
-  }
-
-  /** Says something to the attempt: `1 REASON` aborts its `ctx.signal`, `answer 1 JSON` answers a call. Resolves when the pipe took it. */
-  say(message: string): Promise<void> {
-    return this.#send({ kind: 'say', message });
-  }
-
-  /** Memory and CPU time so far; null when it is gone. A blank cell does nothing: it is read once. */
-  read(): CellReading | null {
-    if (this.#hasEnded) return null;
-    return this.#blank ?? this.#readings?.read() ?? null;
-  }
-
-  /** Kills bubblewrap; the kernel then kills the first process of the namespace, and with it all others. */
-  kill(): void {
-    if (!this.#hasEnded) this.#child.kill('SIGKILL');
-  }
-
-  #spawn(): ChildProcess {
-    const filter = this.#wall.openFilter();
-    try {
-      return spawn(this.#wall.programs.bwrap, this.#wall.argumentsFor({ bundleDir: this.#bundleDir, limitMb: this.limitMb }), {
-        stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', filter],
-        env: {},
-        cwd: '/',
-        ...this.#wall.account,
-      });
-    } finally {
-      closeSync(filter);
-    }
-  }
-
-  #listen(): void {
-    const [, , stderr, input, output, info] = this.#child.stdio as unknown as [null, null, Readable, Writable, Readable, Readable];
-    stderr.on('data', (chunk: Buffer) => { this.#lastWords = (this.#lastWords + chunk.toString('latin1')).slice(-MAX_LAST_WORDS); });
-    info.on('data', (chunk: Buffer) => {
-      this.#initInfo += chunk.toString('latin1');
-      this.#checkReady();
-    });
-    output.on('data', (chunk: Buffer) => this.#hear(chunk));
-    for (const stream of [stderr, input, output, info]) stream.on('error', () => undefined); // a cell that dies breaks its pipes
-  }
-
-  #hear(chunk: Buffer): void {
-    try {
-      for (const text of this.#reader.push(chunk)) {
-        const frame = readFrame(text, this.#nonce);
-        if (frame.kind === 'ready') this.#hasRehearsed = true;
-        this.#checkReady();
-        this.#onFrame(frame);
-      }
-    } catch (error) {
-      this.kill();
-      (this.#child.stdio[4] as Readable).removeAllListeners('data').resume();
-      this.#ready.reject(error);
-      this.#onViolation(error);
-    }
-  }
-
-  /** The cell and bubblewrap tell by pipes of their own: either may come first. */
-  #checkReady(): void {
-    if (this.#hasRehearsed && this.#initInfo.includes('}')) this.#ready.resolve();
-  }
-
-  /** A pipe that breaks resolves as well: the cell is gone then. */
-  async #send(frame: FrameToCell): Promise<void> {
+  /** Resolves when the pipe took it; a pipe that breaks resolves as well: the cell is gone then. */
+  async send(frame: unknown): Promise<void> {
     if (this.#hasEnded) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     (this.#child.stdio[3] as Writable).write(frameOf(frame), () => resolve());
     await promise;
   }
 
+  /** The task as the cell sees it. */
+  inside(task: EngineTask): EngineTask {
+    return this.#wall.inside(task);
+  }
+
+  /** Another attempt begins: so many more bytes may be said. */
+  allow(bytes: number): void {
+    this.#reader.allow(bytes);
+  }
+
+  /** Memory and CPU time so far; null when it is gone, or where the machine has no /proc. */
+  read(): CellReading | null {
+    return this.#readings?.read() ?? null;
+  }
+
+  /** Puts a bundle where the cell reads bundles, and gives its URL in there. */
+  place(bundlePath: string, name: string): string {
+    const place = join(this.#bundleDir, name);
+    if (this.#wall.account !== null) writeReadable(place, readFileSync(bundlePath));
+    else {
+      // A link where the cell may read our files and the disk is the same, else a copy.
+      try {
+        linkSync(bundlePath, place);
+      } catch {
+        writeReadable(place, readFileSync(bundlePath));
+      }
+    }
+    return this.#wall.bundleUrl(this.#bundleDir, name);
+  }
+
+  /** What the kernel counts against the limit by now, over what the blank cell had, MB; null where it cannot be told. */
+  get heldDataMb(): number | null {
+    try {
+      return this.#pid === null ? null : statusMb(this.#pid, 'VmData') - this.#blankDataMb;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Puts a bundle that lies on the wall's shelf into the cell's directory. */
+  link(bundle: { readonly path: string }): void {
+    this.#wall.bundles.link(bundle, this.#bundleDir);
+  }
+
+  /** Where the cell finds what lies in its directory. */
+  bundleUrl(name: string): string {
+    return this.#wall.bundleUrl(this.#bundleDir, name);
+  }
+
+  /** Lets the kernel give the cell up to `dataMb` over what it had when it was blank. */
+  async limitData(dataMb: number): Promise<void> {
+    if (this.#pid === null || this.#hasEnded || dataMb === this.#dataMb) return;
+    this.#dataMb = dataMb;
+    await this.#wall.limit(this.#pid, this.#profile, this.#blankDataMb + dataMb);
+  }
+
+  /**
+   * Kills the first process behind the wall, and the kernel then all others. One that is still being built has not been told
+   * yet to die with its bubblewrap: it is killed by its own pid, as soon as that is known.
+   */
+  kill(): void {
+    if (this.#hasEnded) return;
+    const isKnown = !this.#wall.tellsInit || this.#initInfo.includes('}');
+    if (isKnown) return this.#wall.kill(this.#child, this.#hasRehearsed ? '' : this.#initInfo);
+    if (this.#isDoomed) return;
+    this.#isDoomed = true;
+    setTimeout(() => { if (!this.#hasEnded) this.#wall.kill(this.#child, this.#initInfo); }, DOOMED_MS).unref();
+  }
+
+  #listen(): void {
+    const [, , stderr, input, output, info] = this.#child.stdio as unknown as [null, null, Readable, Writable, Readable, Readable | undefined];
+    stderr.on('data', (chunk: Buffer) => { this.#lastWords = (this.#lastWords + chunk.toString('latin1')).slice(-MAX_LAST_WORDS); });
+    info?.on('data', (chunk: Buffer) => {
+      this.#initInfo += chunk.toString('latin1');
+      if (this.#isDoomed) this.kill();
+      this.#checkReady();
+    });
+    output.on('data', (chunk: Buffer) => this.#hear(chunk));
+    for (const stream of [stderr, input, output, info]) stream?.on('error', () => undefined); // a cell that dies breaks its pipes
+  }
+
+  #hear(chunk: Buffer): void {
+    try {
+      for (const text of this.#reader.push(chunk)) this.#owner.onText(text);
+    } catch (error) {
+      this.kill();
+      (this.#child.stdio[4] as Readable).removeAllListeners('data').resume();
+      this.#ready.reject(error);
+      this.#owner.onViolation(error);
+    }
+  }
+
+  /** The cell and bubblewrap tell by pipes of their own: either may come first. */
+  #checkReady(): void {
+    if (this.#hasRehearsed && (!this.#wall.tellsInit || this.#initInfo.includes('}'))) this.#ready.resolve();
+  }
+
   /** The kernel's limits, set once the cell is blank: what a blank Node holds is not the agent's. */
-  async #limit(pid: number): Promise<void> {
-    const dataBytes = Math.ceil((statusMb(pid, 'VmData') + this.limitMb * HARD_FACTOR) * MIB);
-    await execFileAsync(this.#wall.programs.prlimit, [
-      '--pid', String(pid), `--data=${dataBytes}`, '--nofile=128', '--nproc=64', `--fsize=${16 * MIB}`, '--core=0', `--cpu=${MAX_CPU_SECONDS}`,
-    ], { ...this.#wall.account, env: {}, cwd: '/' }); // as the cell's own account: another one would need a capability for it
+  async #observe(pid: number): Promise<void> {
+    this.#blankDataMb = statusMb(pid, 'VmData');
+    await this.#wall.limit(pid, this.#profile, this.#blankDataMb + this.#dataMb);
+    this.#readings = new ProcessReadings(pid, units);
   }
 
   async #whenGone(): Promise<CellEnd> {
@@ -201,11 +220,18 @@ export class CellProcess {
       this.#lastWords = messageOf(error);
       resolve(null);
     });
-    this.#child.once('close', resolve); // all pipes are closed, so no process of the namespace is left
+    // Killed while it still builds the wall, bubblewrap may leave a blank cell behind: it ends with its input.
+    this.#child.once('exit', () => (this.#child.stdio[3] as Writable | null)?.destroy());
+    this.#child.once('close', resolve); // all pipes are closed, so no process behind the wall is left
     const exitCode = await promise;
     this.#hasEnded = true;
     this.#readings?.close();
     await rm(this.#bundleDir, { recursive: true, force: true }).catch(() => undefined); // with the wall's own, at the latest
     return { exitCode, lastWords: this.#lastWords };
   }
+}
+
+function writeReadable(path: string, content: Buffer): void {
+  writeFileSync(path, content);
+  chmodSync(path, 0o644); // whatever the umask
 }

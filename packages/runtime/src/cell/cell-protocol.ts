@@ -1,15 +1,9 @@
-import { SIZE_CAPS } from '@bullpen/core';
+import type { SIZE_CAPS } from '@bullpen/core';
 import { z } from 'zod';
 
 import type { EngineTask } from '../engine.ts';
 
 /** What the supervisor and a cell say to each other. The other side is container/cell-entry.mjs. */
-
-/** A result is capped in characters inside the cell, and one of them may take three bytes. */
-export const MAX_FRAME_BYTES = 3 * SIZE_CAPS.resultBytes + 64 * 1024;
-/** The events and calls of an attempt, their frames, and its reply. */
-export const MAX_CELL_BYTES = 3 * SIZE_CAPS.eventBytesPerAttempt + 256 * SIZE_CAPS.eventsPerAttempt
-  + SIZE_CAPS.callBytesPerAttempt + 256 * SIZE_CAPS.callsPerAttempt + MAX_FRAME_BYTES;
 
 export type CellTask = EngineTask;
 export type FrameToCell =

@@ -3,6 +3,9 @@
  * that announces more than its cap is refused at its first four bytes, before anything is kept of it; so is more in
  * all than one attempt may say.
  */
+/** As many as run at once in a cell at most. */
+const MAX_ATTEMPTS_AHEAD = 1024;
+
 export class FrameReader {
   readonly #maxFrameBytes: number;
   #bytesLeft: number;
@@ -12,6 +15,11 @@ export class FrameReader {
   constructor(options: { maxFrameBytes: number; maxBytes: number }) {
     this.#maxFrameBytes = options.maxFrameBytes;
     this.#bytesLeft = options.maxBytes;
+  }
+
+  /** So much may be said from here on by one attempt more; what many attempts left unsaid does not pile up. */
+  allow(bytes: number): void {
+    this.#bytesLeft = Math.min(this.#bytesLeft + bytes, MAX_ATTEMPTS_AHEAD * bytes);
   }
 
   /** The frames that are complete with this chunk. @throws Error where a cap is passed. */

@@ -1,60 +1,79 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { DEFAULT_RUN_LIMITS, TIERS, messageOf, type Clock, type IsolationReport } from '@bullpen/core';
+import { TIERS, messageOf, type Clock, type IsolationReport, type Tier } from '@bullpen/core';
 
-import { within } from '../bounded-wait.ts';
-import { CellProcess } from './cell-process.ts';
-import { findProgram } from './programs.ts';
-import { CELL_ACCOUNT, Wall, type CellAccount } from './wall.ts';
+import { removeLeftCellDirs } from './cell-dir.ts';
+import { CELL_ACCOUNT, type CellAccount, type CellWall } from './cell-wall.ts';
+import { memoryCgroupDir, removeLeftCgroups } from './memory-cgroup.ts';
+import { PlainWall } from './plain-wall.ts';
+import { findProgram, type WallPrograms } from './programs.ts';
+import { testOrganizationCell, testPlainCell, testSingleUseCell, type Case } from './self-tests.ts';
+import { Wall } from './wall.ts';
 
 /**
  * Finds out what this machine can enforce, by trying it. Guarantees: a wall is returned only after a cell behind it has
- * shown, to /proc outside and by its own attempts inside, that every part of it stands; else strict is not built, and
- * the report says what was missing.
+ * shown, to /proc outside and by its own attempts inside, that every part of it stands. Else strict is not built; enhanced
+ * is built with less around its processes; and the report says what was missing.
  */
 export interface Probed {
   readonly report: IsolationReport;
-  /** Null where strict cannot be built here. */
-  readonly wall: Wall | null;
+  /** Null where strict cannot be built here, or was not asked for. */
+  readonly strict: CellWall | null;
+  /** Null where no process can be started, or it was not asked for. */
+  readonly enhanced: CellWall | null;
 }
 
 type Probe = IsolationReport['probes'][number];
-type Case = IsolationReport['tiers'][number]['cases'][number];
-
-const SELF_TEST_MS = 10_000;
-const SELF_TEST = join(import.meta.dirname, '..', 'container', 'self-test-agent.mjs');
-const NAMESPACES = ['user', 'pid', 'net', 'ipc', 'uts', 'cgroup', 'mnt'];
-const TARGETS = {
-  basic: 'a thread per container, never shared by organizations',
-  enhanced: 'a process per organization',
-  strict: 'a single-use process per run: namespaces, system call filter, kernel limits, permission model',
-} as const;
-const execFileAsync = promisify(execFile);
-
-export async function probeIsolation(clock: Clock, egressDir: string | null): Promise<Probed> {
-  const probes: Probe[] = [];
-  const note = (name: string, works: boolean, detail: string) => void probes.push({ name, works, detail });
-  const programs = await findPrograms(note);
-  noteMemoryCgroup(note);
-  const built = programs === null ? null : await buildWall({ programs, egressDir }, note);
-  const cases = built?.cases ?? [];
-  const report: IsolationReport = {
-    at: new Date(clock.nowMs()).toISOString(),
-    probes,
-    tiers: TIERS.map((tier) => {
-      const isBuilt = tier === 'basic' || (tier === 'strict' && built !== null);
-      return { tier, isBuilt, target: TARGETS[tier], achieved: isBuilt ? TARGETS[tier] : 'nothing: runs of this tier are refused', cases: tier === 'strict' ? cases : [] };
-    }),
-  };
-  return { report, wall: built?.wall ?? null };
+type TierReport = IsolationReport['tiers'][number];
+type Note = (name: string, works: boolean, detail: string) => void;
+/** A wall, what it came to in words, and what was tried. */
+interface Built {
+  readonly wall: CellWall;
+  readonly achieved: string;
+  readonly cases: Case[];
 }
 
-type Note = (name: string, works: boolean, detail: string) => void;
+const TARGETS: Record<Tier, string> = {
+  basic: 'a thread per container, never shared by organizations',
+  enhanced: 'a process per organization: namespaces, system call filter, kernel limits; a thread per container',
+  strict: 'a single-use process per run: namespaces, system call filter, kernel limits, permission model',
+};
+const NOTHING = 'nothing: runs of this tier are refused';
+const execFileAsync = promisify(execFile);
 
-async function findPrograms(note: Note): Promise<Wall['programs'] | null> {
+export interface ProbeOptions {
+  readonly clock: Clock;
+  /** Tiers to try; the others are reported as not built. */
+  readonly wanted: readonly Tier[];
+  /** False: as on a machine that has none. */
+  readonly namespaces: boolean;
+  /** Holds the socket of the egress proxy; null: cells see none. */
+  readonly egressDir: string | null;
+}
+
+export async function probeIsolation({ clock, wanted, namespaces, egressDir }: ProbeOptions): Promise<Probed> {
+  const probes: Probe[] = [];
+  const note: Note = (name, works, detail) => void probes.push({ name, works, detail });
+  removeLeftCellDirs();
+  removeLeftCgroups();
+  const programs = namespaces ? await findPrograms(note) : null;
+  if (!namespaces) note('namespaces', false, 'not asked for');
+  const cgroup = memoryCgroupDir();
+  note('memory cgroup', cgroup !== null, cgroup ?? 'none that is writable');
+  const strict = programs !== null && wanted.includes('strict') ? await buildWall('strict', { programs, egressDir }, note) : null;
+  const walled = programs !== null && wanted.includes('enhanced') ? await buildWall('enhanced', { programs, egressDir }, note) : null;
+  const enhanced = walled ?? (wanted.includes('enhanced') ? await buildPlain(note) : null);
+  const built = { basic: wanted.includes('basic') ? { achieved: TARGETS.basic, cases: [] } : null, enhanced, strict };
+  const report = { at: new Date(clock.nowMs()).toISOString(), probes, tiers: TIERS.map((tier) => tierReport(tier, built[tier])) };
+  return { report, strict: strict?.wall ?? null, enhanced: enhanced?.wall ?? null };
+}
+
+function tierReport(tier: Tier, built: Pick<Built, 'achieved' | 'cases'> | null): TierReport {
+  return { tier, isBuilt: built !== null, target: TARGETS[tier], achieved: built?.achieved ?? NOTHING, cases: built?.cases ?? [] };
+}
+
+async function findPrograms(note: Note): Promise<WallPrograms | null> {
   const isLinux = process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64');
   note('platform', isLinux, `${process.platform} ${process.arch}`);
   if (!isLinux) return null;
@@ -65,82 +84,45 @@ async function findPrograms(note: Note): Promise<Wall['programs'] | null> {
   return bwrap === null || prlimit === null ? null : { bwrap, prlimit };
 }
 
-/** The first account under which the whole wall stands: one of its own where the worker is root, else the worker's. */
-async function buildWall(parts: { programs: Wall['programs']; egressDir: string | null }, note: Note): Promise<{ wall: Wall; cases: Case[] } | null> {
-  const accounts: CellAccount[] = process.getuid?.() === 0 ? [CELL_ACCOUNT, null] : [null];
-  for (const account of accounts) {
-    const name = account === null ? 'wall, as the account of the worker' : `wall, as uid ${account.uid}`;
+/** As root an account of its own first: a hole in the wall is then not root's. */
+function accountsToTry(): CellAccount[] {
+  return process.getuid?.() === 0 ? [CELL_ACCOUNT, null] : [null];
+}
+
+const nameOf = (account: CellAccount) => (account === null ? 'as the account of the worker' : `as uid ${account.uid}`);
+
+/** The first account under which the whole wall stands. */
+async function buildWall(tier: 'enhanced' | 'strict', parts: { programs: WallPrograms; egressDir: string | null }, note: Note): Promise<Built | null> {
+  const test = tier === 'strict' ? testSingleUseCell : testOrganizationCell;
+  for (const account of accountsToTry()) {
     const wall = new Wall({ ...parts, account });
-    try {
-      const cases = await testWall(wall);
-      const broken = cases.filter(({ passed }) => !passed).map((one) => one.name);
-      note(name, broken.length === 0, broken.length === 0 ? `${cases.length} cases held` : `did not hold: ${broken.join(', ')}`);
-      if (broken.length === 0) return { wall, cases };
-    } catch (error) {
-      note(name, false, messageOf(error));
-    }
+    const cases = await tried(`wall of ${tier}, ${nameOf(account)}`, note, () => test(wall));
+    if (cases !== null) return { wall, achieved: TARGETS[tier], cases };
     wall.remove();
   }
   return null;
 }
 
-async function testWall(wall: Wall): Promise<Case[]> {
-  const cell = new CellProcess({ wall, limitMb: DEFAULT_RUN_LIMITS.memoryMb });
-  try {
-    await cell.start();
-    const outside = seenFromOutside(cell.pid ?? 0);
-    const inside = await within(runSelfTest(cell), SELF_TEST_MS, 'the self-test did not end');
-    return [...outside, ...inside];
-  } finally {
-    cell.kill();
-    await cell.gone;
+/** What is left for enhanced without namespaces. */
+async function buildPlain(note: Note): Promise<Built | null> {
+  for (const account of accountsToTry()) {
+    const wall = new PlainWall({ account, prlimit: process.platform === 'linux' ? findProgram('prlimit') : null });
+    const cases = await tried(`process without a wall, ${nameOf(account)}`, note, () => testPlainCell(wall));
+    if (cases !== null) return { wall, achieved: `a process per organization, ${nameOf(account)}; no namespaces: files and network are the machine's`, cases };
+    wall.remove();
   }
+  return null;
 }
 
-/** What the kernel says of a running cell. */
-function seenFromOutside(pid: number): Case[] {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  const limits = readFileSync(`/proc/${pid}/limits`, 'latin1');
-  const holds = (name: string, passed: boolean): Case => ({ name, passed });
-  return [
-    ...NAMESPACES.map((namespace) => holds(`has a ${namespace} namespace of its own`, namespaceOf(pid, namespace) !== namespaceOf('self', namespace))),
-    holds('runs behind a system call filter', /^Seccomp:\s+2$/m.test(status)),
-    holds('can gain no privileges', /^NoNewPrivs:\s+1$/m.test(status)),
-    holds('has no capability', /^CapEff:\s+0+$/m.test(status) && /^CapBnd:\s+0+$/m.test(status)),
-    holds('is limited in memory', /^Max data size\s+\d+/m.test(limits)),
-    holds('is limited in processes and files', /^Max processes\s+64\s/m.test(limits) && /^Max open files\s+128\s/m.test(limits)),
-  ];
-}
-
-function namespaceOf(pid: number | 'self', namespace: string): string {
-  return readlinkSync(`/proc/${pid}/ns/${namespace}`);
-}
-
-function runSelfTest(cell: CellProcess): Promise<Case[]> {
-  const { promise, resolve, reject } = Promise.withResolvers<Case[]>();
-  void cell.gone.then(({ lastWords }) => reject(new Error(`the cell died in the self-test: ${lastWords}`)));
-  const run = { id: 'self-test', orgId: 'bullpen', agent: 'self-test', version: 1, metadata: {} };
-  cell.run(SELF_TEST, { attemptNo: 1, bundleUrl: 'file:///bundle/bundle.mjs', inputJson: 'null', deadline: 0, attempt: 1, run }, {
-    onFrame(frame) {
-      if (frame.kind !== 'reply') return;
-      const { kind, result } = frame.reply as { kind: string; result?: Record<string, unknown> };
-      if (kind === 'returned' && result !== undefined) resolve(Object.entries(result).map(([name, passed]) => ({ name, passed: passed === true })));
-      else reject(new Error(`the self-test failed: ${JSON.stringify(frame.reply)}`));
-    },
-    onViolation: reject,
-  });
-  return promise;
-}
-
-/** Found and told; what holds the memory of a cell is RLIMIT_DATA and the readings of /proc. */
-function noteMemoryCgroup(note: Note): void {
-  const dirs = ['/sys/fs/cgroup/memory', '/sys/fs/cgroup'];
-  const dir = dirs.find((one) => existsSync(join(one, one.endsWith('memory') ? 'memory.limit_in_bytes' : 'cgroup.controllers')));
-  if (dir === undefined) return note('memory cgroup', false, 'none is mounted');
+/** A cell that did not start in time on a busy machine says nothing of its wall: it gets a second chance. */
+async function tried(name: string, note: Note, test: () => Promise<Case[]>): Promise<Case[] | null> {
   try {
-    accessSync(dir, constants.W_OK);
-    note('memory cgroup', true, `${dir} is writable; not used by this version`);
-  } catch {
-    note('memory cgroup', false, `${dir} is not writable`);
+    const cases = await test().catch(test);
+    const broken = cases.filter(({ passed }) => !passed).map((one) => one.name);
+    note(name, broken.length === 0, broken.length === 0 ? `${cases.length} cases held` : `did not hold: ${broken.join(', ')}`);
+    return broken.length === 0 ? cases : null;
+  } catch (error) {
+    note(name, false, messageOf(error));
+    return null;
   }
 }

@@ -4,6 +4,7 @@ import type { ContainerFactory } from '../container.ts';
 import { createContainers } from '../engine-container.ts';
 import { wholeProcessRule } from '../memory-rules.ts';
 import type { CellPool } from './cell-pool.ts';
+import type { SingleUseCell } from './single-use-cell.ts';
 import { StrictEngine } from './strict-engine.ts';
 
 /**
@@ -12,7 +13,7 @@ import { StrictEngine } from './strict-engine.ts';
  * attempt.
  */
 export interface StrictContainerOptions {
-  readonly pool: Pick<CellPool, 'take'>;
+  readonly pool: Pick<CellPool<SingleUseCell>, 'take'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** From an interruption to the kill. Default 250. */

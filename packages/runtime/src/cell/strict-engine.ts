@@ -3,36 +3,32 @@ import { fileURLToPath } from 'node:url';
 import { assertNever, messageOf } from '@bullpen/core';
 
 import type { Engine, EngineListener, EngineTask } from '../engine.ts';
-import { asReply, type Reply } from '../reply.ts';
+import { asReply } from '../reply.ts';
 import type { Reading } from '../usage-meter.ts';
 import type { AttemptEnding } from '../verdict.ts';
-import { deathOfCell } from './cell-deaths.ts';
+import { deathOfCell, endingOf } from './cell-deaths.ts';
 import type { CellPool } from './cell-pool.ts';
-import type { CellProcess } from './cell-process.ts';
 import type { FrameFromCell } from './cell-protocol.ts';
-import { egressInCell } from './wall.ts';
+import type { SingleUseCell } from './single-use-cell.ts';
 
 /**
  * The engine of tier strict: a blank cell out of the pool, used for one attempt and destroyed. Its memory and CPU time
  * are those of the whole process, less what the blank cell had.
  */
-const BUNDLE_URL = 'file:///bundle/bundle.mjs';
-/** Node's words for memory that the kernel refused. */
-const REFUSED_MEMORY = /^RangeError: (Array buffer allocation failed|Failed to allocate memory|WebAssembly\.Memory\(\): could not allocate memory|WebAssembly\.Memory\.grow\(\): Unable to grow instance memory)/;
 
 export class StrictEngine implements Engine {
-  readonly #pool: Pick<CellPool, 'take'>;
+  readonly #pool: Pick<CellPool<SingleUseCell>, 'take'>;
   readonly #limitMb: number;
   readonly #listener: EngineListener;
   readonly #gone = Promise.withResolvers<void>();
   readonly #replied = Promise.withResolvers<AttemptEnding>();
-  #cell: CellProcess | null = null;
+  #cell: SingleUseCell | null = null;
   #blankMb = 0;
   #wasKilled = false;
   #hasEnded = false;
   #dropped = 0;
 
-  constructor(options: { pool: Pick<CellPool, 'take'>; limitMb: number; listener: EngineListener }) {
+  constructor(options: { pool: Pick<CellPool<SingleUseCell>, 'take'>; limitMb: number; listener: EngineListener }) {
     this.#pool = options.pool;
     this.#limitMb = options.limitMb;
     this.#listener = options.listener;
@@ -51,7 +47,7 @@ export class StrictEngine implements Engine {
   }
 
   async open(): Promise<void> {
-    let cell: CellProcess;
+    let cell: SingleUseCell;
     try {
       cell = await this.#pool.take(this.#limitMb);
     } catch (error) {
@@ -73,7 +69,7 @@ export class StrictEngine implements Engine {
     kill.addEventListener('abort', () => cell.kill());
     if (kill.aborted) cell.kill();
     try {
-      cell.run(fileURLToPath(task.bundleUrl), { ...egressInCell(task), bundleUrl: BUNDLE_URL }, {
+      cell.run(fileURLToPath(task.bundleUrl), task, {
         onFrame: (frame) => this.#hear(frame, task.attemptNo),
         onViolation: (error) => this.#listener.onViolation(error),
       });
@@ -134,10 +130,4 @@ export class StrictEngine implements Engine {
         assertNever(frame, 'frame');
     }
   }
-}
-
-/** An agent that ends because the kernel refused it memory ran into its limit, whoever noticed first. */
-export function endingOf(reply: Reply | null): AttemptEnding {
-  if (reply?.kind === 'threw' && REFUSED_MEMORY.test(reply.message)) return { kind: 'died', how: { kind: 'heap_limit' } };
-  return { kind: 'replied', reply };
 }

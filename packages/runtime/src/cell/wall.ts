@@ -1,34 +1,41 @@
-import { chmodSync, mkdtempSync, openSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, closeSync, mkdtempSync, openSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 
 import { SOCKET_NAME } from '../egress/egress-proxy.ts';
 import type { EngineTask } from '../engine.ts';
 import { BundleShelf } from './bundle-shelf.ts';
+import { makeCellDir } from './cell-dir.ts';
+import type { CellProfile } from './cell-profile.ts';
+import type { CellAccount, CellWall } from './cell-wall.ts';
+import { childOf } from './process-readings.ts';
 import type { WallPrograms } from './programs.ts';
 import { assembleSeccompFilter, type Architecture } from './seccomp-filter.ts';
+import { ThreadFootprint } from './thread-footprint.ts';
 
 /**
- * The wall around a strict cell, as arguments of bubblewrap and of Node. A cell sees: the node binary and its shared
- * libraries, the container's own code, one directory with its bundle, all read-only; a tmpfs of `TMP_BYTES`; the /proc
- * of its own pid namespace. No shell, no network interface that is up, no capability, no variable of ours.
+ * The wall around a cell, as arguments of bubblewrap and of Node. A cell sees: the node binary and its shared libraries,
+ * the container's own code, Piscina, one directory with its bundles, all read-only; a tmpfs of `TMP_BYTES`; the /proc of
+ * its own pid namespace. No shell, no network interface that is up, no capability, no variable of ours.
  */
-
-/** Whom cells run as where the worker is root: nobody else's uid, so that a hole in the wall is not root's. */
-export const CELL_ACCOUNT = Object.freeze({ uid: 64_731, gid: 64_731 });
-export type CellAccount = { readonly uid: number; readonly gid: number } | null;
-
 /** Where a cell finds the socket of the egress proxy: the one place outside that it can talk to. */
 const CELL_EGRESS_DIR = '/egress';
-
-const TMP_BYTES = 16 * 1024 * 1024;
+const MIB = 1024 * 1024;
+const TMP_BYTES = 16 * MIB;
+const MAX_CPU_SECONDS = 2 * 24 * 60 * 60;
 const CONTAINER_DIR = join(import.meta.dirname, '..', 'container');
+const PISCINA_DIR = dirname(dirname(realpathSync(createRequire(import.meta.url).resolve('piscina'))));
 /** The shared libraries of a Node binary; addons that this process loaded stay outside. */
 const NODE_LIBRARY = /\/(ld-(linux|musl)[^/]*|lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+|atomic|anl)[.-][^/]*)$/;
+const execFileAsync = promisify(execFile);
 
-export class Wall {
+export class Wall implements CellWall {
+  readonly tellsInit = true;
   readonly programs: WallPrograms;
   readonly account: CellAccount;
+  readonly threadFootprint = new ThreadFootprint();
   /** Holds the filter, the shelf of bundles and a directory for each cell. */
   readonly dir: string;
   readonly bundles: BundleShelf;
@@ -37,8 +44,7 @@ export class Wall {
   constructor(options: { programs: WallPrograms; account: CellAccount; egressDir: string | null }) {
     this.programs = options.programs;
     this.account = options.account;
-    this.dir = mkdtempSync(join(tmpdir(), 'bullpen-cells-'));
-    chmodSync(this.dir, 0o711);
+    this.dir = makeCellDir();
     this.bundles = new BundleShelf(this.dir);
     writeFileSync(this.#filterPath, assembleSeccompFilter(process.arch as Architecture), { mode: 0o644 });
     this.#mounts = [...mounts(), ...(options.egressDir === null ? [] : ['--ro-bind', options.egressDir, CELL_EGRESS_DIR])];
@@ -48,48 +54,78 @@ export class Wall {
     return join(this.dir, 'seccomp.bpf');
   }
 
-  /** An open file that bubblewrap reads to its end; closed by whoever asked. */
-  openFilter(): number {
-    return openSync(this.#filterPath, 'r');
-  }
-
-  /** A directory that becomes a cell's /bundle; what is put there later appears in it. */
   makeBundleDir(): string {
     const dir = mkdtempSync(join(this.dir, 'bundle-'));
     chmodSync(dir, 0o755);
     return dir;
   }
 
-  /** Descriptors: 3 and 4 for frames, 5 for what bubblewrap tells, 6 for the filter. */
-  argumentsFor({ bundleDir, limitMb }: { bundleDir: string; limitMb: number }): string[] {
-    return [
-      '--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup',
-      '--cap-drop', 'ALL', '--new-session', '--die-with-parent', '--clearenv', '--hostname', 'cell',
-      ...this.#mounts,
-      '--ro-bind', bundleDir, '/bundle',
-      '--proc', '/proc', '--size', String(TMP_BYTES), '--tmpfs', '/tmp', '--remount-ro', '/', '--chdir', '/',
-      '--info-fd', '5', '--seccomp', '6',
-      '--', '/cell/node', ...nodeFlags(limitMb), '/cell/container/cell-entry.mjs',
-    ];
+  bundleUrl(_bundleDir: string, name: string): string {
+    return `file:///bundle/${name}`;
+  }
+
+  /** The socket of the egress proxy is mounted elsewhere there. */
+  inside(task: EngineTask): EngineTask {
+    if (task.egressProxy === undefined) return task;
+    return { ...task, egressProxy: { ...task.egressProxy, socketPath: `${CELL_EGRESS_DIR}/${SOCKET_NAME}` } };
+  }
+
+  spawn(bundleDir: string, profile: CellProfile): ChildProcess {
+    const filter = openSync(this.#filterPath, 'r');
+    try {
+      return spawn(this.programs.bwrap, this.#argumentsFor(bundleDir, profile), {
+        stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', filter],
+        env: {},
+        cwd: '/',
+        ...this.account,
+      });
+    } finally {
+      closeSync(filter);
+    }
+  }
+
+  pidOf(_child: ChildProcess, initInfo: string): number {
+    return childOf(initPidIn(initInfo));
+  }
+
+  async limit(pid: number, { maxFiles, maxProcesses, mayGrow }: CellProfile, dataMb: number): Promise<void> {
+    await execFileAsync(this.programs.prlimit, [
+      '--pid', String(pid), `--data=${Math.ceil(dataMb * MIB)}${mayGrow ? ':unlimited' : ''}`, `--nofile=${maxFiles}`, `--nproc=${maxProcesses}`, `--fsize=${TMP_BYTES}`,
+      '--core=0', `--cpu=${MAX_CPU_SECONDS}`,
+    ], { ...this.account, env: {}, cwd: '/' }); // as the cell's own account: another one would need a capability for it
+  }
+
+  /** Kills bubblewrap; the kernel then kills the first process of the namespace, and with it all others. */
+  kill(child: ChildProcess, initInfo: string): void {
+    try {
+      if (initInfo.includes('}')) process.kill(initPidIn(initInfo), 'SIGKILL');
+    } catch {
+      // It has ended, or never was.
+    }
+    child.kill('SIGKILL');
   }
 
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
   }
+
+  /** Descriptors: 3 and 4 for frames, 5 for what bubblewrap tells, 6 for the filter. */
+  #argumentsFor(bundleDir: string, profile: CellProfile): string[] {
+    return [
+      '--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup',
+      '--cap-drop', 'ALL', '--new-session', '--die-with-parent', '--clearenv', '--hostname', 'cell',
+      ...this.#mounts, ...(profile.needsPiscina ? ['--ro-bind', PISCINA_DIR, '/cell/node_modules/piscina'] : []),
+      '--ro-bind', bundleDir, '/bundle',
+      '--proc', '/proc', '--size', String(TMP_BYTES), '--tmpfs', '/tmp', '--remount-ro', '/', '--chdir', '/',
+      '--info-fd', '5', '--seccomp', '6',
+      '--', '/cell/node', ...profile.nodeFlags, `/cell/container/${profile.entry}`,
+    ];
+  }
 }
 
-/** The task as a cell sees it: the socket of the egress proxy is mounted elsewhere there. */
-export function egressInCell(task: EngineTask): EngineTask {
-  if (task.egressProxy === undefined) return task;
-  return { ...task, egressProxy: { ...task.egressProxy, socketPath: `${CELL_EGRESS_DIR}/${SOCKET_NAME}` } };
-}
-
-function nodeFlags(limitMb: number): string[] {
-  return [
-    '--permission', '--allow-fs-read=/cell/container/*', '--allow-fs-read=/bundle/*', '--allow-fs-read=/tmp/*', '--allow-fs-write=/tmp/*',
-    '--no-experimental-sqlite', // walks past the permission model
-    '--disable-sigusr1', `--max-old-space-size=${limitMb}`, '--max-semi-space-size=1',
-  ];
+/** The first process of the pid namespace, as bubblewrap tells it. */
+function initPidIn(initInfo: string): number {
+  return Number((JSON.parse(initInfo) as Record<string, unknown>)['child-pid']);
 }
 
 function mounts(): string[] {

@@ -2,12 +2,13 @@
 // own, on the very way that an attempt takes, so that nothing on it is done for the first time; then it sleeps in a read
 // until the one frame comes that says what to run. Frames are a length of four bytes (little-endian) and JSON; they come
 // in on file descriptor 3 and go out, written synchronously, on 4: what was said before a kill has left the process.
-import { readFile, readFileSync, readSync, writeSync } from 'node:fs';
+import { readFile, readFileSync, readSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { Socket } from 'node:net';
 
 import { captureConsole } from './agent-context.mjs';
 import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
+import { onFrames, writeFrame } from './frame-pipe.mjs';
 import { jsonParse, jsonStringify } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').AttemptTask} AttemptTask */
@@ -20,16 +21,10 @@ const BUNDLES = 'file:///bundle/';
 /** Each rehearsal has a module of its own: `file:///bundle/rehearsal-0.mjs`. */
 const REHEARSALS = `${BUNDLES}rehearsal-`;
 const REHEARSED = `${import.meta.dirname}/rehearsal-agent.mjs`;
-const { allocUnsafe, byteLength, concat } = Buffer;
+const { allocUnsafe } = Buffer;
 
 /** @param {string} json */
-function send(json) {
-  const bytes = byteLength(json);
-  const frame = allocUnsafe(4 + bytes);
-  frame.writeUInt32LE(bytes);
-  frame.write(json, 4);
-  for (let sent = 0; sent < frame.length;) sent += writeSync(OUT, frame, sent);
-}
+const send = (json) => writeFrame(OUT, json);
 
 /** The bundle that is asked for, and its source where that came in the frame. */
 let asked = '';
@@ -82,20 +77,10 @@ function readExactly(into) {
   return into;
 }
 
-/** @type {Buffer} */
-let pending = allocUnsafe(0);
-
-/** @param {Buffer} chunk */
-function onData(chunk) {
-  pending = pending.length === 0 ? chunk : concat([pending, chunk]);
-  while (pending.length >= 4) {
-    const end = 4 + pending.readUInt32LE();
-    if (pending.length < end) return;
-    /** @type {FrameIn} */
-    const frame = jsonParse(pending.toString('utf8', 4, end));
-    pending = pending.subarray(end);
-    if (frame.kind === 'say') hearHost(frame.message);
-  }
+/** Not before the agent's first line: what comes from now on is an interruption, or the answer to a call. */
+function listen() {
+  const input = new Socket({ fd: IN, readable: true, writable: false });
+  onFrames(input, (/** @type {FrameIn} */ later) => { if (later.kind === 'say') hearHost(later.message); });
 }
 
 const onUncaught = (/** @type {unknown} */ thrown) => chargeUncaught(thrown, () => undefined);
@@ -109,5 +94,4 @@ send('{"nonce":"","kind":"ready"}');
 let frame = waitForFrame();
 for (; frame.task.bundleUrl.startsWith(REHEARSALS); frame = waitForFrame()) await run(frame);
 void run(frame);
-// Not before the agent's first line: what comes from now on is an interruption, or the answer to a call.
-setImmediate(() => new Socket({ fd: IN, readable: true, writable: false }).on('data', onData));
+setImmediate(listen);

@@ -1,5 +1,8 @@
 // The thread's side of a basic container: what Piscina calls for each task. Guarantees: once the event loop has turned
 // after a reply, the host is told what the attempt left behind, and nothing runs here before it has heard so.
+import { syncBuiltinESMExports } from 'node:module';
+import workerThreads from 'node:worker_threads';
+
 import { captureConsole } from './agent-context.mjs';
 import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
 import { activeResources, areBuiltinsReplaced, join, later, postMessage } from './primordials.mjs';
@@ -8,7 +11,7 @@ import { activeResources, areBuiltinsReplaced, join, later, postMessage } from '
 /** @typedef {import('./voice.mjs').Caps} Caps */
 /** @typedef {import('./voice.mjs').Line} Line */
 /** @typedef {import('node:worker_threads').MessagePort} MessagePort */
-/** @typedef {{ kind: 'open', port: MessagePort, dropped: Float64Array, caps: Caps }} OpenTask */
+/** @typedef {{ kind: 'open', port: MessagePort, dropped: Float64Array, caps: Caps, mayStartThreads: boolean }} OpenTask */
 /** @typedef {{ kind: 'run' } & import('./attempt.mjs').AttemptTask} RunTask */
 
 /** @type {OpenTask | undefined} */
@@ -28,11 +31,26 @@ function open(task) {
   process.on('uncaughtException', onUncaught);
   process.on('unhandledRejection', onUncaught);
   captureConsole(currentVoice);
+  if (!task.mayStartThreads) refuseThreads();
   later(() => {
     resourcesAtRest = activeResources();
     postMessage(task.port, 'settled 0');
   });
   return 'opened';
+}
+
+/**
+ * In a cell each thread has its share of the memory that the kernel gives, and one more would end the cell. Not a wall: an
+ * agent that finds another way ends the cell, and is found out.
+ */
+function refuseThreads() {
+  const refused = class Worker {
+    constructor() {
+      throw Object.assign(new Error('agents of this tier start no threads'), { code: 'ERR_ACCESS_DENIED' });
+    }
+  };
+  Object.defineProperty(workerThreads, 'Worker', { value: refused, writable: false, configurable: false });
+  syncBuiltinESMExports();
 }
 
 /** @param {RunTask} task */

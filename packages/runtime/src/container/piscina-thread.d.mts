@@ -5,6 +5,8 @@ import type { OwnDeath } from '../verdict.ts';
 export interface PiscinaThreadOptions {
   readonly limitMb: number;
   readonly caps: object;
+  /** Has the flags of this process, its permission model among them. */
+  readonly inherits?: boolean;
   readonly onLine: (line: unknown) => void;
   readonly onFault: (error: unknown) => void;
 }
@@ -15,6 +17,8 @@ export class PiscinaThread {
   readonly gone: Promise<void>;
   readonly hasExited: boolean;
   readonly droppedEvents: number;
+  /** What went wrong last. */
+  readonly fault: string;
   opened(): Promise<void>;
   run(task: EngineTask, kill?: AbortSignal): Promise<unknown>;
   read(): Promise<Reading>;

@@ -37,9 +37,10 @@ export class PiscinaThread {
 
   /**
    * Starts the thread. Throws where the machine cannot make one.
-   * @param {{ limitMb: number, caps: Caps, onLine: (line: unknown) => void, onFault: (error: unknown) => void }} options
+   * @param {{ limitMb: number, caps: Caps, inherits?: boolean, onLine: (line: unknown) => void, onFault: (error: unknown) => void }} options
+   *   `inherits`: has the flags of this process, its permission model among them, and starts no threads
    */
-  constructor({ limitMb, caps, onLine, onFault }) {
+  constructor({ limitMb, caps, inherits = false, onLine, onFault }) {
     this.#onLine = onLine;
     this.#pool = new Piscina({
       filename: ENTRY_URL,
@@ -49,7 +50,7 @@ export class PiscinaThread {
       atomics: 'disabled',
       recordTiming: false,
       env: {},
-      execArgv: [],
+      ...(inherits ? {} : { execArgv: [] }),
       resourceLimits: { maxOldGenerationSizeMb: limitMb, maxYoungGenerationSizeMb: youngMb(limitMb) },
     });
     this.#pool.on('error', (error) => {
@@ -59,7 +60,7 @@ export class PiscinaThread {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.on('message', onLine);
-    const task = { kind: 'open', port: port2, dropped: this.#dropped, caps: { ...caps } };
+    const task = { kind: 'open', port: port2, dropped: this.#dropped, caps: { ...caps }, mayStartThreads: !inherits };
     this.#opened = this.#pool.run(task, { transferList: [port2] });
     this.#opened.catch(() => undefined); // told by `opened` to whoever asks
     port1.unref();
@@ -80,6 +81,11 @@ export class PiscinaThread {
     return this.#hasExited;
   }
 
+  /** What went wrong last. */
+  get fault() {
+    return `${/** @type {any} */ (this.#fault)?.message ?? this.#fault}`;
+  }
+
   /** Events that the thread dropped in this attempt. @returns {number} */
   get droppedEvents() {
     return this.#dropped[0] ?? 0;
@@ -88,7 +94,7 @@ export class PiscinaThread {
   /** Resolves when the thread can take an attempt. */
   async opened() {
     const ended = this.gone.then(() => {
-      throw new Error(`the thread ended while it started: ${/** @type {any} */ (this.#fault)?.message ?? this.#fault}`);
+      throw new Error(`the thread ended while it started: ${this.fault}`);
     });
     await Promise.race([this.#opened, ended]);
   }

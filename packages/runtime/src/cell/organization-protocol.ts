@@ -1,0 +1,42 @@
+import type { SIZE_CAPS } from '@bullpen/core';
+import { z } from 'zod';
+
+import type { EngineTask } from '../engine.ts';
+
+/**
+ * What the supervisor and the cell of an organization say to each other. The other side is container/organization-cell.mjs.
+ * Every frame of a container carries the nonce of its newest attempt, which no code but the cell's main thread is told.
+ */
+export type FrameToOrganizationCell =
+  | { kind: 'start'; container: number; nonce: string; limitMb: number; caps: typeof SIZE_CAPS }
+  | { kind: 'run'; container: number; nonce: string; task: EngineTask }
+  | { kind: 'tell'; container: number; line: string }
+  | { kind: 'measure' | 'terminate'; container: number };
+
+const reading = z.strictObject({ heapMb: z.number().min(0), externalMb: z.number(), cpuMs: z.number().min(0) });
+const ownDeath = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('heap_limit') }),
+  z.strictObject({ kind: z.literal('exited'), exitCode: z.int() }),
+  z.strictObject({ kind: z.literal('failed'), message: z.string().max(4096) }),
+]);
+const of = { container: z.int().min(1), nonce: z.string().max(64) };
+
+const frameSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('ready') }),
+  z.strictObject({ ...of, kind: z.literal('opened') }),
+  z.strictObject({ ...of, kind: z.literal('said'), line: z.string() }),
+  z.strictObject({ ...of, kind: z.literal('reading'), reading: reading.nullable(), dropped: z.int().min(0) }),
+  z.strictObject({ ...of, kind: z.literal('reply'), text: z.string().nullable(), dropped: z.int().min(0), reading: reading.nullable() }),
+  z.strictObject({ ...of, kind: z.literal('died'), how: ownDeath, dropped: z.int().min(0) }),
+  z.strictObject({ ...of, kind: z.literal('terminating') }),
+  z.strictObject({ ...of, kind: z.literal('gone'), message: z.string().max(4096) }),
+]);
+export type FrameFromOrganizationCell = z.output<typeof frameSchema>;
+export type ContainerFrame = Exclude<FrameFromOrganizationCell, { kind: 'ready' }>;
+
+/** @throws where it is not JSON or not a frame: an agent wrote to the pipe by itself. */
+export function readOrganizationFrame(json: string): FrameFromOrganizationCell {
+  const frame = frameSchema.safeParse(JSON.parse(json));
+  if (!frame.success) throw new Error('the cell said something that is not a frame');
+  return frame.data;
+}

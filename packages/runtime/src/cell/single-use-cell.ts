@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+
+import { SIZE_CAPS } from '@bullpen/core';
+
+import { CellProcess, type CellEnd } from './cell-process.ts';
+import { strictProfile } from './cell-profile.ts';
+import { readFrame, type CellTask, type FrameFromCell, type FrameToCell } from './cell-protocol.ts';
+import type { CellWall } from './cell-wall.ts';
+import type { CellReading } from './process-readings.ts';
+
+/** As many as it takes until the next one is no faster. */
+const REHEARSALS = 4;
+const REHEARSED_TASK = { attemptNo: 0, inputJson: '[1]', deadline: 0, attempt: 1, run: { id: '', orgId: '', agent: '', version: 1, metadata: {} } };
+/** A bundle comes in its frame or as a file: both are rehearsed. */
+const REHEARSED_SOURCE = 'export default async (input) => input;\n';
+const BUNDLE = 'bundle.mjs';
+
+/** A cell for one attempt (container/cell-entry.mjs in it). At most one attempt is ever handed to it. */
+export class SingleUseCell {
+  readonly #wall: CellWall;
+  readonly #process: CellProcess;
+  readonly #nextNonce = randomBytes(12).toString('base64url');
+  #nonce = '';
+  #blank: CellReading | null = null;
+  #onFrame: (frame: FrameFromCell) => void = () => undefined;
+  #onViolation: (error: unknown) => void = () => undefined;
+
+  constructor(options: { wall: CellWall; limitMb: number }) {
+    this.#wall = options.wall;
+    this.#process = new CellProcess({
+      wall: options.wall,
+      profile: strictProfile(options.limitMb),
+      owner: { onText: (text) => this.#hear(text), onViolation: (error) => this.#onViolation(error), rehearse: () => this.#rehearse() },
+    });
+  }
+
+  get gone(): Promise<CellEnd> {
+    return this.#process.gone;
+  }
+
+  get hasEnded(): boolean {
+    return this.#process.hasEnded;
+  }
+
+  get pid(): number | null {
+    return this.#process.pid;
+  }
+
+  /** @throws where the wall or the cell in it cannot be had. */
+  async start(): Promise<void> {
+    await this.#process.start();
+    this.#blank = this.#process.read();
+  }
+
+  /** Hands the one attempt over. */
+  run(bundlePath: string, task: CellTask, listeners: { onFrame: (frame: FrameFromCell) => void; onViolation: (error: unknown) => void }): void {
+    const bundle = this.#wall.bundles.get(bundlePath);
+    if (bundle.kind === 'file') this.#process.link(bundle);
+    this.#blank = null;
+    this.#nonce = this.#nextNonce;
+    this.#onFrame = listeners.onFrame;
+    this.#onViolation = listeners.onViolation;
+    const source = bundle.kind === 'text' ? bundle.text : null;
+    void this.#send({ kind: 'run', nonce: this.#nonce, caps: SIZE_CAPS, task: { ...this.#process.inside(task), bundleUrl: this.#process.bundleUrl(BUNDLE) }, source });
+  }
+
+  /** Attempts of an agent of our own, on the way of every attempt: what is done the first time is slow, on both sides. */
+  async #rehearse(): Promise<void> {
+    for (let i = 0; i < REHEARSALS; i += 1) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#onFrame = ({ kind }) => { if (kind === 'reply') resolve(); };
+      const task = { ...REHEARSED_TASK, bundleUrl: this.#process.bundleUrl(`rehearsal-${i}.mjs`) };
+      void this.#send({ kind: 'run', nonce: '', caps: SIZE_CAPS, task, source: i % 2 === 0 ? REHEARSED_SOURCE : null });
+      await promise;
+    }
+  }
+
+  /** Says something to the attempt: `1 REASON` aborts its `ctx.signal`, `answer 1 JSON` answers a call. Resolves when the pipe took it. */
+  say(message: string): Promise<void> {
+    return this.#send({ kind: 'say', message });
+  }
+
+  /** Memory and CPU time so far; null when it is gone. A blank cell does nothing: it is read once. */
+  read(): CellReading | null {
+    return this.hasEnded ? null : this.#blank ?? this.#process.read();
+  }
+
+  kill(): void {
+    this.#process.kill();
+  }
+
+  #send(frame: FrameToCell): Promise<void> {
+    return this.#process.send(frame);
+  }
+
+  #hear(text: string): void {
+    const frame = readFrame(text, this.#nonce);
+    if (frame.kind === 'ready') this.#process.markReady();
+    this.#onFrame(frame);
+  }
+}
