@@ -61,7 +61,7 @@ describe('the routes of the OpenAPI document', () => {
     const key = await makeKey('acme', 'viewer', MARK);
     return {
       runs: { id: run.id }, agents: { name: 'echo', version: '1', deployment: 'production' }, schedules: { name: 'nightly' }, keys: { id: key.id }, organizations: { id: 'acme' },
-      admin: { orgId: 'acme', runId: run.id },
+      admin: { orgId: 'acme', runId: run.id, containerId: 'ctr_01m81vk6bxqcdc9t2x8e6dbdg4' },
     };
   }
 

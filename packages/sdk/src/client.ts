@@ -22,6 +22,7 @@ export function createClient(options: ClientOptions): BullpenClient {
   }
   const http = createHttp({ ...rest, fetch, timeoutMs, retries });
   const get = getter(http);
+  const post = poster(http);
   return {
     runs: runsClient(http),
     agents: agentsClient(http),
@@ -36,9 +37,12 @@ export function createClient(options: ClientOptions): BullpenClient {
     audit: { list: (query) => get('/v1/audit', query) },
     secrets: secretsClient(http),
     admin: {
-      rewrapSecrets: (call) => poster(http)('/api/admin/secrets/rewrap', undefined, call),
+      rewrapSecrets: (call) => post('/api/admin/secrets/rewrap', undefined, call),
       status: (call) => get('/api/admin/runtime/status', call),
       metrics: (query) => get('/api/admin/runtime/metrics', query),
+      killContainer: (containerId, call) => post(`/api/admin/runtime/containers/${encodeURIComponent(containerId)}/kill`, {}, call),
+      killRun: (orgId, runId, call) => post(`/api/admin/runtime/runs/${encodeURIComponent(orgId)}/${encodeURIComponent(runId)}/kill`, {}, call),
+      doctor: ({ repair = true, ...call } = {}) => post('/api/admin/doctor', { repair }, call),
     },
     whoami: (call) => get('/v1/whoami', call),
   };
