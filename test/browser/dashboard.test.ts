@@ -128,6 +128,25 @@ describe('signing in', () => {
   });
 });
 
+describe('alerts', () => {
+  it('stand above the figures with why, and who holds what is waited for; and are acknowledged', async () => {
+    fixture.show('hundred');
+    const page = await openBoard();
+    const starved = table(page, 'Alerts').getByRole('row').filter({ hasText: 'Organization starved' });
+    await starved.getByText('has waited 94 s').waitFor();
+    expect(await starved.getByRole('link').allTextContents()).toHaveLength(2);
+    await page.getByText('1 critical alert fires').waitFor();
+    await starved.getByRole('button', { name: /^Acknowledge/ }).click();
+    await starved.getByText('operator').waitFor();
+    await page.getByText('1 critical alert fires').waitFor({ state: 'detached' });
+  });
+
+  it('take no room where there are none', async () => {
+    const page = await openBoard();
+    expect(await table(page, 'Alerts').count()).toBe(0);
+  });
+});
+
 describe('the live board', () => {
   it('shows a new run and a change of state without a reload', async () => {
     const page = await openBoard();
@@ -231,7 +250,7 @@ describe('organizations', () => {
     await page.keyboard.press('Enter');
     const detail = page.getByRole('dialog', { name: 'Acme Analytics' });
     await detail.getByRole('table', { name: 'Containers by organization' }).waitFor();
-    await detail.getByText('Queue wait p95').waitFor();
+    await detail.getByText('Queue wait p95', { exact: true }).waitFor();
     await detail.getByRole('table', { name: 'Recent runs of Acme Analytics' }).getByRole('link').first().click();
     await page.getByRole('dialog', { name: /^run_/ }).waitFor();
     await page.goBack();

@@ -60,7 +60,7 @@ describe('migrations', () => {
     const inDatabase = rows.map((row) => JSON.stringify(row)).sort();
     const declared = declaredTables().flatMap((table) => table.columns.map((column) => JSON.stringify({
       table: table.name, column: column.name, type: column.getSQLType().replace('timestamp (', 'timestamp('),
-      notNull: column.notNull, hasDefault: column.hasDefault,
+      notNull: column.notNull, hasDefault: column.hasDefault || column.generated !== undefined,
     }))).sort();
     expect(inDatabase).toEqual(declared);
   });

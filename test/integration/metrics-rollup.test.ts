@@ -31,7 +31,7 @@ function record(atMs: number, overrides: Partial<FinishedRun> & { wallMs?: numbe
   const { wallMs = 10, ...rest } = overrides;
   metrics.record({
     orgId: ORG, runId: 'run_x', agent: 'echo', version: 1, tier: 'basic', state: 'succeeded', errorCode: null, finishedAtMs: atMs, queueWaitMs: 2,
-    usage: { wallMs, cpuMs: wallMs / 2, peakHeapMb: 5, peakExternalMb: 0, gbSeconds: wallMs / 1000 }, egressBytes: 3, tokens: 5, ...rest,
+    usage: { wallMs, cpuMs: wallMs / 2, peakHeapMb: 5, peakExternalMb: 0, gbSeconds: wallMs / 1000, egressBytesOut: 3 }, tokens: 5, ...rest,
   });
 }
 

@@ -114,6 +114,14 @@ export class AttemptTrace {
   }
 }
 
+/** Tokens of language models that a span tells of, by the GenAI conventions. */
+export function tokensOf({ attributes }: AgentSpan): number {
+  return [GEN_AI.inputTokens, GEN_AI.outputTokens].reduce((sum, name) => {
+    const value = attributes[name];
+    return typeof value === 'number' && value > 0 ? sum + value : sum;
+  }, 0);
+}
+
 function failed(span: Span, errorCode: string | null): void {
   if (errorCode === null) return;
   span.setAttribute(TRACE_ATTRIBUTES.errorType, errorCode).setStatus({ code: SpanStatusCode.ERROR });

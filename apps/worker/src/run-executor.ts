@@ -6,7 +6,7 @@ import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
 import { runTopic, type LiveBus, type RunQueue, type TakenRun } from '@bullpen/queue';
 import type { Admission, AgentRuntimeManager } from '@bullpen/runtime';
 
-import { traceAttempt, type AttemptTrace } from './attempt-trace.ts';
+import { tokensOf, traceAttempt, type AttemptTrace } from './attempt-trace.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import { cancelled, decideAttempt, type AttemptDecision } from './attempt-decision.ts';
 import type { AuthorStack } from './author-stack.ts';
@@ -40,8 +40,11 @@ export interface RunExecutorDeps {
 interface Ended {
   outcome: AttemptOutcome;
   startedAtMs: number | null;
+  tokens: number;
   trace: AttemptTrace | null;
 }
+
+type Told = Pick<Ended, 'startedAtMs' | 'tokens'>;
 
 /** After a fault of Postgres the run is offered again, but not at once. */
 const PARK_AFTER_FAULT_MS = 1000;
@@ -97,6 +100,7 @@ export class RunExecutor {
     const events = new RunEventWriter(run, { ...this.#deps, log });
     const trace = traceAttempt(run, { workerId: this.#deps.workerId, takenAtMs: taken.takenAtMs });
     let startedAtMs: number | null = null;
+    let tokens = 0;
     const executed = await this.#deps.runtime.execute(admission, trace === null ? run : { ...run, traceparent: trace.traceparent }, {
       started: () => {
         startedAtMs = this.#deps.clock.nowMs();
@@ -104,20 +108,22 @@ export class RunExecutor {
       },
       event: (event) => {
         events.say(event);
-        if (event.type === 'span') trace?.heard(event);
+        if (event.type !== 'span') return;
+        tokens += tokensOf(event);
+        trace?.heard(event);
       },
     }, signal);
     clearTimeout(announcing);
     const outcome = await this.#deps.stacks.mapped(run, await this.#deps.outputs.judge(run, executed));
     await this.#deps.faults.hit('after-execute');
     await events.flush();
-    await this.#settle(taken, run, { outcome, startedAtMs, trace }, log);
+    await this.#settle(taken, run, { outcome, startedAtMs, tokens, trace }, log);
   }
 
-  async #settle(taken: TakenRun, run: ClaimedRun, { outcome, startedAtMs, trace }: Ended, log: Logger): Promise<void> {
+  async #settle(taken: TakenRun, run: ClaimedRun, { outcome, startedAtMs, tokens, trace }: Ended, log: Logger): Promise<void> {
     const decision = decideAttempt(run, outcome, this.#deps.random);
     const endTrace = trace?.ended(outcome.kind === 'failed' ? outcome.error.code : null);
-    const recorded = await this.#record(run, decision, startedAtMs, log);
+    const recorded = await this.#record(run, decision, { startedAtMs, tokens }, log);
     endTrace?.(recorded === null ? 'fenced_out' : stateAfter(recorded));
     await this.#deps.faults.hit('after-record');
     if (recorded === null) {
@@ -130,17 +136,17 @@ export class RunExecutor {
   }
 
   /** The decision as it was written, or null when another worker holds the run by now. */
-  async #record(run: ClaimedRun, decision: AttemptDecision, startedAtMs: number | null, log: Logger): Promise<AttemptDecision | null> {
+  async #record(run: ClaimedRun, decision: AttemptDecision, told: Told, log: Logger): Promise<AttemptDecision | null> {
     const { store, clock } = this.#deps;
     const key = { orgId: run.orgId, runId: run.runId, lease: run.lease };
     switch (decision.kind) {
       case 'finish':
-        return this.#finish(run, decision, startedAtMs, log);
+        return this.#finish(run, decision, told, log);
       case 'retry': {
         const { error, usage, kill, delayMs } = decision;
-        if (await store.retry({ ...key, error, usage, kill, startedAtMs, notBeforeMs: clock.nowMs() + delayMs })) return decision;
+        if (await store.retry({ ...key, error, usage, kill, startedAtMs: told.startedAtMs, notBeforeMs: clock.nowMs() + delayMs })) return decision;
         // Refused: fenced out, or cancelled while it ran, and then the cancel stands.
-        return this.#finish(run, cancelled(usage, kill), startedAtMs, log);
+        return this.#finish(run, cancelled(usage, kill), told, log);
       }
       case 'release':
         return (await store.release({ ...key, reason: decision.reason, kill: decision.kill })) ? decision : null;
@@ -149,7 +155,7 @@ export class RunExecutor {
     }
   }
 
-  async #finish(run: ClaimedRun, decision: AttemptDecision & { kind: 'finish' }, startedAtMs: number | null, log: Logger): Promise<AttemptDecision | null> {
+  async #finish(run: ClaimedRun, decision: AttemptDecision & { kind: 'finish' }, { startedAtMs, tokens }: Told, log: Logger): Promise<AttemptDecision | null> {
     const { state, resultJson, error, usage, kill } = decision;
     const finishedAtMs = this.#deps.clock.nowMs();
     const write = { orgId: run.orgId, runId: run.runId, lease: run.lease, state, resultJson, error, usage, kill, startedAtMs, finishedAtMs };
@@ -166,7 +172,7 @@ export class RunExecutor {
       won = await this.#deps.store.finish({ ...write, state: 'failed', resultJson: null, error: failure });
     }
     if (!won) return null;
-    this.#deps.metrics.record(finishedRun(run, written, finishedAtMs));
+    this.#deps.metrics.record({ ...finishedRun(run, written, finishedAtMs), tokens });
     return written;
   }
 

@@ -42,8 +42,6 @@ export interface FinishedRun {
   /** From queued (or its not-before time) to claimed. */
   queueWaitMs: number;
   usage: RunUsage | null;
-  /** Sent through the egress proxy. */
-  egressBytes?: number;
-  /** Of language models, as the agent reported them. */
+  /** Of language models, as the agent's spans tell of them. */
   tokens?: number;
 }

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { bigint, boolean, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, smallint, text, timestamp, unique } from 'drizzle-orm/pg-core';
 
 import type {
@@ -149,6 +150,13 @@ export const runEvents = pgTable('run_events', {
 /** `(bin + 1000) << 32 | count`, in the order of the bins: exact as a number, since both are small. */
 const histogram = (name: string) => bigint(name, { mode: 'number' }).array().notNull();
 
+/** The same as text, for reading: `gap:count,...`. */
+const histogramTexts = () => ({
+  wallText: text('wall_text').notNull().generatedAlwaysAs(sql`histogram_text(wall_histogram)`),
+  cpuText: text('cpu_text').notNull().generatedAlwaysAs(sql`histogram_text(cpu_histogram)`),
+  queueWaitText: text('queue_wait_text').notNull().generatedAlwaysAs(sql`histogram_text(queue_wait_histogram)`),
+});
+
 const runSums = () => ({
   tier: text('tier').notNull(),
   outcome: text('outcome').notNull(),
@@ -181,12 +189,17 @@ export const runMetrics = pgTable('run_metrics', {
   batch: bigint('batch', { mode: 'number' }).notNull(),
 }, (table) => [primaryKey({ columns: [table.bucketAt, table.orgId, table.agent, table.version, table.tier, table.outcome, table.writerId, table.batch] })]);
 
-const rolledUp = <Name extends string>(name: Name) => pgTable(name, runBucket(), (table) => [
+export const runMetrics1m = pgTable('run_metrics_1m', runBucket(), (table) => [
   primaryKey({ columns: [table.bucketAt, table.orgId, table.agent, table.version, table.tier, table.outcome] }),
 ]);
-export const runMetrics1m = rolledUp('run_metrics_1m');
-export const runMetrics1h = rolledUp('run_metrics_1h');
-export const runMetrics1d = rolledUp('run_metrics_1d');
+
+const longBucket = () => ({ ...runBucket(), ...histogramTexts() });
+export const runMetrics1h = pgTable('run_metrics_1h', longBucket(), (table) => [
+  primaryKey({ columns: [table.bucketAt, table.orgId, table.agent, table.version, table.tier, table.outcome] }),
+]);
+export const runMetrics1d = pgTable('run_metrics_1d', longBucket(), (table) => [
+  primaryKey({ columns: [table.bucketAt, table.orgId, table.agent, table.version, table.tier, table.outcome] }),
+]);
 
 export const organizationTotals = pgTable('organization_totals', {
   orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
@@ -202,12 +215,14 @@ export const organizationTotals = pgTable('organization_totals', {
   wallHistogram: histogram('wall_histogram'),
   cpuHistogram: histogram('cpu_histogram'),
   queueWaitHistogram: histogram('queue_wait_histogram'),
+  ...histogramTexts(),
 }, (table) => [primaryKey({ columns: [table.orgId, table.untilAt] })]);
 
 export const systemMetrics = pgTable('system_metrics', {
   stepS: integer('step_s').notNull(),
   bucketAt: time('bucket_at').notNull(),
   ...runSums(),
+  ...histogramTexts(),
 }, (table) => [primaryKey({ columns: [table.stepS, table.bucketAt, table.tier, table.outcome] })]);
 
 export const runtimeSamples = pgTable('runtime_samples', {

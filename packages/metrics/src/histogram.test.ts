@@ -83,6 +83,23 @@ describe('stored histograms', () => {
     for (const q of [0.01, 0.5, 0.9, 0.95, 0.99, 1]) expect(sum.quantile(q)).toBe(quantile(histogramOf(values), q));
   });
 
+  it('are the same as text, and can be taken away again', () => {
+    const values = [0, 0.5, 0.5, 3, 700, 700, 700];
+    const packed = packHistogram(histogramOf(values));
+    const text = packed.map((entry, place) => {
+      const bin = Math.floor(entry / 2 ** 32);
+      const count = entry % 2 ** 32;
+      return `${bin - Math.floor((packed[place - 1] ?? 0) / 2 ** 32)}${count === 1 ? '' : `:${count}`}`;
+    }).join(',');
+    const sum = new HistogramSum();
+    sum.addStored(text);
+    sum.addStored('');
+    for (const q of [0.1, 0.3, 0.5, 0.9, 1]) expect(sum.quantile(q)).toBe(quantile(histogramOf(values), q));
+    sum.addStored(stored([5, 5]));
+    sum.addStored(text, -1);
+    expect(sum.quantile(0.5)).toBe(valueOfBin(binOf(5)));
+  });
+
   it('hold what took no time, and counts as large as a day makes them', () => {
     const sum = new HistogramSum();
     sum.addStored(`{${packHistogram(new Map([[ZERO_BIN, 4_000_000_000], [binOf(7), 1]])).join(',')}}`);

@@ -64,6 +64,8 @@ export function packHistogram(histogram: Histogram): number[] {
 /** More bins than there are: 1.02^3000 microseconds are longer than the universe is old. */
 const MOST_BINS = 4096;
 const COMMA = 44;
+const COLON = 58;
+const OPENING_BRACE = 123;
 const ZERO = 48;
 const NINE = 57;
 
@@ -77,8 +79,35 @@ export class HistogramSum {
   #highest = -1;
   #total = 0;
 
-  /** Adds a stored histogram as Postgres writes it: `{n,n,...}`. @param sign - -1: takes it away again */
+  /** Adds a stored histogram, as an array (`{n,n,...}`) or as text (`gap:count,...`). @param sign - -1: takes it away again */
   addStored(text: string, sign: 1 | -1 = 1): void {
+    if (text.charCodeAt(0) === OPENING_BRACE) this.#addArray(text, sign);
+    else this.#addText(text, sign);
+  }
+
+  #addText(text: string, sign: 1 | -1): void {
+    let index = 0;
+    let number = 0;
+    let hasCount = false;
+    // One beyond the end: what ends the text ends its last entry.
+    for (let place = 0; place <= text.length && text.length > 0; place += 1) {
+      const char = place === text.length ? COMMA : text.charCodeAt(place);
+      if (char === COMMA) {
+        if (!hasCount) index += number;
+        this.#addCount(index, sign * (hasCount ? number : 1));
+        number = 0;
+        hasCount = false;
+      } else if (char === COLON) {
+        index += number;
+        number = 0;
+        hasCount = true;
+      } else {
+        number = number * 10 + char - ZERO;
+      }
+    }
+  }
+
+  #addArray(text: string, sign: 1 | -1): void {
     let entry = 0;
     for (let index = 1; index < text.length; index += 1) {
       const char = text.charCodeAt(index);
@@ -112,7 +141,10 @@ export class HistogramSum {
 
   #add(entry: number, sign: 1 | -1): void {
     const index = Math.floor(entry / COUNT_RANGE);
-    const count = sign * (entry - index * COUNT_RANGE);
+    this.#addCount(index, sign * (entry - index * COUNT_RANGE));
+  }
+
+  #addCount(index: number, count: number): void {
     if (index >= MOST_BINS) return;
     this.#counts[index] = (this.#counts[index] ?? 0) + count;
     this.#total += count;

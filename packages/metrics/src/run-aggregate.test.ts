@@ -30,8 +30,8 @@ describe('an aggregate of runs', () => {
 
   it('counts what the agent or a limit ended as a failure, with what went out and what was said', () => {
     const aggregate = emptyAggregate(run, 0);
-    addRun(aggregate, { ...run, state: 'timed_out', egressBytes: 100, tokens: 7 });
-    addRun(aggregate, { ...run, state: 'cancelled', egressBytes: 1 });
+    addRun(aggregate, { ...run, state: 'timed_out', usage: { ...usage, egressBytesOut: 100 }, tokens: 7 });
+    addRun(aggregate, { ...run, state: 'cancelled', usage: { ...usage, egressBytesOut: 1 } });
     expect(toCell(aggregate)).toMatchObject({ runs: 2, failures: 1, egressBytes: 101, tokens: 7 });
   });
 

@@ -38,7 +38,7 @@ export function addRun(aggregate: RunAggregate, run: FinishedRun): void {
   if (isFailure(state)) aggregate.failures += 1;
   aggregate.queueWaitMs += queueWaitMs;
   aggregate.worstQueueWaitMs = Math.max(aggregate.worstQueueWaitMs, queueWaitMs);
-  aggregate.egressBytes += measured(run.egressBytes ?? 0);
+  aggregate.egressBytes += measured(usage?.egressBytesOut ?? 0);
   aggregate.tokens += measured(run.tokens ?? 0);
   addValue(aggregate.queueWait, queueWaitMs);
   if (usage === null) return;

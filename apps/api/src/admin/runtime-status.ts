@@ -48,7 +48,7 @@ export async function readRuntimeStatus(deps: RuntimeStatusDeps, earlier: Earlie
     return {
       id: organization.id, name: organization.name, poolMb: organization.poolMb, reservedMb: of.reservedMb, containers: of.containers,
       queue: counts.get(organization.id) ?? { waiting: 0, delayed: 0, active: 0 },
-      health: remember(`organization/${organization.id}`, (previous) => organizationHealth(factsOf(organization, of, figures), previous)),
+      health: shortened(remember(`organization/${organization.id}`, (previous) => organizationHealth(factsOf(organization, of, figures), previous))),
     };
   });
   const judged = live.map((worker) => ({ worker, health: remember(`worker/${worker.id}`, (previous) => workerHealth(worker, nowMs, previous)) }));
@@ -57,6 +57,11 @@ export async function readRuntimeStatus(deps: RuntimeStatusDeps, earlier: Earlie
     at: new Date(nowMs).toISOString(), queueBackend: queue.backend, workers: live, organizations, recentRuns,
     workerHealth: Object.fromEntries(judged.map((one) => [one.worker.id, one.health])), health, alerts,
   };
+}
+
+/** Without what is not known: of a thousand idle organizations that is most of the document. */
+function shortened(report: HealthReport): HealthReport {
+  return { ...report, components: report.components.filter(({ score }) => score !== null) };
 }
 
 interface Held {

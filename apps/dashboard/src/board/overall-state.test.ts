@@ -1,4 +1,4 @@
-import { scoreHealth, type RuntimeStatus, type WorkerSnapshot } from '@bullpen/core';
+import { scoreHealth, type Alert, type RuntimeStatus, type WorkerSnapshot } from '@bullpen/core';
 import { describe, expect, it } from '@jest/globals';
 
 import { overallState } from './overall-state.ts';
@@ -24,6 +24,13 @@ function status(workers: WorkerSnapshot[], waiting = 0, reservedMb = 0): Runtime
 const texts = (state: ReturnType<typeof overallState>) => state.reasons.map(({ text }) => text);
 
 describe('the overall state', () => {
+  it('needs attention while a critical alert fires that nobody has seen or silenced', () => {
+    const alert = { state: 'firing', severity: 'critical', silenced: false, acknowledgedAt: null, rule: 'Organization starved', subject: 'acme' } as Alert;
+    const withAlert = (change: Partial<Alert>) => overallState({ ...status([worker]), alerts: [{ ...alert, ...change }] }, null);
+    expect(withAlert({})).toMatchObject({ tone: 'warn', reasons: [{ text: '1 critical alert fires: Organization starved (acme).' }] });
+    for (const change of [{ state: 'pending' }, { severity: 'warning' }, { silenced: true }, { acknowledgedAt: AT }] as Partial<Alert>[]) expect(withAlert(change).tone).toBe('good');
+  });
+
   it('is normal while workers report and nothing is full', () => {
     expect(overallState(status([worker], 3), hour(100, 5))).toEqual({ tone: 'good', headline: 'Working normally', reasons: [] });
   });

@@ -19,7 +19,7 @@ const POOL_FULL = 0.95;
 /** The state of the whole in words. Judged by the server's clock: `status.at`. */
 export function overallState(status: RuntimeStatus, hour: HourTotals | null): OverallState {
   const now = nowTotals(status);
-  const reasons = [...workerReasons(status, now), ...capacityReasons(status, now), ...failureReasons(hour)]
+  const reasons = [...workerReasons(status, now), ...alertReasons(status), ...capacityReasons(status, now), ...failureReasons(hour)]
     .toSorted((a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'));
   if (reasons.length === 0) return { tone: 'good', headline: 'Working normally', reasons };
   const grave = reasons[0]?.tone === 'bad';
@@ -42,6 +42,13 @@ function workerReasons({ workers, at }: RuntimeStatus, { waiting }: NowTotals): 
     reasons.push({ tone: none, text: `${plural(stopping.length, 'worker is stopping and takes', 'workers are stopping and take')} no new runs.` });
   }
   return reasons;
+}
+
+/** An alert has a section of its own; here it keeps the headline from saying that all is well. */
+function alertReasons({ alerts }: RuntimeStatus): OverallState['reasons'] {
+  const grave = alerts.filter(({ state, severity, silenced, acknowledgedAt }) => state === 'firing' && severity === 'critical' && !silenced && acknowledgedAt === null);
+  if (grave.length === 0) return [];
+  return [{ tone: 'warn', text: `${plural(grave.length, 'critical alert fires', 'critical alerts fire')}: ${someOf(grave.map(({ rule, subject }) => `${rule} (${subject})`))}.` }];
 }
 
 function capacityReasons(status: RuntimeStatus, { slots, running, waiting }: NowTotals): OverallState['reasons'] {

@@ -1,4 +1,4 @@
-import type { RuntimeStatus, WorkerSnapshot } from '@bullpen/core';
+import type { HealthReport, RuntimeStatus, WorkerSnapshot } from '@bullpen/core';
 import type { ReactNode } from 'react';
 
 import { Badge } from '../board/badge.tsx';
@@ -7,7 +7,6 @@ import { Meter } from '../charts/meter.tsx';
 import { Ago, Lasting } from '../clock/times.tsx';
 import { formatDuration } from '../format/duration.ts';
 import { formatCount, formatMb } from '../format/quantity.ts';
-import { HealthBadge } from '../health/health-badge.tsx';
 import type { Tone } from '../runs/run-states.ts';
 import type { Column } from '../table/column.ts';
 import { DataTable } from '../table/data-table.tsx';
@@ -33,8 +32,7 @@ export function WorkersSection({ workers, health, at }: { workers: readonly Work
 function columnsAt(atMs: number, health: RuntimeStatus['workerHealth']): Column<WorkerSnapshot>[] {
   return [
     { id: 'worker', label: 'Worker', lead: true, cell: ({ host, pid, id }) => <span className="name" title={id}><span title={host}>{host}</span><span className="muted">pid {pid}</span></span> },
-    { id: 'state', label: 'State', cell: (worker) => <Health health={workerHealth(worker, atMs)} /> },
-    { id: 'health', label: 'Health', cell: ({ id }) => { const report = health[id]; return report === undefined ? '–' : <HealthBadge report={report} />; } },
+    { id: 'state', label: 'State', title: 'And its health, of 100', cell: (worker) => <Health health={workerHealth(worker, atMs)} report={health[worker.id]} /> },
     { id: 'slots', label: 'Slots', cell: (worker) => <Slots worker={worker} /> },
     { id: 'rss', label: 'RSS', title: 'Resident memory of the process', align: 'end', cell: ({ rssMb }) => formatMb(rssMb) },
     { id: 'loop', label: 'Loop delay', title: 'Event loop delay, p99 over the last heartbeat', align: 'end', cell: ({ eventLoopDelayMs }) => formatDuration(eventLoopDelayMs) },
@@ -43,9 +41,12 @@ function columnsAt(atMs: number, health: RuntimeStatus['workerHealth']): Column<
   ];
 }
 
-function Health({ health }: { health: WorkerHealth }): ReactNode {
+/** What it does, and how well; a bad score shows through a good state. */
+function Health({ health, report }: { health: WorkerHealth; report: HealthReport | undefined }): ReactNode {
   const { tone, label } = HEALTH[health];
-  return <Badge tone={tone}>{label}</Badge>;
+  if (report === undefined) return <Badge tone={tone}>{label}</Badge>;
+  const worse = tone === 'good' && report.level !== 'healthy' ? 'warn' : tone;
+  return <Badge tone={worse} title={report.reason}>{label} <span className="health-of">{Math.round(report.score)}</span></Badge>;
 }
 
 function Slots({ worker: { slots, running } }: { worker: WorkerSnapshot }): ReactNode {

@@ -21,9 +21,9 @@ export async function adminReadTotals(db: Database, untilMs: number): Promise<Ru
 /** Their histograms, of these organizations. */
 export async function adminReadTotalHistograms(db: Database, untilMs: number, orgIds: readonly string[]): Promise<HistogramRow[]> {
   const rows = await reading(() => db.sql<HistogramRow[]>`
-    SELECT o.id AS key, 0::bigint AS "atMs", t.wall_histogram::text AS wall, t.cpu_histogram::text AS cpu, t.queue_wait_histogram::text AS "queueWait"
+    SELECT o.id AS key, 0::bigint AS "atMs", t.wall_text AS wall, t.cpu_text AS cpu, t.queue_wait_text AS "queueWait"
     FROM unnest(${arrayLiteral(orgIds)}::text[]) AS o (id) CROSS JOIN LATERAL (
-      SELECT wall_histogram, cpu_histogram, queue_wait_histogram FROM organization_totals t
+      SELECT wall_text, cpu_text, queue_wait_text FROM organization_totals t
       WHERE t.org_id = o.id AND t.until_at <= ${timeText(untilMs)}::timestamptz ORDER BY t.until_at DESC LIMIT 1
     ) t`);
   return [...rows];

@@ -51,7 +51,7 @@ export async function readRunSums(db: Database, segment: MetricSegment, selectio
   return [...rows];
 }
 
-/** Histograms of one row, as Postgres writes arrays: `{n,n,...}`, each `(bin + 1000) * 2^32 + count`. */
+/** Histograms of one row: arrays as Postgres writes them (`{n,n,...}`, each `(bin + 1000) * 2^32 + count`), or text (`gap:count,...`; histogram_text). */
 export interface HistogramRow {
   key: string;
   /** As in `RunSumsRow`. */
@@ -66,7 +66,7 @@ export async function readRunHistograms(db: Database, segment: MetricSegment, se
   const { sql } = db;
   const at = stepMs === null ? sql`0::bigint` : sql`((extract(epoch FROM bucket_at) * 1000)::bigint / ${stepMs}::bigint * ${stepMs}::bigint)`;
   const rows = await reading(() => sql<HistogramRow[]>`
-    SELECT ${keyOf(sql, selection)} AS key, ${at} AS "atMs", wall_histogram::text AS wall, cpu_histogram::text AS cpu, queue_wait_histogram::text AS "queueWait"
+    SELECT ${keyOf(sql, selection)} AS key, ${at} AS "atMs", ${histogramsOf(sql, segment, selection)}
     FROM ${source(sql, segment, selection)}`);
   return [...rows];
 }
@@ -77,7 +77,7 @@ export async function readRunRows(db: Database, segment: MetricSegment, selectio
   const rows = await reading(() => sql<(RunSumsRow & HistogramRow)[]>`
     SELECT ${keyOf(sql, selection)} AS key, ((extract(epoch FROM bucket_at) * 1000)::bigint / ${stepMs}::bigint * ${stepMs}::bigint) AS "atMs", runs, failures, wall_ms AS "wallMs",
       cpu_ms AS "cpuMs", gb_seconds AS "gbSeconds", queue_wait_ms AS "queueWaitMs", worst_queue_wait_ms AS "worstQueueWaitMs", egress_bytes AS "egressBytes", tokens,
-      wall_histogram::text AS wall, cpu_histogram::text AS cpu, queue_wait_histogram::text AS "queueWait"
+      ${histogramsOf(sql, segment, selection)}
     FROM ${source(sql, segment, selection)}`);
   return [...rows];
 }
@@ -86,6 +86,13 @@ const ROLLED_UP: Readonly<Record<RollupStep, string>> = { 60: 'run_metrics_1m', 
 
 /** The groups that lie in system_metrics, as long as no single organization is asked for. */
 const OF_SYSTEM: readonly MetricGroup[] = ['none', 'outcome', 'tier'];
+
+function histogramsOf(sql: postgres.Sql, { levelS }: MetricSegment, { groupBy, orgId }: MetricSelection): postgres.Fragment {
+  const hasText = levelS >= 3600 || (levelS === 60 && orgId === undefined && OF_SYSTEM.includes(groupBy));
+  return hasText
+    ? sql`wall_text AS wall, cpu_text AS cpu, queue_wait_text AS "queueWait"`
+    : sql`wall_histogram::text AS wall, cpu_histogram::text AS cpu, queue_wait_histogram::text AS "queueWait"`;
+}
 
 /** Table and conditions. */
 function source(sql: postgres.Sql, { levelS, fromMs, toMs }: MetricSegment, selection: MetricSelection): postgres.Fragment {

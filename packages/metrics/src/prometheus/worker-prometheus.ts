@@ -35,10 +35,10 @@ function runCounters(registry: Registry): (run: FinishedRun) => void {
   const memory = new Counter({ ...of, name: 'bullpen_run_memory_byte_seconds_total', help: 'Memory held by runs times wall time.', labelNames: ['tier'] });
   const egress = new Counter({ ...of, name: 'bullpen_run_egress_bytes_total', help: 'Bytes that runs sent through the egress proxy.' });
   const tokens = new Counter({ ...of, name: 'bullpen_run_tokens_total', help: 'Tokens of language models that runs reported.' });
-  return ({ state, tier, queueWaitMs, usage, egressBytes, tokens: count }) => {
+  return ({ state, tier, queueWaitMs, usage, tokens: count }) => {
     finished.inc({ outcome: state, tier });
     wait.observe(Math.max(0, queueWaitMs) / 1000);
-    egress.inc(egressBytes ?? 0);
+    egress.inc(usage?.egressBytesOut ?? 0);
     tokens.inc(count ?? 0);
     if (usage === null) return;
     duration.observe({ tier }, usage.wallMs / 1000);

@@ -18,6 +18,7 @@ const INSPECT = { depth: 4, maxStringLength: 10_000, maxArrayLength: 100, breakL
  */
 export function createContext(voice, calls, facts) {
   const interruption = createInterruption();
+  const trace = createTrace(voice, facts.run.traceparent);
   const ctx = freeze({
     log: createLog(voice),
     emit: (/** @type {unknown} */ name, /** @type {unknown} */ data) => emit(voice, name, data),
@@ -25,9 +26,9 @@ export function createContext(voice, calls, facts) {
     get signal() { return interruption.signal(); },
     secrets: createSecrets(calls),
     kv: createKv(calls),
-    fetch: createFetch(calls),
+    fetch: createFetch(calls, trace),
     egress: facts.egressProxy === undefined ? undefined : freeze(facts.egressProxy),
-    trace: createTrace(voice, facts.run.traceparent),
+    trace,
     run: freeze({ ...facts.run, metadata: freeze(facts.run.metadata) }),
     attempt: facts.attempt,
     deadline: facts.deadline,

@@ -6,16 +6,31 @@ import { SafePromise, bytesFrom, bytesToText, defineProperty, freeze } from './p
 /** @typedef {import('./host-calls.mjs').HostCalls} HostCalls */
 /** @typedef {{ status: number, statusText: string, headers: [string, string][], url: string, redirected: boolean, hasBody: boolean }} Head */
 
-/** @param {HostCalls} calls */
-export function createFetch(calls) {
+/** @typedef {{ traceparent: string | null, span: (name: string, attributes: object, act: (span: any) => unknown) => Promise<any> }} Trace */
+
+/**
+ * Where the run belongs to a trace, each request is a span of it and says so to whom it goes.
+ * @param {HostCalls} calls @param {Trace} trace
+ */
+export function createFetch(calls, trace) {
   let exchanges = 0;
-  return freeze(async (/** @type {any} */ input, /** @type {any} */ init) => {
-    const request = new Request(input, init);
+  const open = async (/** @type {Request} */ request) => {
     const exchange = exchanges += 1;
     const stop = () => { calls.call('fetch.cancel', { exchange }).catch(() => undefined); };
     const asked = await paramsOf(request, exchange);
     const head = await orAborted(calls.call('fetch.open', asked), request.signal, stop);
     return responseOf(calls, exchange, head, request.signal);
+  };
+  return freeze(async (/** @type {any} */ input, /** @type {any} */ init) => {
+    const request = new Request(input, init);
+    if (trace.traceparent === null) return open(request);
+    if (!request.headers.has('traceparent')) request.headers.set('traceparent', trace.traceparent);
+    const attributes = { 'http.request.method': request.method, 'server.address': new URL(request.url).host };
+    return trace.span(request.method, attributes, async (span) => {
+      const response = await open(request);
+      span.setAttribute('http.response.status_code', response.status);
+      return response;
+    });
   });
 }
 
