@@ -1632,7 +1632,7 @@ SELECT isolate_tenant_table('agent_entries', 'SELECT, INSERT, UPDATE, DELETE');
 
 SELECT close_partitions();
 $bullpen_migration$) AS is_new;
-SELECT '0017_lookups_by_key.sql' AS name, pg_temp.apply_migration('0017_lookups_by_key.sql', '32c75c1501d6717c91ff08d542b7e1c2d40b9d56b8a87bb664528afa4a930bb4', $bullpen_migration$-- A plan that is kept must find one run by its key in a table of any size, also where it was made while the table was empty and all
+SELECT '0017_lookups_by_key.sql' AS name, pg_temp.apply_migration('0017_lookups_by_key.sql', '4f555465cf92f62dd47e71b46101a43f44044387109a9bad7a50f310ab3075cf', $bullpen_migration$-- A plan that is kept must find one run by its key in a table of any size, also where it was made while the table was empty and all
 -- indexes cost the same. An index that asks for an agent or a state to be named cannot stand in for the key; those who name one
 -- go on finding it.
 
@@ -1640,6 +1640,8 @@ DROP INDEX runs_by_agent;
 CREATE INDEX runs_by_agent ON runs (org_id, agent, id) WHERE agent <> '';
 DROP INDEX runs_by_state;
 CREATE INDEX runs_by_state ON runs (org_id, state, id) WHERE state <> '';
+
+REVOKE ALL ON FUNCTION histogram_text(bigint[]) FROM PUBLIC;
 $bullpen_migration$) AS is_new;
 DROP FUNCTION pg_temp.apply_migration(text, text, text);
 SELECT close_partitions();
