@@ -92,15 +92,32 @@ function workerOf(index: number, orgs: readonly Org[], running: readonly RunSumm
   });
   const busy = organizations.flatMap(({ containers }) => containers).filter(({ state }) => state === 'busy').length;
   return {
-    id: newIdOf('wkr', random), host: `node-${'abcd'[index]}`, pid: 4100 + index * 37, startedAt: iso(nowMs - (index + 1) * 97 * MINUTE_MS), at: iso(nowMs - 400),
-    state: 'running', slots: 16, running: busy, rssMb: 180 + random() * 160, eventLoopDelayMs: 1 + random() * 6, organizations,
+    id: newIdOf('wkr', random), host: `node-${'abcd'[index]}`, pid: 4100 + index * 37, platform: 'linux x64', startedAt: iso(nowMs - (index + 1) * 97 * MINUTE_MS), at: iso(nowMs - 400),
+    state: 'running', slots: 16, running: busy, rssMb: 180 + random() * 160, eventLoopDelayMs: 1 + random() * 6, organizations, isolation: isolationOf(index, nowMs),
+  };
+}
+
+/** The second worker's machine has no user namespaces. */
+function isolationOf(index: number, nowMs: number): NonNullable<WorkerSnapshot['isolation']> {
+  const isWhole = index !== 1;
+  const cases = ['has a pid namespace of its own', 'runs behind a system call filter', 'cannot read the files of the machine'].map((name, place) => ({ name, passed: isWhole || place > 0 }));
+  const strict = 'a single-use process per run: namespaces, system call filter, kernel limits, permission model';
+  return {
+    at: iso(nowMs - 3 * MINUTE_MS), probes: [{ name: 'bubblewrap', works: true, detail: 'bubblewrap 0.8.0' }],
+    tiers: [
+      { tier: 'basic', isBuilt: true, target: 'a thread per container, never shared by organizations', achieved: 'a thread per container, never shared by organizations', cases: [] },
+      { tier: 'enhanced', isBuilt: true, target: 'a process per organization behind namespaces', achieved: isWhole ? 'a process per organization behind namespaces' : 'a process per organization under another account', cases },
+      { tier: 'strict', isBuilt: isWhole, target: strict, achieved: isWhole ? strict : 'nothing: runs of this tier are refused', cases },
+    ],
   };
 }
 
 function containerOf(orgId: string, runId: string | null, random: Random): ContainerSnapshot {
+  const score = random() > 0.9 ? 68 : 100;
   return {
     id: newIdOf('ctr', random), orgId, tier: 'basic', state: runId === null ? 'warm' : 'busy', death: null, limitMb: 64, heapMb: 6 + random() * 48, externalMb: random() * 8,
-    cpuMs: random() * 90_000, runs: Math.floor(random() * 240), runId, ageMs: random() * 3_600_000,
+    cpuMs: random() * 90_000, runs: Math.floor(random() * 240), runId, ageMs: random() * 3_600_000, reserveMb: 24, baselineMb: 7.5, eventLoopDelayMs: random() * 4,
+    health: { score, reason: score === 100 ? 'all components are healthy' : 'event loop delay is 1700 ms, healthy is at most 250 ms', components: [{ name: 'memoryRatio', value: 0.4, score: 100 }, { name: 'eventLoopDelayMs', value: 1700, score }] },
   };
 }
 

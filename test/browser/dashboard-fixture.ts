@@ -26,6 +26,8 @@ export class DashboardFixture {
   readonly adminKey = `fixture+${randomBytes(16).toString('base64')}`;
   /** Organization and id of the runs that were asked to be cancelled. */
   readonly cancelled: string[] = [];
+  /** The same of those whose container was to be killed. */
+  readonly killed: string[] = [];
   /** Answers of the status so far. */
   statusCount = 0;
   failure: FailureMode | null = null;
@@ -68,6 +70,7 @@ export class DashboardFixture {
     this.failure = null;
     this.cancelRefusal = null;
     this.cancelled.length = 0;
+    this.killed.length = 0;
   }
 
   endSessions(): void {
@@ -90,6 +93,8 @@ export class DashboardFixture {
     if (!this.#sessions.has(sessionOf(request))) return sendProblem(response, 'UNAUTHENTICATED', 'no session');
     if (pathname === '/api/admin/runtime/status') return sendJson(response, 200, this.#status());
     if (pathname === '/api/admin/runtime/metrics') return sendJson(response, 200, runtimeMetricsSchema.parse(this.scene.metrics));
+    const kill = /^\/api\/admin\/runtime\/runs\/([^/]+)\/([^/]+)\/kill$/.exec(pathname);
+    if (kill !== null && request.method === 'POST') return this.#kill(response, kill[1] ?? '', kill[2] ?? '');
     const cancel = /^\/api\/admin\/runs\/([^/]+)\/([^/]+)\/cancel$/.exec(pathname);
     if (cancel !== null && request.method === 'POST') return this.#cancel(response, cancel[1] ?? '', cancel[2] ?? '');
     const acknowledge = /^\/api\/admin\/alerts\/([^/]+)\/acknowledge$/.exec(pathname);
@@ -122,6 +127,11 @@ export class DashboardFixture {
     const session = randomBytes(16).toString('hex');
     this.#sessions.add(session);
     return void response.writeHead(204, { 'set-cookie': `fixture_session=${session}; ${attributes}` }).end();
+  }
+
+  #kill(response: ServerResponse, orgId: string, runId: string): void {
+    this.killed.push(`${orgId}/${runId}`);
+    return sendJson(response, 202, { workerId: 'wkr_1', containerId: null, orgId, runId });
   }
 
   #cancel(response: ServerResponse, orgId: string, runId: string): void {

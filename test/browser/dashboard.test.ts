@@ -394,3 +394,27 @@ describe('the page as a whole', () => {
     expect(await initialScriptBytes(built.dir)).toBeLessThanOrEqual(MOST_INITIAL_SCRIPT_BYTES);
   });
 });
+
+describe('what an operator can see and end', () => {
+  it('shows what each worker enforces of each tier, with the cases tried', async () => {
+    const page = await openBoard();
+    const table = page.getByRole('table', { name: 'Isolation by worker and tier' });
+    expect(await table.getByText('refused', { exact: true }).count()).toBe(1);
+    expect(await table.getByText('weaker', { exact: true }).count()).toBe(1);
+    await table.getByText('1 of 3 did not hold').last().click();
+    await table.getByText('did not hold: has a pid namespace of its own').last().waitFor();
+  });
+
+  it('kills the container of a running run after asking once more', async () => {
+    const run = fixture.scene.status.recentRuns.find(({ state }) => state === 'running');
+    const page = await newPage();
+    await page.goto(fixture.signInUrl);
+    await figures(page).waitFor();
+    await page.goto(`${fixture.url}?run=${run?.orgId}/${run?.id}`);
+    await page.getByRole('button', { name: 'Kill container' }).click();
+    expect(fixture.killed).toEqual([]);
+    await page.getByRole('button', { name: 'Yes, kill it' }).click();
+    await page.getByText('Its worker was told to kill the container.').waitFor();
+    expect(fixture.killed).toEqual([`${run?.orgId}/${run?.id}`]);
+  });
+});

@@ -71,7 +71,7 @@ class Steps {
         const costSeconds = costs.get(runId) ?? null;
         return { taken, costSeconds, owedSeconds: costSeconds === null ? 0 : costSeconds - chargedSeconds };
       });
-      const { lost, runs } = await dispatch.turn({ ends, max });
+      const { lost, runs } = await dispatch.turn({ ends, max, full: [] });
       for (const runId of ended) held.delete(runId);
       for (const run of runs) held.set(run.taken.runId, run);
       return { lost: [...lost], runs: runs.map(({ taken: { orgId, runId, memoryMb, agent }, chargedSeconds }) => ({ orgId, runId, memoryMb, agent, chargedSeconds })) };

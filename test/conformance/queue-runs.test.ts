@@ -177,6 +177,21 @@ describe.each(QUEUE_BACKENDS)('the run queue on %s', (backend) => {
     await queue.complete(await takeOne(queue));
   });
 
+  it('touches nothing of an organization that the caller has no room for, and takes it when there is some', async () => {
+    const queue = await bench.consumer();
+    const [fullRun, open] = [{ ...newRun('full'), agent: 'echo', version: 3 }, newRun('open')];
+    await queue.enqueue([fullRun, open]);
+    let full = ['full'];
+    const signal = AbortSignal.timeout(2000);
+    const first: string[] = [];
+    while (first.length === 0) first.push(...(await queue.take(5, signal, () => full)).map(({ runId }) => runId));
+    expect(first).toEqual([open.runId]);
+    expect(await queue.take(5, AbortSignal.timeout(200), () => full)).toEqual([]);
+    expect(await queue.bullQueue('full').getJob(fullRun.runId)).toMatchObject({ attemptsStarted: 0 });
+    full = [];
+    expect(await takeOne(queue)).toMatchObject({ runId: fullRun.runId, redelivered: false, agent: 'echo', version: 3 });
+  });
+
   it('resolves a take that waits when its signal aborts and when the queue stops', async () => {
     const queue = await bench.consumer();
     const abort = new AbortController();

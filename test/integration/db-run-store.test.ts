@@ -220,7 +220,7 @@ describe('what the reconciler asks', () => {
     const made = [await store.insert(newRun({ memoryMb: 128, delayMs: 60_000 })), await store.insert(newRun())];
     const afterId = made[0]?.run.id.slice(0, -1) ?? '';
     const rows = await adminListWaitingRuns(db, { olderThanMs: 0, afterId, limit: 1 });
-    expect(rows).toEqual([{ orgId: ORG, runId: made[0]?.run.id, agent: 'echo', memoryMb: 128, priority: 5, fairnessKey: null, notBeforeMs: Date.parse(made[0]?.run.notBefore ?? '') }]);
+    expect(rows).toEqual([{ orgId: ORG, runId: made[0]?.run.id, agent: 'echo', version: 1, memoryMb: 128, priority: 5, fairnessKey: null, notBeforeMs: Date.parse(made[0]?.run.notBefore ?? '') }]);
     const rest = await adminListWaitingRuns(db, { olderThanMs: 0, afterId: rows[0]?.runId ?? '', limit: 10 });
     expect(rest.map((row) => row.runId)).toEqual([made[1]?.run.id]);
     expect(await adminListWaitingRuns(db, { olderThanMs: 3_600_000, limit: 10 })).toEqual([]);
@@ -229,7 +229,7 @@ describe('what the reconciler asks', () => {
   it('lists running runs by when they were claimed', async () => {
     const run = await fixture.claimed();
     const rows = await adminListRunningRuns(fixture.db, { claimedBeforeMs: run.claimedAtMs + 1, limit: 1000 });
-    expect(rows).toContainEqual({ orgId: ORG, runId: run.runId, workerId: 'wkr_1', lease: 1, agent: 'echo', memoryMb: 64, priority: 5, fairnessKey: null });
+    expect(rows).toContainEqual({ orgId: ORG, runId: run.runId, workerId: 'wkr_1', lease: 1, agent: 'echo', version: 1, memoryMb: 64, priority: 5, fairnessKey: null });
     expect(await adminListRunningRuns(fixture.db, { claimedBeforeMs: run.claimedAtMs - 3_600_000, limit: 1000 })).toEqual([]);
   });
 

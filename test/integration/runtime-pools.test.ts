@@ -76,6 +76,26 @@ describe('the pools of a worker', () => {
     admission?.release();
   });
 
+  it('take more runs of a version that is known to hold little, and no more of one that is not', async () => {
+    rig = await startRig({ poolMbOf: () => 128 });
+    const { manager } = rig;
+    const known = { agent: 'agent', version: 1 };
+    const admitted = (of: typeof known) => {
+      const admissions: Admission[] = [];
+      for (let next = manager.admit('acme', 64, of); next !== null; next = manager.admit('acme', 64, of)) admissions.push(next);
+      for (const admission of admissions) admission.release();
+      return admissions.length;
+    };
+    expect(admitted(known)).toBe(2);
+    for (let i = 0; i < 5; i += 1) await rig.run(ECHO, { memoryMb: 64, version: 1 });
+    expect(admitted(known)).toBe(4);
+    expect(admitted({ ...known, version: 2 })).toBe(2);
+    const held = manager.admit('acme', 128);
+    expect([manager.admit('acme', 64), manager.fullOrganizations()]).toEqual([null, ['acme']]);
+    held?.release();
+    expect(manager.fullOrganizations()).toEqual([]);
+  });
+
   it('never admit more than the slots, and give a slot back once', async () => {
     rig = await startRig({ slots: 2 });
     const { manager } = rig;

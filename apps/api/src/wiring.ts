@@ -62,7 +62,7 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
     port: config.PORT,
     closing,
     app: () => createApp({
-      db, queue, bus, workers, keys, organizations, runs, secrets, schemas, limiter, idempotency, audit, figures, status, prometheus, clock, log,
+      db, store, queue, bus, workers, keys, organizations, runs, secrets, schemas, limiter, idempotency, audit, figures, status, prometheus, clock, log,
       corsOrigins: config.BULLPEN_CORS_ORIGINS, closing: closing.signal,
     }),
   });

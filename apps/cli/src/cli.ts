@@ -1,3 +1,4 @@
+import type { IsolationReport } from '@bullpen/core';
 import type { BullpenClient } from '@bullpen/sdk';
 
 import type { Connection, Credentials, Environment, Flags } from './config.ts';
@@ -17,6 +18,8 @@ export interface CliDeps {
   interrupted: AbortSignal;
   /** Runs the repository's `infra/local/up.ts` and gives its exit code. */
   up(args: readonly string[]): Promise<number>;
+  /** Has a worker of the checkout try what this machine can enforce. */
+  probe(): Promise<IsolationReport>;
   nowMs(): number;
 }
 

@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
-import { BullpenError, systemClock } from '@bullpen/core';
+import { BullpenError, isolationReportSchema, systemClock, type IsolationReport } from '@bullpen/core';
 import { createClient } from '@bullpen/sdk';
 
 import { findCredentials, loadEnvironment } from './config.ts';
@@ -41,6 +42,14 @@ function up(args: readonly string[]): Promise<number> {
   });
 }
 
+/** A worker's own probe: the command itself knows nothing of walls. */
+async function probe(): Promise<IsolationReport> {
+  const script = join(CHECKOUT_DIR, 'apps/worker/src/main.ts');
+  if (!existsSync(script)) throw new BullpenError('NOT_FOUND', `${script} is not there: this machine can be tried inside a checkout of Bullpen only`);
+  const { stdout } = await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', script, '--isolation'], { maxBuffer: 16 * 1024 * 1024 });
+  return isolationReportSchema.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''));
+}
+
 function interruptSignal(): AbortSignal {
   const abort = new AbortController();
   // Once: a second Ctrl-C ends the process at once.
@@ -63,6 +72,7 @@ async function main(): Promise<number> {
     readStdin: () => readStdin(output),
     interrupted: interruptSignal(),
     up,
+    probe,
     nowMs: () => systemClock.nowMs(),
   });
 }

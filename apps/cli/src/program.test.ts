@@ -32,6 +32,9 @@ function api(answers: Answers) {
     const { refuse } = answers;
     if (refuse !== undefined) return Response.json(refuse, { status: refuse.status, headers: { 'content-type': 'application/problem+json' } });
     if (path.includes('/events')) return new Response([...EVENTS, `event: end\ndata: ${JSON.stringify(run)}\n\n`].join(''));
+    if (path === '/api/admin/doctor') return Response.json(answers.page);
+    if (path.endsWith('/kill')) return Response.json({ workerId: 'wkr_1', containerId: 'ctr_1', orgId: 'acme', runId: 'run_1' }, { status: 202 });
+    if (path === '/api/admin/runtime/status') return Response.json({ workers: answers.page });
     if (path.startsWith('/v1/secrets/')) return method === 'PUT' ? Response.json({ name: 'TOKEN', version: 2, createdAt: AT, updatedAt: AT }) : new Response(null, { status: 204 });
     if (path.endsWith('/cancel')) return Response.json({ ...run, state: 'running' }, { status: 202 });
     if (method === 'POST') return Response.json({ ...run, state: path.includes('wait=') ? (run as typeof RUN).state : 'queued' }, { status: 202 });
@@ -60,6 +63,7 @@ async function bullpen(args: string[], answers: Answers = {}, more: Partial<CliD
     readStdin: async () => null,
     interrupted: new AbortController().signal,
     up: async () => 0,
+    probe: async () => ({ at: AT, probes: [], tiers: [] }),
     nowMs: () => Date.parse(AT) + 5_000,
     ...more,
   };
@@ -211,6 +215,61 @@ describe('bullpen', () => {
     const { out, asked } = await bullpen(['rollback', 'echo'], { run: { version: 2, lastRollback: { from: 3 } } });
     expect(asked.at(-1)?.line).toBe('POST /v1/agents/echo/deployments/production/rollback');
     expect(out).toContain('production of echo is back at v2 from v3');
+  });
+});
+
+describe('bullpen kill', () => {
+  it('kills the container of a run, with the admin\'s key, when told that it is meant', async () => {
+    const { exitCode, out, asked } = await bullpen(['kill', 'run_1', '--yes', '--org', 'acme']);
+    expect([exitCode, out]).toEqual([0, 'wkr_1 was told to kill ctr_1 of acme, which runs run_1\n']);
+    expect(asked).toEqual([expect.objectContaining({ line: 'POST /api/admin/runtime/runs/acme/run_1/kill', key: 'Bearer admin', org: undefined })]);
+  });
+
+  it('does nothing where it is not sure', async () => {
+    const unsure = await bullpen(['kill', 'run_1']);
+    const unknown = await bullpen(['kill', 'agent', '--yes']);
+    expect([unsure.exitCode, unknown.exitCode, unsure.asked, unknown.asked]).toEqual([2, 2, [], []]);
+    expect(unsure.err).toContain('say --yes');
+  });
+});
+
+describe('bullpen doctor', () => {
+  const finding = (name: string, found: number, repaired: number) => ({ name, meaning: 'what it means', found, repaired, examples: found === 0 ? [] : [{ orgId: 'acme', runId: 'run_1', detail: 'waiting' }] });
+  const report = (isSound: boolean, ...findings: object[]) => ({ at: AT, tookMs: 12, rows: 5, jobs: 4, organizations: 2, isSound, findings });
+
+  it('says what it compared, found and did, and ends with 0 when all is sound', async () => {
+    const { exitCode, out, asked } = await bullpen(['doctor'], { page: report(true, finding('waiting_without_job', 1, 1), finding('job_twice', 0, 0)) });
+    expect(exitCode).toBe(0);
+    expect(asked[0]).toMatchObject({ line: 'POST /api/admin/doctor', key: 'Bearer admin', body: { repair: true } });
+    expect(out).toContain('compared 5 runs that have not ended with 4 jobs of 2 organizations in 12 ms');
+    expect(out).toMatch(/mended waiting_without_job: 1 found, 1 repaired\n {7}what it means\n {9}acme {2}run_1 {2}waiting/);
+    expect(out).toContain('sound: no run is lost, duplicated or leaked any more');
+  });
+
+  it('ends with 1 where a fault is still there', async () => {
+    const { exitCode, out, asked } = await bullpen(['doctor', '--check-only'], { page: report(false, finding('job_without_row', 2, 0)) });
+    expect([exitCode, asked[0]?.body]).toEqual([1, { repair: false }]);
+    expect(out).toContain('fault  job_without_row: 2 found, 0 repaired');
+  });
+
+  const tiers = [
+    { tier: 'enhanced', isBuilt: true, target: 'namespaces', achieved: 'another account', cases: [] },
+    { tier: 'strict', isBuilt: true, target: 'a cell', achieved: 'a cell', cases: [{ name: 'has no capability', passed: true }, { name: 'is limited', passed: true }] },
+  ];
+
+  it('shows each tier\'s target and achieved level, the date and the cases', async () => {
+    const { exitCode, out } = await bullpen(['doctor', '--isolation'], { page: [{ id: 'wkr_1', host: 'node-a', platform: 'linux x64', isolation: { at: AT, probes: [], tiers } }] });
+    expect(exitCode).toBe(0);
+    expect(out).toContain(`node-a, linux x64, wkr_1\n  tried ${AT}\n  weaker     enhanced: another account\n             target: namespaces`);
+    expect(out).toContain('at target  strict: a cell\n             2 of 2 cases held');
+  });
+
+  it('tries this machine where it is asked to, and says where a system is for development only', async () => {
+    const here = await bullpen(['doctor', '--isolation', '--here']);
+    expect([here.exitCode, here.asked]).toEqual([0, []]);
+    expect(here.out).toContain('this machine');
+    const mac = await bullpen(['doctor', '--isolation'], { page: [{ id: 'wkr_1', host: 'mac', platform: 'darwin arm64', isolation: { at: AT, probes: [], tiers: [] } }] });
+    expect(mac.out).toContain('for development only');
   });
 });
 

@@ -4,8 +4,10 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { CliDeps, CommandAction, GlobalOptions } from './cli.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { deployCommand } from './commands/deploy.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { initCommand } from './commands/init.ts';
 import { createKeyCommand, listKeysCommand, revokeKeyCommand, rotateKeyCommand } from './commands/keys.ts';
+import { killCommand } from './commands/kill.ts';
 import { logsCommand } from './commands/logs.ts';
 import { orgsDeleteCommand } from './commands/orgs.ts';
 import { rollbackCommand } from './commands/rollback.ts';
@@ -72,6 +74,7 @@ function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command 
   addRunCommands(program, binder(deps, done));
   addOrganizationCommands(program, binder(deps, done));
   addKeyCommands(program, binder(deps, done));
+  addOperatorCommands(program, binder(deps, done));
   addSecretCommands(program, binder(deps, done));
   return program;
 }
@@ -178,6 +181,20 @@ function addKeyCommands(program: Command, bind: Bind): void {
     .description('take a key away')
     .argument('<id>')
     .action(bind(revokeKeyCommand));
+}
+
+function addOperatorCommands(program: Command, bind: Bind): void {
+  program.command('doctor')
+    .description('prove that no run is lost, duplicated or leaked between queue and Postgres, and repair (admin key)')
+    .option('--check-only', 'only look; ends with 1 where something was found')
+    .option('--isolation', 'instead: what each worker\'s machine can enforce of each tier, and the cases tried')
+    .option('--here', 'with --isolation: try this machine')
+    .action(bind(doctorCommand));
+  program.command('kill')
+    .description('kill a container, or the container of a run, at once (admin key)')
+    .argument('<id>', 'run_... or ctr_...')
+    .option('--yes', 'do not ask')
+    .action(bind(killCommand));
 }
 
 function addSecretCommands(program: Command, bind: Bind): void {

@@ -1,4 +1,4 @@
-import { assertNever, isTerminal, type RunError, type RunState, type RunStateEvent, type RunUsage, type StoredRunEvent } from '@bullpen/core';
+import { assertNever, isTerminal, type KillReceipt, type RunError, type RunState, type RunStateEvent, type RunUsage, type StoredRunEvent } from '@bullpen/core';
 import type { RunStreamItem } from '@bullpen/sdk';
 
 import { harmless, type Output } from './output.ts';
@@ -67,7 +67,15 @@ export function endText(run: EndedRun, paint: Paint): string[] {
   const lines = [`${stateText(run.state, paint, `${mark} ${run.state}`)}${attempts}${usage}`];
   if (run.error !== null && run.state !== 'succeeded') lines.push(`  ${paint.bold(run.error.code)}  ${harmless(run.error.message)}`);
   if (run.error?.stack !== undefined && run.state !== 'succeeded') lines.push(...stackLines(run.error.stack).map((one) => paint.dim(one)));
+  if (run.kill) lines.push(`  ${paint.dim(killText(run.kill))}`);
   return lines;
+}
+
+/** The receipt of a kill, in one line. */
+export function killText(kill: KillReceipt): string {
+  const tookMs = kill.deadAt === null ? null : Date.parse(kill.deadAt) - Date.parse(kill.requestedAt);
+  const dead = tookMs === null ? 'still there when it was recorded' : `dead after ${durationText(tookMs)}, ${kill.reclaimedMb.toFixed(1)} MB reclaimed`;
+  return `attempt ${kill.attempt} killed by ${kill.by} (${kill.signal}): ${harmless(kill.detail)}; ${dead}`;
 }
 
 export interface EndedRun {
@@ -75,6 +83,7 @@ export interface EndedRun {
   attempt: number;
   usage: RunUsage | null;
   error: RunError | null;
+  kill?: KillReceipt | null;
 }
 
 /** The frames of a stack, without the message that stands above them already. */

@@ -25,6 +25,7 @@ export function createHeartbeat(deps: {
       id: deps.workerId,
       host: deps.host,
       pid: process.pid,
+      platform: `${process.platform} ${process.arch}`,
       startedAt,
       at: new Date(deps.clock.nowMs()).toISOString(),
       state,

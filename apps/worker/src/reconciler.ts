@@ -102,8 +102,8 @@ export class Reconciler {
   }
 }
 
-function enqueuedAtOnce({ orgId, runId, agent, memoryMb, priority, fairnessKey }: RunningRun): EnqueuedRun {
-  return toEnqueuedRun({ orgId, runId, agent, memoryMb, priority, fairnessKey, delayMs: 0 });
+function enqueuedAtOnce({ orgId, runId, agent, version, memoryMb, priority, fairnessKey }: RunningRun): EnqueuedRun {
+  return toEnqueuedRun({ orgId, runId, agent, version, memoryMb, priority, fairnessKey, delayMs: 0 });
 }
 
 function after(afterId: string | undefined): { afterId?: string } {

@@ -6,8 +6,8 @@ import type { ActiveRuns } from './active-runs.ts';
 import type { RunExecutor } from './run-executor.ts';
 
 /**
- * Takes runs while there are free slots and hands them to the executor. It never holds more than the runtime admits: a
- * run that its organization's memory pool has no room for goes back to the front of its queue.
+ * Takes runs while there are free slots and hands them to the executor. Organizations that the runtime has no room for are
+ * not touched; a run that turns out larger than its organization's room goes back to the front of its queue.
  * `quiesce` stops taking. `stop` lets what runs finish, interrupts the rest in time for it to be recorded and given
  * back, and returns when this worker holds nothing.
  */
@@ -71,7 +71,7 @@ export class RunConsumer implements Service {
   async #takeOnce(free: number, signal: AbortSignal): Promise<void> {
     let taken: TakenRun[] = [];
     try {
-      taken = await this.#deps.queue.take(free, signal);
+      taken = await this.#deps.queue.take(free, signal, () => this.#deps.runtime.fullOrganizations());
     } catch (error) {
       this.#deps.log.warn({ reason: messageOf(error) }, 'worker.take_failed');
       await abortableDelay(500, signal);
@@ -84,7 +84,8 @@ export class RunConsumer implements Service {
 
   #execute(taken: TakenRun): void {
     const { runtime, executor } = this.#deps;
-    const admission = runtime.admit(taken.orgId, taken.memoryMb);
+    const { orgId, memoryMb, agent, version } = taken;
+    const admission = runtime.admit(orgId, memoryMb, agent === undefined || version === undefined ? undefined : { agent, version });
     if (admission === null) this.#giveBack(taken, PARK_FULL_POOL_MS);
     else void executor.run(taken, admission).finally(() => this.#slotFreed?.());
   }

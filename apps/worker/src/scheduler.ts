@@ -135,7 +135,7 @@ export class Scheduler implements Service {
     for (let done = 0; done < startMs.length; done += INSERT_AT_ONCE) {
       const plans = await Promise.all(startMs.slice(done, done + INSERT_AT_ONCE).map((atMs) => planner.plan(schedule, atMs)));
       const inserted = await Promise.all(plans.map((plan) => this.#deps.store.insert(plan)));
-      yield* inserted.map(({ run: { id: runId, orgId, agent, memoryMb, priority, fairnessKey, state } }) => ({ runId, orgId, agent, memoryMb, priority, fairnessKey, state }));
+      yield* inserted.map(({ run: { id: runId, orgId, agent, version, memoryMb, priority, fairnessKey, state } }) => ({ runId, orgId, agent, version, memoryMb, priority, fairnessKey, state }));
     }
   }
 
@@ -154,7 +154,7 @@ export class Scheduler implements Service {
 }
 
 /** What a job needs; the input is let go of once its row stands. */
-type MadeRun = Pick<Run, 'orgId' | 'agent' | 'memoryMb' | 'priority' | 'fairnessKey' | 'state'> & { runId: string };
+type MadeRun = Pick<Run, 'orgId' | 'agent' | 'version' | 'memoryMb' | 'priority' | 'fairnessKey' | 'state'> & { runId: string };
 
 interface Fired {
   runs: MadeRun[];

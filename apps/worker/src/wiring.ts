@@ -14,6 +14,7 @@ import type { WorkerConfig } from './config.ts';
 import { createFleetRecorder } from './fleet-recorder.ts';
 import { createHostServices } from './host-services.ts';
 import { createHeartbeat } from './heartbeat.ts';
+import { createKillListener } from './kill-listener.ts';
 import { createMetricsKeeper } from './metrics-keeper.ts';
 import { OrganizationPools } from './organization-pools.ts';
 import { OutputCheck } from './output-check.ts';
@@ -76,6 +77,7 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
     egress: defined({ privateRanges: config.BULLPEN_EGRESS_PRIVATE_RANGES, ...deps.egress }),
   });
 
+  if (process.platform !== 'linux') log.warn({ platform: process.platform }, 'worker.development_only');
   const active = new ActiveRuns();
   const schemas = createSchemaChecker({ clock });
   const outputs = new OutputCheck({ db, schemas });
@@ -83,6 +85,7 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
   const executor = new RunExecutor({ workerId: id, store, queue, runtime, outputs, stacks, bus, metrics, active, faults, random: Math.random, ...bare });
   const consumer = new RunConsumer({ queue, runtime, executor, active, log });
   const cancels = createCancelListener({ workerId: id, bus, db, active, log, pollMs: CANCEL_POLL_MS });
+  const kills = createKillListener({ workerId: id, bus, active, runtime, log });
   const heartbeat = createHeartbeat({ workerId: id, host: config.HOSTNAME, slots: config.BULLPEN_SLOTS, everyMs: HEARTBEAT_MS, fleet: createFleetRecorder({ db, everyMs: FLEET_RECORD_MS, ...bare }), bus, runtime, active, ...bare });
   const reconciler = new Reconciler({ db, store, queue, bus, metrics, ...bare, everyMs: config.BULLPEN_RECONCILE_MS, graceMs: config.BULLPEN_RECONCILE_MS, leaseMs: config.BULLPEN_LEASE_MS });
   const upkeep = new RecordUpkeep({ db, everyMs: UPKEEP_MS, ...bare });
@@ -100,6 +103,6 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
   const scheduler = new Scheduler({ db, store, queue, faults, ...bare });
 
   // Started from the record outwards; stopped from the consumer inwards, so that whatever ends can still be recorded.
-  const all = composeServices([db, store, schemas, metrics, queue, bus, pools, runtime, cancels, heartbeat, probes, sampler.service, keeper, alerts, reconciler.service, upkeep.service, canaries, scheduler, consumer]);
+  const all = composeServices([db, store, schemas, metrics, queue, bus, pools, runtime, cancels, kills, heartbeat, probes, sampler.service, keeper, alerts, reconciler.service, upkeep.service, canaries, scheduler, consumer]);
   return { id, db, queue, runtime, probeUrl: () => probes.url(), start: all.start, quiesce: all.quiesce, stop: all.stop };
 }

@@ -41,6 +41,10 @@ export {
   type Agent, type AgentManifest, type AgentManifestInput, type AgentVersion, type CreateVersionRequest,
 } from './agent-schemas.ts';
 export {
+  DOCTOR_CHECKS, doctorFindingSchema, doctorReportSchema, doctorRequestSchema, killMessageSchema, killOrderSchema,
+  type DoctorCheckName, type DoctorFinding, type DoctorReport, type KillMessage, type KillOrder,
+} from './doctor-schemas.ts';
+export {
   EGRESS_BOUNDS, egressHostSchema, egressManifestSchema, egressRuleSchema, fillTemplate, secretsOfTemplate, type EgressManifest, type EgressRule,
 } from './egress-schemas.ts';
 export { KV_BOUNDS, kvKeySchema, kvRevisionSchema, type KvEntry, type KvPage } from './kv-schemas.ts';
@@ -75,10 +79,10 @@ export {
   type CreateRun, type CreateRunRequest, type ListRuns, type Run, type RunError, type RunLogs, type RunPage, type RunSummary, type RunUsage,
 } from './run-schemas.ts';
 export {
-  CONTAINER_DEATHS, CONTAINER_STATES, METRIC_GROUPINGS, containerSnapshotSchema, isolationReportSchema, organizationMetricsSchema,
+  CONTAINER_DEATHS, CONTAINER_STATES, METRIC_GROUPINGS, containerHealthSchema, containerSnapshotSchema, isolationReportSchema, organizationMetricsSchema,
   organizationRuntimeSnapshotSchema, queueCountsSchema, runFiguresSchema, runtimeMetricsQuerySchema, runtimeMetricsSchema, runtimeStatusSchema,
   usageQuerySchema, usageReportSchema, workerMetricsSchema, workerSnapshotSchema,
-  type ContainerDeath, type ContainerSnapshot, type ContainerState, type IsolationReport, type MetricGrouping, type OrganizationMetrics,
+  type ContainerDeath, type ContainerHealth, type ContainerSnapshot, type ContainerState, type IsolationReport, type MetricGrouping, type OrganizationMetrics,
   type OrganizationRuntimeSnapshot, type QueueCounts, type RunFigures, type RuntimeMetrics, type RuntimeMetricsQuery, type RuntimeStatus,
   type UsageQuery, type UsageReport, type WorkerMetrics, type WorkerSnapshot,
 } from './runtime-schemas.ts';
@@ -97,7 +101,7 @@ export { nextTimes, scheduleTimes, type ScheduleTiming } from './schedules/sched
 export { planScheduledRun, scheduleKeyPrefix, type FiringSchedule } from './schedules/scheduled-run.ts';
 export { WAIT_CAUSES, explainWait, waitCauseSchema, whySchema, type QueueStanding, type WaitCause, type WaitFacts, type Why } from './why.ts';
 export { MOST_BULK_RUNS, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkRequest, type BulkResult, type RunFilter } from './bulk-schemas.ts';
-export { ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH } from './health/criteria.ts';
+export { CONTAINER_HEALTH, ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH } from './health/criteria.ts';
 export {
   HEALTH_LEVELS, healthComponentSchema, healthLevel, healthReportSchema, scoreHealth,
   type HealthComponent, type HealthCriterion, type HealthLevel, type HealthReport, type HealthValues,

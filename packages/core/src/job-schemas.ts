@@ -11,6 +11,7 @@ export const runJobSchema = z.strictObject({
   runId: z.string(),
   memoryMb: z.int().positive().describe('what a worker must reserve before it takes the run'),
   agent: z.string().optional().describe('whose average cost is charged at the start of the run'),
+  version: z.int().positive().optional().describe('of the agent: what its runs before held says what this one reserves'),
 });
 export type RunJob = z.output<typeof runJobSchema>;
 
@@ -26,7 +27,7 @@ export interface EnqueuedRun extends RunJob {
 
 /** What the row of a run says of its job. A priority in the middle is left out: such runs take the queue's fast path. */
 export function toEnqueuedRun(run: {
-  orgId: string; runId: string; agent: string; memoryMb: number; priority: number; fairnessKey: string | null; delayMs: number;
+  orgId: string; runId: string; agent: string; version: number; memoryMb: number; priority: number; fairnessKey: string | null; delayMs: number;
 }): EnqueuedRun {
   const { priority, fairnessKey, ...rest } = run;
   return {

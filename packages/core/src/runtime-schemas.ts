@@ -12,9 +12,17 @@ export type ContainerState = (typeof CONTAINER_STATES)[number];
 
 /** Why a container died. */
 export const CONTAINER_DEATHS = [
-  'idle', 'recycled', 'timed_out', 'out_of_memory', 'cancelled', 'exited', 'crashed', 'evicted', 'shutdown',
+  'idle', 'recycled', 'leaking', 'timed_out', 'out_of_memory', 'cancelled', 'killed', 'exited', 'crashed', 'evicted', 'shutdown',
 ] as const;
 export type ContainerDeath = (typeof CONTAINER_DEATHS)[number];
+
+/** A score of 0 to 100 with what it is made of; see `scoreHealth`. */
+export const containerHealthSchema = z.strictObject({
+  score: z.number().min(0).max(100),
+  reason: z.string(),
+  components: z.array(z.strictObject({ name: z.string(), value: z.number().nullable(), score: z.number().nullable() })),
+});
+export type ContainerHealth = z.output<typeof containerHealthSchema>;
 
 export const containerSnapshotSchema = z.strictObject({
   id: z.string(),
@@ -28,6 +36,10 @@ export const containerSnapshotSchema = z.strictObject({
   cpuMs: z.number().describe('since the container started'),
   runs: z.int().describe('runs executed so far'),
   runId: z.string().nullable().describe('the run it executes now'),
+  reserveMb: z.number().describe('of the pool, for its run or, idle, its last one'),
+  baselineMb: z.number().describe('the least that it held after one of its last runs: what is never given back'),
+  eventLoopDelayMs: z.number().nullable().describe('how long its event loop last took to answer, or has not answered; null: not measured'),
+  health: containerHealthSchema,
   ageMs: z.number(),
 }).meta({ id: 'ContainerSnapshot' });
 export type ContainerSnapshot = z.output<typeof containerSnapshotSchema>;
@@ -62,6 +74,7 @@ export const workerSnapshotSchema = z.strictObject({
   id: z.string(),
   host: z.string(),
   pid: z.int(),
+  platform: z.string().describe('such as `linux x64`; other systems than Linux are for development only'),
   startedAt: timeSchema,
   at: timeSchema,
   state: z.enum(['running', 'quiescing']),

@@ -6,10 +6,11 @@ import { explainWait, whySchema, type WaitFacts } from './why.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00.000Z');
 const worker = (running: number, busyMb = 0): WorkerSnapshot => ({
-  id: 'wkr_1', host: 'h', pid: 1, startedAt: '2026-01-01T00:00:00.000Z', at: '2026-01-01T00:00:00.000Z', state: 'running', slots: 4, running,
+  id: 'wkr_1', host: 'h', pid: 1, platform: 'linux x64', startedAt: '2026-01-01T00:00:00.000Z', at: '2026-01-01T00:00:00.000Z', state: 'running', slots: 4, running,
   rssMb: 1, eventLoopDelayMs: 1,
   organizations: [{ orgId: 'acme', poolMb: 256, reservedMb: busyMb, deaths: {}, containers: busyMb === 0 ? [] : [{
     id: 'ctr_1', orgId: 'acme', tier: 'basic', state: 'busy', death: null, limitMb: busyMb, heapMb: 1, externalMb: 1, cpuMs: 1, runs: 1, runId: 'run_0', ageMs: 1,
+    reserveMb: busyMb, baselineMb: 1, eventLoopDelayMs: null, health: { score: 100, reason: '', components: [] },
   }] }],
 });
 const facts = (change: Partial<WaitFacts> = {}, limits: Partial<WaitFacts['standing']['limits']> = {}): WaitFacts => ({

@@ -52,6 +52,7 @@ export {
   adminExpireDueRuns, adminListCancelRequested, adminListRecentRuns, adminListRunningRuns, adminListWaitingRuns,
   type ExpiredRun, type RunningRun, type WaitingRun,
 } from './admin/runs.ts';
+export { adminReadRunStates } from './admin/run-states.ts';
 export {
   adminAdvanceSchedules, adminClaimDueSchedules, adminNextScheduleTime, adminReleaseSchedule,
   type ClaimedSchedule, type ScheduleAdvance, type ScheduleWakeUp,

@@ -10,7 +10,7 @@ const figures = (overrides: Partial<RunFigures> = {}): RunFigures => ({
 });
 const AT_MS = Date.parse('2026-03-10T14:00:00.000Z');
 const worker = (overrides: Partial<WorkerSnapshot> = {}): WorkerSnapshot => ({
-  id: 'wkr_1', host: 'a', pid: 1, startedAt: '2026-03-10T13:00:00.000Z', at: '2026-03-10T13:59:59.500Z', state: 'running', slots: 16, running: 12, rssMb: 200, eventLoopDelayMs: 22,
+  id: 'wkr_1', host: 'a', pid: 1, platform: 'linux x64', startedAt: '2026-03-10T13:00:00.000Z', at: '2026-03-10T13:59:59.500Z', state: 'running', slots: 16, running: 12, rssMb: 200, eventLoopDelayMs: 22,
   organizations: [], ...overrides,
 });
 

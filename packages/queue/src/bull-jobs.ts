@@ -1,4 +1,4 @@
-import { runJobSchema, type EnqueuedRun, type RunJob } from '@bullpen/core';
+import { defined, runJobSchema, type EnqueuedRun, type RunJob } from '@bullpen/core';
 
 /** How a run looks as a BullMQ job, whichever backend keeps it. */
 
@@ -7,8 +7,8 @@ export const JOB_NAME = 'run';
 export const KEPT_EVENTS = 100;
 
 /** The job's data, as JSON. */
-export function jobDataOf({ orgId, runId, memoryMb, agent }: EnqueuedRun): string {
-  return JSON.stringify({ orgId, runId, memoryMb, agent } satisfies RunJob);
+export function jobDataOf({ orgId, runId, memoryMb, agent, version }: EnqueuedRun): string {
+  return JSON.stringify({ orgId, runId, memoryMb, agent, version } satisfies Partial<RunJob>);
 }
 
 /** The job's options, as they are kept. Attempts are ours to count, and the record is in Postgres. */
@@ -25,7 +25,7 @@ export function jobOptionsOf(run: EnqueuedRun, priority: number): string {
 }
 
 /** What the data of a job say, where they are a run's. */
-export type ReadRun = { kind: 'run'; run: { runId: string; memoryMb: number; agent?: string } } | { kind: 'foreign'; reason: string };
+export type ReadRun = { kind: 'run'; run: { runId: string; memoryMb: number; agent?: string; version?: number } } | { kind: 'foreign'; reason: string };
 
 /** Reads the data of a job of an organization's queue. */
 export function readRun(orgId: string, jobId: string, data: string): ReadRun {
@@ -33,8 +33,8 @@ export function readRun(orgId: string, jobId: string, data: string): ReadRun {
     const parsed = runJobSchema.safeParse(JSON.parse(data));
     if (!parsed.success) return { kind: 'foreign', reason: parsed.error.message };
     if (parsed.data.orgId !== orgId || parsed.data.runId !== jobId) return { kind: 'foreign', reason: 'it names another run' };
-    const { runId, memoryMb, agent } = parsed.data;
-    return { kind: 'run', run: { runId, memoryMb, ...(agent === undefined ? {} : { agent }) } };
+    const { runId, memoryMb, agent, version } = parsed.data;
+    return { kind: 'run', run: { runId, memoryMb, ...defined({ agent, version }) } };
   } catch (thrown) {
     return { kind: 'foreign', reason: String(thrown) };
   }

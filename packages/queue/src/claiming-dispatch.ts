@@ -1,7 +1,7 @@
 import { messageOf, type Clock, type Faults, type Logger } from '@bullpen/core';
 
 import { BurstLimits, planClaim } from './claim-plan.ts';
-import type { ChargedRun, Dispatch, RunEnd, RunGroup, TurnRequest, TurnResult } from './dispatch.ts';
+import { PASS_MS, type ChargedRun, type Dispatch, type RunEnd, type RunGroup, type TurnRequest, type TurnResult } from './dispatch.ts';
 import type { JobStore } from './job-store.ts';
 import type { Adjustment, Claim, ClaimNext, ClaimOutcome, ClaimingReadySet, ReadyOrganization } from './ready-set.ts';
 import { CostAverages } from './run-cost.ts';
@@ -40,11 +40,11 @@ export class ClaimingDispatch implements Dispatch {
     await Promise.all([readySet.markReady([...new Set(now)]), readySet.schedule(later)]);
   }
 
-  async turn({ ends, max }: TurnRequest): Promise<TurnResult> {
+  async turn({ ends, max, full }: TurnRequest): Promise<TurnResult> {
     const lost = await this.#end(ends);
     const claim = max > 0 ? await this.#deps.readySet.claim(max) : null;
     if (!claim) return { lost, runs: [], nextDueMs: null };
-    return { lost, runs: await this.#takeOf(claim, max), nextDueMs: claim.nextDueMs };
+    return { lost, runs: await this.#takeOf(claim, max, new Set(full)), nextDueMs: claim.nextDueMs };
   }
 
   wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
@@ -61,14 +61,14 @@ export class ClaimingDispatch implements Dispatch {
     return new Set(held.flatMap((isHeld, place) => (isHeld ? [] : [place])));
   }
 
-  async #takeOf({ organizations, isAlone }: Claim, max: number): Promise<ChargedRun[]> {
+  async #takeOf({ organizations, isAlone }: Claim, max: number, full: ReadonlySet<string>): Promise<ChargedRun[]> {
     const { faults, readySet } = this.#deps;
     const counts = planClaim(organizations, {
       max,
-      limitOf: (orgId) => this.#bursts.of(orgId),
+      limitOf: (orgId) => (full.has(orgId) ? 0 : this.#bursts.of(orgId)),
       estimateSecondsOf: (orgId) => this.#averages.estimateSeconds(orgId),
     });
-    const claims = await Promise.all(organizations.map((organization, i) => this.#takeFrom(organization, counts[i]!, isAlone)));
+    const claims = await Promise.all(organizations.map((organization, i) => (full.has(organization.orgId) ? this.#pass(organization) : this.#takeFrom(organization, counts[i]!, isAlone))));
     const runs = claims.flatMap((claim) => claim.runs);
     if (runs.length > 0) await faults.hit('after-take');
     try {
@@ -77,6 +77,11 @@ export class ClaimingDispatch implements Dispatch {
       this.#deps.log.warn({ organizations: claims.length, error: messageOf(thrown) }, 'queue.settle_failed');
     }
     return runs;
+  }
+
+  /** There is no room for its next run here: another worker may have some, and soon this one. */
+  async #pass({ orgId }: ReadyOrganization): Promise<{ runs: ChargedRun[]; outcome: ClaimOutcome }> {
+    return { runs: [], outcome: { orgId, chargeSeconds: 0, next: { kind: 'later', atMs: this.#deps.clock.nowMs() + PASS_MS } } };
   }
 
   /** Takes up to `count` runs of one organization: its oldest, among themselves in no promised order. */

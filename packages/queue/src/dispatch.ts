@@ -15,6 +15,9 @@ export interface Dispatch {
   wait(timeoutMs: number, signal: AbortSignal): Promise<void>;
 }
 
+/** An organization that a worker had no room for is offered again, to any worker, after so long, or when one of its runs ends. */
+export const PASS_MS = 50;
+
 /** Runs of one organization, in their order. */
 export interface RunGroup {
   readonly orgId: string;
@@ -26,6 +29,8 @@ export interface RunGroup {
 export interface TurnRequest {
   readonly ends: readonly RunEnd[];
   readonly max: number;
+  /** Organizations that the caller has no room for: nothing of them is touched, and they come back after `PASS_MS`. */
+  readonly full: readonly string[];
 }
 
 /** A run that is over. */

@@ -6,7 +6,7 @@ export type { RunUse } from './run-cost.ts';
 export { migrateQueue } from './postgres/migrate.ts';
 export { createLiveBus, type LiveBus, type LiveBusOptions } from './live/live-bus.ts';
 export type { LiveListener } from './live/shared-subscriptions.ts';
-export { HEARTBEAT_PATTERN, cancelTopic, heartbeatTopic, runTopic } from './live/topics.ts';
+export { HEARTBEAT_PATTERN, cancelTopic, heartbeatTopic, killTopic, runTopic } from './live/topics.ts';
 
 /** Fairness, simulated and measured. */
 export { jainIndex, worstShareError } from './fair/measures.ts';

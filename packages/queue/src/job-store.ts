@@ -14,6 +14,7 @@ export interface TakenJob {
   runId: string;
   memoryMb: number;
   agent?: string;
+  version?: number;
   /** The job had been handed out before. */
   redelivered: boolean;
 }

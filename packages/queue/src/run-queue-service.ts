@@ -13,7 +13,7 @@ import { createPeriodic, type Periodic } from './periodic.ts';
 import type { AdjustmentNext } from './ready-set.ts';
 import { queueNameOf } from './redis/keys.ts';
 import type { RunUse } from './run-cost.ts';
-import type { RunQueue } from './run-queue.ts';
+import type { FullOrganizations, RunQueue } from './run-queue.ts';
 import { RunTaker } from './run-taker.ts';
 import { Sweeper } from './sweeper.ts';
 import type { TakenRun } from './taken-run.ts';
@@ -112,11 +112,11 @@ export class RunQueueService implements RunQueue {
     });
   }
 
-  async take(max: number, signal: AbortSignal): Promise<TakenRun[]> {
+  async take(max: number, signal: AbortSignal, full?: FullOrganizations): Promise<TakenRun[]> {
     this.#use();
     const most = Math.floor(max);
     if (most < 1) return [];
-    const take = this.#takeNow(most, AbortSignal.any([signal, this.#stopping.signal]));
+    const take = this.#takeNow(most, AbortSignal.any([signal, this.#stopping.signal]), full);
     const settled = take.then(() => undefined, () => undefined);
     this.#takes.add(settled);
     void settled.then(() => this.#takes.delete(settled));
@@ -243,11 +243,11 @@ export class RunQueueService implements RunQueue {
     for (const timer of timers) timer.start();
   }
 
-  async #takeNow(max: number, signal: AbortSignal): Promise<TakenRun[]> {
+  async #takeNow(max: number, signal: AbortSignal, full?: FullOrganizations): Promise<TakenRun[]> {
     const { taker, leases, costs, adjuster } = this.#use();
     // So that the turn sees what has been used until now.
     await adjuster.flush();
-    const runs = await taker.take(max, signal);
+    const runs = await taker.take(max, signal, full);
     for (const { taken, chargedSeconds } of runs) {
       costs.open(taken, chargedSeconds);
       leases.keep(taken);

@@ -4,6 +4,9 @@ import type { Queue } from 'bullmq';
 import type { RunUse } from './run-cost.ts';
 import type { TakenRun } from './taken-run.ts';
 
+/** Organizations that a worker cannot take another run of at the moment. */
+export type FullOrganizations = () => readonly string[];
+
 /** The runs of all organizations, each in a queue of its own, taken fairly. Delivery is at least once. */
 export interface RunQueue extends Service {
   readonly backend: 'redis' | 'postgres';
@@ -21,8 +24,10 @@ export interface RunQueue extends Service {
    * 1 to `max` runs as soon as there is one; [] when `signal` aborts, or after a few idle seconds. Tries again, rather than
    * reject, while the server is away. What is completed meanwhile goes in the same round trip.
    * Several takes may be under way at once.
+   * @param full - the organizations that the caller has no room for now: nothing of them is touched, and they are offered
+   *   again, to any worker, a moment later or when one of their runs ends
    */
-  take(max: number, signal: AbortSignal): Promise<TakenRun[]>;
+  take(max: number, signal: AbortSignal, full?: FullOrganizations): Promise<TakenRun[]>;
   /**
    * The run is over. Does nothing where the lease was lost.
    * @param used - what it cost its organization; where it is left out, what was estimated stands

@@ -1,6 +1,7 @@
 import { messageOf, type Clock, type Faults, type Logger } from '@bullpen/core';
 
 import type { ChargedRun, Dispatch, TurnResult } from './dispatch.ts';
+import type { FullOrganizations } from './run-queue.ts';
 import type { Turns } from './turns.ts';
 import { isUnavailable, pause } from './unavailable.ts';
 
@@ -9,6 +10,8 @@ const IDLE_TAKE_MS = 5000;
 const MIN_WAIT_MS = 10;
 const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 1000;
+
+const nobody: FullOrganizations = () => [];
 
 export interface RunTakerDeps {
   dispatch: Pick<Dispatch, 'wait'>;
@@ -33,13 +36,13 @@ export class RunTaker {
     this.#deps = deps;
   }
 
-  /** 1 to `max` runs; none when `signal` aborts, or after a few idle seconds. */
-  async take(max: number, signal: AbortSignal): Promise<readonly ChargedRun[]> {
+  /** 1 to `max` runs; none when `signal` aborts, or after a few idle seconds. `full` is asked before each turn. */
+  async take(max: number, signal: AbortSignal, full: FullOrganizations = nobody): Promise<readonly ChargedRun[]> {
     const { clock, faults } = this.#deps;
     const endMs = clock.monotonicMs() + IDLE_TAKE_MS;
     let backoffMs = FIRST_BACKOFF_MS;
     while (!signal.aborted && clock.monotonicMs() < endMs) {
-      const result = await this.#tryTurn(max);
+      const result = await this.#tryTurn(max, full());
       if (result !== null && result.runs.length > 0) {
         await faults.hit('after-take');
         return this.#unlessAborted(result.runs, signal);
@@ -51,9 +54,9 @@ export class RunTaker {
     return [];
   }
 
-  async #tryTurn(max: number): Promise<TurnResult | null> {
+  async #tryTurn(max: number, full: readonly string[]): Promise<TurnResult | null> {
     try {
-      return await this.#deps.turns.take(max);
+      return await this.#deps.turns.take(max, full);
     } catch (thrown) {
       if (!isUnavailable(thrown)) throw thrown;
       this.#deps.log.warn({ error: messageOf(thrown) }, 'queue.take_failed');

@@ -6,6 +6,7 @@ export interface TakenRun {
   readonly memoryMb: number;
   /** Whose average cost was charged. */
   readonly agent?: string;
+  readonly version?: number;
   /** It was handed out before: to a worker that lost it, before a retry, or before it was given back. */
   readonly redelivered: boolean;
   /** Proves to the queue that the holder is still the holder. Private to this package. */

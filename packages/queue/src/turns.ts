@@ -17,6 +17,7 @@ interface WaitingEnd {
 
 interface WaitingTake {
   readonly max: number;
+  readonly full: readonly string[];
   resolve(result: TurnResult): void;
   reject(thrown: unknown): void;
 }
@@ -49,9 +50,9 @@ export class Turns {
   }
 
   /** One turn that takes. Rejects where the server could not be asked. */
-  take(max: number): Promise<TurnResult> {
+  take(max: number, full: readonly string[]): Promise<TurnResult> {
     return new Promise((resolve, reject) => {
-      this.#takes.push({ max, resolve, reject });
+      this.#takes.push({ max, full, resolve, reject });
       this.#gather();
     });
   }
@@ -79,7 +80,7 @@ export class Turns {
     if (take === undefined && ends.length === 0) return;
     this.#underWay += 1;
     try {
-      const request = { ends: ends.map(({ end }) => end), max: take?.max ?? 0 };
+      const request = { ends: ends.map(({ end }) => end), max: take?.max ?? 0, full: take?.full ?? [] };
       const result = await within(RETRY_FOR_MS, 'turn', () => this.#dispatch.turn(request));
       ends.forEach(({ resolve }, place) => resolve(!result.lost.has(place)));
       take?.resolve(result);

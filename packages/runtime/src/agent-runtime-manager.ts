@@ -4,6 +4,7 @@ import {
   type OrganizationRuntimeSnapshot, type Service, type Tier,
 } from '@bullpen/core';
 
+import { Ticket, type Admission, type AdmittedAgent } from './admission.ts';
 import { within } from './bounded-wait.ts';
 import { BundleCache, type BundleSource } from './bundle-cache.ts';
 import { CellTiers } from './cell/cell-tiers.ts';
@@ -14,6 +15,7 @@ import type { HostServices } from './host/host-services.ts';
 import { IdleContainers } from './idle-containers.ts';
 import { OrganizationRuntime } from './organization-runtime.ts';
 import { NO_USAGE, failure, interruptReasonOf } from './outcomes.ts';
+import { ReserveLearner } from './reserve-learner.ts';
 import { createThreadContainers } from './thread-container.ts';
 
 /**
@@ -54,23 +56,29 @@ export interface AgentRuntimeManagerOptions {
   readonly egress?: EgressOptions;
 }
 
-/** Memory and a slot, held for one attempt. */
-export interface Admission {
+/** What a kill was asked for: a container, whatever it does, or the run that a container executes. */
+export type KillTarget = { readonly containerId: string } | { readonly orgId: string; readonly runId: string };
+
+export interface Killed {
   readonly orgId: string;
-  readonly memoryMb: number;
-  /** Gives both back, once; `execute` does it by itself. */
-  release(): void;
+  readonly containerId: string;
+  /** The run that it executed. */
+  readonly runId: string | null;
 }
 
 export interface AgentRuntimeManager extends Service {
   freeSlots(): number;
+  /** Organizations whose last run was refused, and would be now: known for a while, then it is tried again. */
+  fullOrganizations(): string[];
   /** Reserves a slot and memory; null where the organization's pool or the slots have no room, or nothing new is taken. */
-  admit(orgId: string, memoryMb: number): Admission | null;
+  admit(orgId: string, memoryMb: number, of?: AdmittedAgent): Admission | null;
   /**
    * Runs one attempt in a container of its organization and tier. Never rejects.
    * @param signal - aborted with an `InterruptReason`
    */
   execute(admission: Admission, attempt: AttemptRequest, sink: AttemptSink, signal: AbortSignal): Promise<AttemptOutcome>;
+  /** Ends a container at once, for an operator: a run in it ends as killed, others of its process go back to the queue. */
+  kill(target: KillTarget): Killed | null;
   /** Organizations that hold something, or did within the last minute. */
   snapshot(): OrganizationRuntimeSnapshot[];
   /** What this machine can enforce, found out when it started; null before it, and where only basic is asked for. */
@@ -80,29 +88,16 @@ export interface AgentRuntimeManager extends Service {
 const MIB = 1024 * 1024;
 /** How long an organization is shown after it held something. */
 const SHOWN_MS = 60_000;
+/** Between two looks at what organizations really hold; how long a pool may be passed. */
+const PRESSURE_MS = 100;
+const STARTS_PER_LOOK = 2;
+/** How long a refusal says something about the next run. */
+const REFUSED_MS = 1000;
 /** After the deadline of a stop: what it takes to terminate threads. */
 const LAST_KILL_MS = 2000;
 
 export function createAgentRuntimeManager(options: AgentRuntimeManagerOptions): AgentRuntimeManager {
   return new Manager(options);
-}
-
-/** `waiting` until it is executed or released. */
-class Ticket implements Admission {
-  readonly orgId: string;
-  readonly memoryMb: number;
-  state: 'waiting' | 'executing' | 'released' = 'waiting';
-  readonly #onRelease: (ticket: Ticket) => void;
-
-  constructor(orgId: string, memoryMb: number, onRelease: (ticket: Ticket) => void) {
-    this.orgId = orgId;
-    this.memoryMb = memoryMb;
-    this.#onRelease = onRelease;
-  }
-
-  release(): void {
-    if (this.state === 'waiting') this.#onRelease(this);
-  }
 }
 
 /** One attempt between `execute` and its outcome. */
@@ -111,6 +106,7 @@ interface Execution {
   readonly sink: AttemptSink;
   readonly interrupt: AbortController;
   done: Promise<unknown>;
+  container: RuntimeContainer | null;
 }
 
 class Manager implements AgentRuntimeManager {
@@ -124,9 +120,11 @@ class Manager implements AgentRuntimeManager {
   readonly #desk: AttemptDesk;
   readonly #organizations = new Map<string, OrganizationRuntime>();
   readonly #executions = new Set<Execution>();
+  readonly #learner = new ReserveLearner();
+  readonly #refused = new Map<string, { memoryMb: number; reserveMb: number; atMs: number }>();
   #state: 'stopped' | 'running' | 'quiescing' = 'stopped';
   #usedSlots = 0;
-  #sweep: NodeJS.Timeout | undefined;
+  #timers: NodeJS.Timeout[] = [];
   /** Starts and stops run one after the other, in the order of their calls. */
   #lifecycle: Promise<void> = Promise.resolve();
 
@@ -151,8 +149,12 @@ class Manager implements AgentRuntimeManager {
       await this.#bundles.open();
       await this.#desk.egress.open();
       await this.#cells.open(this.#desk.egress.socketDir);
-      this.#sweep ??= setInterval(() => this.#idle.sweep(this.#clock.monotonicMs(), this.#idleMs), Math.max(50, this.#idleMs / 4)).unref();
       this.#state = 'running';
+      if (this.#timers.length > 0) return;
+      this.#timers = [
+        setInterval(() => this.#idle.sweep(this.#clock.monotonicMs(), this.#idleMs), Math.max(50, this.#idleMs / 4)).unref(),
+        setInterval(() => this.#tend(), PRESSURE_MS).unref(),
+      ];
     });
   }
 
@@ -163,8 +165,7 @@ class Manager implements AgentRuntimeManager {
   stop(by: Deadline): Promise<void> {
     return this.#inTurn(async () => {
       this.#state = 'stopped';
-      clearInterval(this.#sweep);
-      this.#sweep = undefined;
+      for (const timer of this.#timers.splice(0)) clearInterval(timer);
       for (const { interrupt } of this.#executions) interrupt.abort('shutdown' satisfies InterruptReason);
       const finished = Promise.all([...this.#executions].map(({ done }) => done));
       await within(finished, by.remainingMs, 'attempts outlive the deadline').catch(() => undefined);
@@ -178,13 +179,39 @@ class Manager implements AgentRuntimeManager {
     return this.#state === 'running' ? Math.max(0, this.#options.slots - this.#usedSlots) : 0;
   }
 
-  admit(orgId: string, memoryMb: number): Admission | null {
-    if (this.freeSlots() === 0 || !this.#organization(orgId).admit(memoryMb)) return null;
+  fullOrganizations(): string[] {
+    const sinceMs = this.#clock.monotonicMs() - REFUSED_MS;
+    for (const [orgId, { memoryMb, reserveMb, atMs }] of this.#refused) {
+      // The run that was refused may be gone by now, and a smaller one wait in its place.
+      if (atMs < sinceMs || this.#organization(orgId).fits(memoryMb, reserveMb)) this.#refused.delete(orgId);
+    }
+    return [...this.#refused.keys()];
+  }
+
+  admit(orgId: string, memoryMb: number, of?: AdmittedAgent): Admission | null {
+    const reserveMb = of === undefined ? memoryMb : this.#learner.reserveMb({ orgId, ...of, limitMb: memoryMb });
+    if (this.freeSlots() === 0) return null;
+    if (!this.#organization(orgId).admit(memoryMb, reserveMb)) {
+      this.#refused.set(orgId, { memoryMb, reserveMb, atMs: this.#clock.monotonicMs() });
+      return null;
+    }
     this.#usedSlots += 1;
-    return new Ticket(orgId, memoryMb, (ticket) => {
-      this.#organization(orgId).withdraw(memoryMb);
+    return new Ticket({ orgId, memoryMb, reserveMb }, (ticket) => {
+      this.#organization(orgId).withdraw(memoryMb, reserveMb);
       this.#giveSlotBack(ticket);
     });
+  }
+
+  kill(target: KillTarget): Killed | null {
+    for (const organization of this.#organizations.values()) {
+      const container = organization.find((one) => isTarget(one, target));
+      if (container === undefined) continue;
+      const execution = [...this.#executions].find((one) => one.container === container);
+      if (execution === undefined) void container.kill('killed');
+      else execution.interrupt.abort('killed' satisfies InterruptReason);
+      return { orgId: container.orgId, containerId: container.id, runId: execution?.attempt.runId ?? null };
+    }
+    return null;
   }
 
   async execute(admission: Admission, attempt: AttemptRequest, sink: AttemptSink, signal: AbortSignal): Promise<AttemptOutcome> {
@@ -193,15 +220,17 @@ class Manager implements AgentRuntimeManager {
       admission.release();
       return failure('crashed', 'INTERNAL', 'the admission is used up, or is not for this attempt', NO_USAGE);
     }
-    const execution: Execution = { attempt, sink: guarded(sink, this.#options.log), interrupt: new AbortController(), done: Promise.resolve() };
+    const execution: Execution = { attempt, sink: guarded(sink, this.#options.log), interrupt: new AbortController(), done: Promise.resolve(), container: null };
     const relay = () => execution.interrupt.abort(interruptReasonOf(signal));
     signal.addEventListener('abort', relay);
     if (signal.aborted) relay();
     this.#executions.add(execution);
     try {
-      const outcome = this.#attempt(execution, ticket);
-      execution.done = outcome;
-      return await outcome;
+      const attempted = this.#attempt(execution, ticket);
+      execution.done = attempted;
+      const outcome = await attempted;
+      this.#learn(attempt, outcome);
+      return outcome;
     } finally {
       signal.removeEventListener('abort', relay);
       this.#executions.delete(execution);
@@ -258,14 +287,50 @@ class Manager implements AgentRuntimeManager {
     if (signal.aborted) return interrupted(signal);
     ticket.state = 'executing';
     const { memoryMb, tier, sha256 } = attempt;
-    const container = await organization.claim({ memoryMb, tier, sha256, factory: how.factory, isAlone: how.factory.mustRunAlone?.(attempt) ?? false, interrupt: signal });
+    const claim = { memoryMb, reserveMb: ticket.reserveMb, tier, sha256, factory: how.factory, isAlone: how.factory.mustRunAlone?.(attempt) ?? false, interrupt: signal };
+    const container = await organization.claim(claim);
+    execution.container = container;
     try {
       assertOwner(container, attempt);
       if (signal.aborted) return interrupted(signal);
       return await this.#withServices(execution, (task) => container.execute({ ...task, bundleUrl: how.bundleUrl }));
     } finally {
+      execution.container = null;
       organization.unclaim(container);
     }
+  }
+
+  /** What it held at most, for the reserve of the runs after it. */
+  #learn({ orgId, agent, version, memoryMb }: AttemptRequest, outcome: AttemptOutcome): void {
+    const of = { orgId, agent, version, limitMb: memoryMb };
+    if (outcome.kind === 'interrupted') {
+      if (outcome.reason === 'pool_pressure') this.#learner.forget(of);
+    } else if (outcome.usage.wallMs > 0) {
+      const { peakHeapMb, peakExternalMb } = outcome.usage;
+      this.#learner.observe(of, outcome.kind === 'failed' && outcome.state === 'out_of_memory' ? memoryMb : peakHeapMb + peakExternalMb);
+    }
+  }
+
+  /** Keeps the pools' rule, and containers ready for what was in demand lately. */
+  #tend(): void {
+    for (const organization of this.#organizations.values()) {
+      const container = organization.relieve();
+      const execution = container === null ? undefined : [...this.#executions].find((one) => one.container === container);
+      if (execution !== undefined) {
+        const { orgId, runId } = execution.attempt;
+        this.#options.log.warn({ orgId, runId, usedMb: organization.usedMb }, 'pool.run-handed-back');
+        execution.interrupt.abort('pool_pressure' satisfies InterruptReason);
+      }
+    }
+    if (this.#state === 'running') this.#warmUp();
+  }
+
+  /** Few at a look: starting a thread takes CPU time from those that run. */
+  #warmUp(): void {
+    const usedSinceMs = this.#clock.monotonicMs() - this.#idleMs;
+    let starts = 0;
+    const mayStart = () => this.#idle.hasRoom && (starts += 1) <= STARTS_PER_LOOK;
+    for (const organization of this.#organizations.values()) if (organization.lastUsedMs > usedSinceMs) organization.warmUp(mayStart);
   }
 
   /** Nothing that the attempt opened at its supervisor outlives it. */
@@ -322,6 +387,11 @@ class Manager implements AgentRuntimeManager {
 function assertOwner(container: RuntimeContainer, attempt: AttemptRequest): void {
   if (container.orgId === attempt.orgId) return;
   throw new BullpenError('INTERNAL', 'a container was offered to another organization', { containerId: container.id, runId: attempt.runId });
+}
+
+function isTarget(container: RuntimeContainer, target: KillTarget): boolean {
+  if ('containerId' in target) return container.id === target.containerId;
+  return container.orgId === target.orgId && container.snapshot().runId === target.runId;
 }
 
 function interrupted(signal: AbortSignal): AttemptOutcome {

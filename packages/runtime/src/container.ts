@@ -90,7 +90,8 @@ export interface RuntimeContainer {
   execute(task: ContainerTask): Promise<AttemptOutcome>;
   /** Ends the container, whatever it does; resolves when it is gone. The first reason stays. */
   kill(death: ContainerDeath): Promise<void>;
-  snapshot(): ContainerSnapshot;
+  /** Without what only its organization knows. */
+  snapshot(): Omit<ContainerSnapshot, 'reserveMb'>;
 }
 
 export interface ContainerPlan {

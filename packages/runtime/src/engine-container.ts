@@ -1,17 +1,22 @@
 import {
-  BullpenError, LIMIT_BOUNDS, messageOf, newId,
-  type AttemptOutcome, type Clock, type ContainerDeath, type ContainerSnapshot, type ContainerState, type Logger, type Tier,
+  BullpenError, LIMIT_BOUNDS, SIZE_CAPS, messageOf, newId,
+  type AttemptOutcome, type Clock, type ContainerDeath, type ContainerSnapshot, type ContainerState, type KillReceipt, type Logger, type Tier,
 } from '@bullpen/core';
 
+import { assessContainer } from './container-health.ts';
 import { AttemptEvents } from './attempt-events.ts';
 import { AttemptWatch } from './attempt-watch.ts';
+import { BaselineWatch } from './baseline-watch.ts';
 import { within } from './bounded-wait.ts';
 import type { ContainerFactory, ContainerPlan, ContainerTask, RuntimeContainer } from './container.ts';
 import type { Engine, EngineListener, EngineTask, Said } from './engine.ts';
+import { EventLoopDelay } from './event-loop-delay.ts';
+import { killReceipt } from './kill-receipt.ts';
+import { LimitGuard, WARN_AT } from './limit-guard.ts';
 import { AttemptCalls } from './host/attempt-calls.ts';
 import type { MemoryRule } from './memory-rules.ts';
 import { NO_USAGE, failure } from './outcomes.ts';
-import { UsageMeter } from './usage-meter.ts';
+import { UsageMeter, type Reading } from './usage-meter.ts';
 import { deathAfter, judge, type AttemptEnding } from './verdict.ts';
 
 /**
@@ -20,8 +25,9 @@ import { deathAfter, judge, type AttemptEnding } from './verdict.ts';
  *
  * starting -> warm -> busy -> warm ... -> recycling -> dead, with the reason of death. Guarantees: an attempt ends in
  * one outcome, whatever the agent does, decided from what is seen from outside before what the inside says, and every
- * event said before is delivered first; after any fault, after something left behind, and after `maxRuns` attempts the
- * engine is ended; one that ends by itself is noticed.
+ * event said before is delivered first; each limit is warned of once, when most of it is used; after any fault, after
+ * something left behind, when its memory creeps, and after `maxRuns` attempts the engine is ended; one that ends by itself
+ * is noticed. Where an attempt had to be killed, its outcome carries the receipt.
  */
 export interface ContainerDriver {
   readonly tier: Tier;
@@ -52,15 +58,23 @@ const SETTLE_MS = 1000;
 /** Bundles cannot be unloaded from a thread: one that has seen so many is replaced. */
 const MAX_BUNDLES = 16;
 
+/** Between two readings of a run that has nearly used up its CPU time. */
+const LEAST_SAMPLE_MS = 2;
+
 /** One attempt while it runs. */
 interface Running {
   readonly no: number;
   readonly task: ContainerTask;
   readonly events: AttemptEvents;
   readonly watch: AttemptWatch;
+  readonly guard: LimitGuard;
+  /** Warns of the end of the time. */
+  readonly lateTimer: NodeJS.Timeout;
   readonly calls: AttemptCalls;
   readonly beganMs: number;
   hasStarted: boolean;
+  /** By the last reading before a kill: one of a process that is being torn down says less. */
+  heldMb: number;
 }
 
 /** Containers of one tier. Refuses a limit below the smallest: with less heap than Node needs to start, V8 aborts the process. */
@@ -79,6 +93,8 @@ class EngineContainer implements RuntimeContainer {
   readonly #plan: ContainerPlan;
   readonly #driver: Required<ContainerDriver>;
   readonly #meter: UsageMeter;
+  readonly #baseline: BaselineWatch;
+  readonly #loopDelay: EventLoopDelay;
   readonly #bornMs: number;
   readonly #warmBundles = new Set<string>();
   readonly #gone = Promise.withResolvers<void>();
@@ -88,6 +104,9 @@ class EngineContainer implements RuntimeContainer {
   #death: ContainerDeath | null = null;
   #runs = 0;
   #running: Running | null = null;
+  #pings = 0;
+  /** Wall clock. */
+  #goneAtMs: number | null = null;
 
   constructor(plan: ContainerPlan, driver: ContainerDriver) {
     this.tier = driver.tier;
@@ -97,6 +116,8 @@ class EngineContainer implements RuntimeContainer {
     this.#driver = { graceMs: 250, sampleMs: 50, startTimeoutMs: 10_000, killWaitMs: 500, cpuPerWall: 2, maxSampleMs: driver.sampleMs ?? 50, ...driver };
     this.#bornMs = driver.clock.monotonicMs();
     this.#meter = new UsageMeter({ read: () => this.#read(), ...this.#driver, limitMb: plan.limitMb });
+    this.#baseline = new BaselineWatch(plan.limitMb);
+    this.#loopDelay = new EventLoopDelay({ nowMs: () => driver.clock.monotonicMs(), ping: () => void this.#engine?.tell(`ping ${this.#pings += 1}`) });
     this.#settling.resolve();
   }
 
@@ -134,7 +155,10 @@ class EngineContainer implements RuntimeContainer {
       onFault: (error) => this.#note('container.fault', { error: messageOf(error) }),
     });
     this.#engine = engine;
-    void engine.gone.then(() => this.#onEngineGone());
+    void engine.gone.then(() => {
+      this.#goneAtMs = this.#driver.clock.nowMs();
+      this.#onEngineGone();
+    });
     await engine.open();
     await this.#meter.readFinally(); // what starting cost is not charged to the first attempt
   }
@@ -157,6 +181,7 @@ class EngineContainer implements RuntimeContainer {
     const wallMs = this.#driver.clock.monotonicMs() - running.beganMs;
     await this.#hearLastWords(ending, engine);
     this.#meter.end();
+    clearTimeout(running.lateTimer);
     running.watch.close();
     running.calls.close();
     running.events.finish(engine.droppedEvents);
@@ -168,8 +193,23 @@ class EngineContainer implements RuntimeContainer {
       limitMb: this.limitMb,
       timeoutMs: task.attempt.timeoutMs,
     };
+    const outcome = withinResultLimit(judge(evidence), running.guard);
+    const receipt = this.#receiptOf(running, engine);
     this.#finish(running, deathAfter(evidence));
-    return judge(evidence);
+    return receipt === null || outcome.kind === 'succeeded' ? outcome : { ...outcome, kill: receipt };
+  }
+
+  /** Null where the attempt ended by itself, be it because it was asked to. */
+  #receiptOf({ watch, heldMb, task: { attempt } }: Running, engine: Engine): KillReceipt | null {
+    if (!watch.kill.aborted || watch.cause === null) return null;
+    return killReceipt({
+      attempt: attempt.attempt,
+      cause: watch.cause,
+      requestedAtMs: watch.requestedAtMs,
+      signal: engine.killSignal,
+      deadAtMs: this.#goneAtMs,
+      heldMb,
+    });
   }
 
   #begin(task: ContainerTask, engine: Engine): Running {
@@ -177,21 +217,43 @@ class EngineContainer implements RuntimeContainer {
     this.#runs += 1;
     this.#settling = Promise.withResolvers();
     const no = this.#runs;
-    const { timeoutMs } = task.attempt;
+    const { timeoutMs, limits } = task.attempt;
+    const guard = new LimitGuard({
+      limits: { resultBytes: SIZE_CAPS.resultBytes, ...limits, timeoutMs, memoryMb: this.limitMb },
+      say: (event) => task.sink.event(event),
+      onBreach: ({ state, code, message }) => watch.limit(state, code, message),
+    });
     const watch = new AttemptWatch({
       timeoutMs,
       limitMb: this.limitMb,
+      externalMb: limits.externalMb,
       memoryRule: this.#driver.memoryRule,
       cpuLimitMs: timeoutMs * this.#driver.cpuPerWall,
       graceMs: this.#driver.graceMs,
       interrupt: task.interrupt,
       askToStop: (reason) => void engine.tell(`${no} ${reason}`),
+      nowMs: () => this.#driver.clock.nowMs(),
     });
     task.host.onLimit((error) => watch.limit('failed', error.code, error.message));
     const calls = new AttemptCalls(task.host, (json) => engine.tell(`answer ${no} ${json}`));
-    this.#running = { no, task, events: new AttemptEvents(task.sink), watch, calls, beganMs: this.#driver.clock.monotonicMs(), hasStarted: false };
-    this.#meter.begin((reading, cpuMs) => watch.reading(reading, cpuMs));
+    const lateTimer = setTimeout(() => guard.warn('timeoutMs', timeoutMs * WARN_AT), timeoutMs * WARN_AT);
+    const events = new AttemptEvents(task.sink, { guard, nowMs: () => this.#driver.clock.monotonicMs() });
+    this.#running = { no, task, events, watch, guard, calls, lateTimer, beganMs: this.#driver.clock.monotonicMs(), hasStarted: false, heldMb: 0 };
+    const running = this.#running;
+    watch.kill.addEventListener('abort', () => { running.heldMb = this.#heldMb; });
+    this.#meter.begin((reading, cpuMs) => this.#judge(reading, cpuMs, { guard, watch }));
     return this.#running;
+  }
+
+  /** Gives how soon to look again: near a limit, sooner. */
+  #judge(reading: Reading, cpuMs: number, { guard, watch }: Pick<Running, 'guard' | 'watch'>): number | undefined {
+    if (this.#engine?.answersPings === true) this.#loopDelay.measure();
+    guard.near('memoryMb', reading.heapMb);
+    guard.near('externalMb', reading.externalMb);
+    guard.used('cpuMs', cpuMs);
+    const cpuLeftMs = (guard.allowed('cpuMs') ?? Infinity) - cpuMs;
+    const soon = watch.reading(reading, cpuMs);
+    return soon ?? (cpuLeftMs < this.#driver.sampleMs ? Math.max(LEAST_SAMPLE_MS, cpuLeftMs) : undefined);
   }
 
   #engineTask({ no, task: { attempt, bundleUrl, egressProxy } }: Running): EngineTask {
@@ -209,16 +271,33 @@ class EngineContainer implements RuntimeContainer {
 
   /** What was said before a reply lies here already; a killed engine may speak until it is gone. */
   async #hearLastWords(ending: AttemptEnding, engine: Engine): Promise<void> {
-    if (ending.kind === 'replied') await this.#meter.readFinally();
+    if (ending.kind === 'replied' && !this.#isKilled) await this.#meter.readFinally();
     else await within(engine.gone, this.#driver.killWaitMs, 'it is still there').catch(() => this.#note('container.outlives-kill', {}));
     engine.drain();
+  }
+
+  get #isKilled(): boolean {
+    return this.#running?.watch.kill.aborted === true;
+  }
+
+  get #heldMb(): number {
+    const { heapMb, externalMb } = this.#meter.last;
+    return heapMb + externalMb;
+  }
+
+  /** Why it is not used again although nothing went wrong. */
+  #wear(): ContainerDeath | null {
+    if (this.#baseline.afterRun(this.#heldMb)) {
+      this.#note('container.creeps', { baselineMb: this.#baseline.baselineMb });
+      return 'leaking';
+    }
+    return this.#plan.isAlone || this.#runs >= this.#driver.maxRuns || this.#warmBundles.size >= MAX_BUNDLES ? 'recycled' : null;
   }
 
   #finish(running: Running, death: ContainerDeath | null): void {
     this.#running = null;
     if (death === null) this.#warmBundles.add(running.task.attempt.sha256);
-    const isWornOut = this.#plan.isAlone || this.#runs >= this.#driver.maxRuns || this.#warmBundles.size >= MAX_BUNDLES;
-    const end = death ?? this.#death ?? (isWornOut ? 'recycled' : null);
+    const end = death ?? this.#death ?? this.#wear();
     if (end !== null) {
       void this.kill(end);
       return;
@@ -235,6 +314,7 @@ class EngineContainer implements RuntimeContainer {
     const running = this.#running;
     if (said.tag === 'late') this.#recycle('container.late-error', { error: said.rest });
     else if (said.tag === 'settled' && said.attemptNo === this.#runs) this.#onSettled(said.rest);
+    else if (said.tag === 'pong' && said.attemptNo === this.#pings) this.#loopDelay.answered();
     else if (running?.no === said.attemptNo) this.#hearRunning(running, said);
   }
 
@@ -284,8 +364,10 @@ class EngineContainer implements RuntimeContainer {
     this.#gone.resolve();
   }
 
-  snapshot(): ContainerSnapshot {
+  snapshot(): Omit<ContainerSnapshot, 'reserveMb'> {
     const { heapMb, externalMb, cpuMs } = this.#meter.last;
+    const { baselineMb } = this.#baseline;
+    const eventLoopDelayMs = this.#loopDelay.delayMs;
     return {
       id: this.id,
       orgId: this.orgId,
@@ -298,7 +380,17 @@ class EngineContainer implements RuntimeContainer {
       cpuMs,
       runs: this.#runs,
       runId: this.#running?.task.attempt.runId ?? null,
+      baselineMb,
+      eventLoopDelayMs,
+      health: assessContainer({ heldMb: heapMb + externalMb, baselineMb, limitMb: this.limitMb, eventLoopDelayMs }),
       ageMs: this.#driver.clock.monotonicMs() - this.#bornMs,
     };
   }
+}
+
+/** A result that the platform takes may still be larger than what its run may return. */
+function withinResultLimit(outcome: AttemptOutcome, guard: LimitGuard): AttemptOutcome {
+  if (outcome.kind !== 'succeeded' || guard.used('resultBytes', Buffer.byteLength(outcome.resultJson)) || guard.breach === null) return outcome;
+  const { state, code, message } = guard.breach;
+  return failure(state, code, message, outcome.usage);
 }

@@ -1,3 +1,5 @@
+import type { KillReceipt } from '@bullpen/core';
+
 import type { EgressAccess } from './container.ts';
 import type { Reading } from './usage-meter.ts';
 import type { AttemptEnding } from './verdict.ts';
@@ -11,12 +13,16 @@ export interface Engine {
   /** Settles when nothing of it is left; never rejects. After `kill` it settles whatever `open` did. */
   readonly gone: Promise<void>;
   readonly hasEnded: boolean;
+  /** How a kill ends it. */
+  readonly killSignal: KillReceipt['signal'];
   /** Events that were dropped inside in the newest attempt. */
   readonly droppedEvents: number;
   /** Resolves when it can take an attempt; called once. Rejects where it cannot start, and is then on its way out. */
   open(): Promise<void>;
   /** Hands an attempt over; resolves with how it ended by itself, and never rejects. Aborting `kill` ends the engine. */
   run(task: EngineTask, kill: AbortSignal): Promise<AttemptEnding>;
+  /** Whether it answers `ping N` with the line `pong N`, from its event loop. */
+  readonly answersPings: boolean;
   /**
    * Says a line to what runs inside; lost where nothing hears it any more. Resolves once it has left this process, and
    * never rejects: what is told faster than it is heard would fill our memory.

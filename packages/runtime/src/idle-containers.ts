@@ -14,6 +14,11 @@ export class IdleContainers {
     this.#max = max;
   }
 
+  /** Whether another one may be added without ending one. */
+  get hasRoom(): boolean {
+    return this.#sinceMs.size < this.#max;
+  }
+
   has(container: RuntimeContainer): boolean {
     return this.#sinceMs.has(container);
   }

@@ -1,7 +1,9 @@
 /** Containers, memory pools and the tiers of wall: what runs agents on one worker. */
 export {
-  createAgentRuntimeManager, type Admission, type AgentRuntimeManager, type AgentRuntimeManagerOptions,
+  createAgentRuntimeManager, type AgentRuntimeManager, type AgentRuntimeManagerOptions, type KillTarget, type Killed,
 } from './agent-runtime-manager.ts';
+export type { Admission, AdmittedAgent } from './admission.ts';
+export { reportIsolation } from './cell/report-isolation.ts';
 export type { BundleSource } from './bundle-cache.ts';
 export { isRange } from './egress/address-ranges.ts';
 export type { EgressOptions } from './egress/egress-gateway.ts';

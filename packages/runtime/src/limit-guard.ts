@@ -76,6 +76,12 @@ export class LimitGuard {
     return true;
   }
 
+  /** Warns where most of a limit is used that somebody else enforces. */
+  near(limit: GuardedLimit, value: number): void {
+    const allowed = this.#options.limits[limit];
+    if (allowed !== undefined && value >= allowed * WARN_AT) this.warn(limit, value);
+  }
+
   /** Says, once, that a limit is near. */
   warn(limit: GuardedLimit, value: number): void {
     const allowed = this.#options.limits[limit];

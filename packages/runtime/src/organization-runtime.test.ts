@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { silentLogger, systemClock, type AttemptOutcome, type ContainerDeath, type ContainerState } from '@bullpen/core';
+import { silentLogger, systemClock, type AttemptOutcome, type Clock, type ContainerDeath, type ContainerState } from '@bullpen/core';
 
 import type { ContainerPlan, RuntimeContainer } from './container.ts';
 import { IdleContainers } from './idle-containers.ts';
@@ -13,6 +13,7 @@ class FakeContainer implements RuntimeContainer {
   readonly orgId: string;
   readonly limitMb: number;
   readonly warm = new Set<string>();
+  heapMb = 0;
   state: ContainerState = 'starting';
   death: ContainerDeath | null = null;
   readonly #gone = Promise.withResolvers<void>();
@@ -54,22 +55,22 @@ class FakeContainer implements RuntimeContainer {
   }
 
   snapshot() {
-    const { id, orgId, tier, state, death, limitMb } = this;
-    return { id, orgId, tier, state, death, limitMb, heapMb: 0, externalMb: 0, cpuMs: 0, runs: 0, runId: null, ageMs: 0 };
+    const { id, orgId, tier, state, death, limitMb, heapMb } = this;
+    return { id, orgId, tier, state, death, limitMb, heapMb, externalMb: 0, cpuMs: 0, runs: 0, runId: null, ageMs: 0, baselineMb: 0, eventLoopDelayMs: null, health: { score: 100, reason: '', components: [] } };
   }
 }
 
-function organization(poolMb: number) {
+function organization(poolMb: number, clock: Clock = systemClock) {
   const made: FakeContainer[] = [];
   const idle = new IdleContainers(100);
-  const runtime = new OrganizationRuntime({ orgId: 'acme', poolMb: () => poolMb, idle, clock: systemClock, log: silentLogger });
+  const runtime = new OrganizationRuntime({ orgId: 'acme', poolMb: () => poolMb, idle, clock, log: silentLogger });
   const factory = (plan: ContainerPlan) => {
     const container = new FakeContainer(plan);
     made.push(container);
     return container;
   };
-  const claim = (memoryMb: number, sha256 = 'a') =>
-    runtime.claim({ memoryMb, sha256, tier: 'basic', factory, isAlone: false, interrupt: new AbortController().signal }) as Promise<FakeContainer>;
+  const claim = (memoryMb: number, sha256 = 'a', reserveMb = memoryMb) =>
+    runtime.claim({ memoryMb, reserveMb, sha256, tier: 'basic', factory, isAlone: false, interrupt: new AbortController().signal }) as Promise<FakeContainer>;
   const heldMb = () => made.reduce((sum, { state, limitMb }) => sum + (state === 'dead' ? 0 : limitMb), 0);
   return { runtime, made, idle, claim, heldMb };
 }
@@ -164,7 +165,7 @@ describe('the memory pool of an organization', () => {
   it('starts no container for an attempt that was interrupted meanwhile', async () => {
     const { runtime } = organization(64);
     runtime.admit(64);
-    const wanted = { memoryMb: 64, sha256: 'a', tier: 'basic' as const, factory: () => { throw new Error('made one'); }, isAlone: false, interrupt: AbortSignal.abort('shutdown') };
+    const wanted = { memoryMb: 64, reserveMb: 64, sha256: 'a', tier: 'basic' as const, factory: () => { throw new Error('made one'); }, isAlone: false, interrupt: AbortSignal.abort('shutdown') };
     await expect(runtime.claim(wanted)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
     expect(runtime.reservedMb).toBe(0);
   });
@@ -204,5 +205,142 @@ describe('the memory pool of an organization', () => {
       check();
     }
     expect(made.length).toBeGreaterThan(50);
+  });
+});
+
+describe('an over-committed pool', () => {
+  it('takes more runs than their limits would allow, up to twice the pool', async () => {
+    const { runtime } = organization(256);
+    expect(runtime.fits(64, 16)).toBe(true);
+    for (let i = 0; i < 8; i += 1) expect(runtime.admit(64, 16)).toBe(true);
+    expect(runtime.reservedMb).toBe(128);
+    expect([runtime.admit(64, 16), runtime.fits(64, 16)]).toEqual([false, false]);
+    runtime.withdraw(64, 16);
+    expect([runtime.fits(64, 16), runtime.fits(64, 200)]).toEqual([true, false]);
+  });
+
+  it('admits nothing while what is really held is near the pool, and ends what idles', async () => {
+    const { runtime, claim } = organization(256);
+    for (let i = 0; i < 3; i += 1) runtime.admit(128, 16);
+    const containers = await Promise.all([1, 2, 3].map(() => claim(128, 'a', 16)));
+    const [idle, first, second] = containers as [FakeContainer, FakeContainer, FakeContainer];
+    first.heapMb = 64;
+    second.heapMb = 64;
+    idle.heapMb = 103;
+    expect(runtime.relieve()).toBeNull();
+    expect([runtime.usedMb, runtime.admit(128, 16)]).toEqual([231, false]);
+    runtime.unclaim(idle);
+    expect(runtime.relieve()).toBeNull();
+    expect(idle.death).toBe('evicted');
+    idle.vanish();
+    await idle.gone;
+    expect(runtime.relieve()).toBeNull();
+    expect(runtime.admit(128, 16)).toBe(true);
+  });
+
+  it('hands back the run that holds most above its reserve, the newest of equals, one after the other', async () => {
+    const { runtime, claim } = organization(128);
+    for (const reserveMb of [16, 16, 60]) runtime.admit(64, reserveMb);
+    const oldest = await claim(64, 'a', 16);
+    const newest = await claim(64, 'a', 16);
+    const reserved = await claim(64, 'a', 60);
+    for (const container of [oldest, newest]) container.heapMb = 50;
+    reserved.heapMb = 64;
+    expect(runtime.relieve()).toBe(newest);
+    void newest.kill('cancelled');
+    expect(runtime.relieve()).toBeNull();
+    runtime.unclaim(newest);
+    newest.vanish();
+    await newest.gone;
+    expect(runtime.relieve()).toBeNull();
+    oldest.heapMb = 70;
+    expect(runtime.relieve()).toBe(oldest);
+  });
+
+  it('never holds more than twice the pool, nor more than the pool for longer than the rule takes, whatever the runs hold', async () => {
+    const POOL_MB = 320;
+    const { runtime, claim, made } = organization(POOL_MB);
+    const busy = new Set<FakeContainer>();
+    let seed = 11;
+    const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below;
+    const end = (container: FakeContainer) => {
+      busy.delete(container);
+      runtime.unclaim(container);
+    };
+    const usedMb = () => made.reduce((sum, { state, heapMb }) => sum + (state === 'dead' ? 0 : heapMb), 0);
+    let handedBack = 0;
+    const relieve = async () => {
+      for (let container = runtime.relieve(); usedMb() > POOL_MB; container = runtime.relieve()) {
+        if (container !== null) {
+          handedBack += 1;
+          void container.kill('cancelled');
+          end(container as FakeContainer);
+        }
+        for (const one of made) if (one.state === 'recycling') one.vanish();
+        await Promise.resolve();
+      }
+    };
+    for (let step = 0; step < 3000; step += 1) {
+      const limitMb = 32 * (1 + random(3));
+      const reserveMb = 16 + random(16);
+      if (runtime.admit(limitMb, reserveMb)) {
+        const claimed = claim(limitMb, 'a', reserveMb);
+        for (const container of made) if (container.state === 'recycling') container.vanish(); // evicted for its room
+        busy.add(await claimed);
+      }
+      // A run may hold anything up to its limit, whatever it reserved.
+      for (const container of busy) container.heapMb = random(container.limitMb + 1);
+      expect(runtime.reservedMb).toBeLessThanOrEqual(POOL_MB);
+      expect([...busy].reduce((sum, container) => sum + container.limitMb, 0)).toBeLessThanOrEqual(2 * POOL_MB);
+      await relieve();
+      expect(usedMb()).toBeLessThanOrEqual(POOL_MB);
+      for (const container of [...busy].slice(0, random(2))) end(container);
+      for (const container of made) if (container.state === 'recycling') container.vanish();
+      await Promise.resolve();
+    }
+    expect(handedBack).toBeGreaterThan(20);
+  });
+});
+
+describe('containers started ahead', () => {
+  it('are as many as were in use at once lately, as far as the pool has room', async () => {
+    const clock = { nowMs: Date.now, monotonicMs: () => nowMs };
+    let nowMs = 0;
+    const { runtime, claim, made } = organization(256, clock);
+    for (let i = 0; i < 3; i += 1) runtime.admit(64);
+    const used = await Promise.all([claim(64), claim(64), claim(64)]);
+    for (const container of used) {
+      void container.kill('timed_out');
+      runtime.unclaim(container);
+      container.vanish();
+      await container.gone;
+    }
+    let starts = 0;
+    runtime.warmUp(() => (starts += 1) <= 2);
+    await Promise.resolve();
+    expect(made.slice(3).map(({ state }) => state)).toEqual(['warm', 'warm']);
+    runtime.warmUp(() => true);
+    runtime.warmUp(() => true);
+    expect(made).toHaveLength(6);
+    runtime.admit(64);
+    expect(made.slice(3)).toContain(await claim(64));
+    nowMs += 120_000;
+    for (const container of made) container.vanish();
+    await Promise.resolve();
+    runtime.warmUp(() => true);
+    expect(made).toHaveLength(7); // one is in use still
+  });
+
+  it('leave the memory to whoever is admitted', async () => {
+    const { runtime, claim, made } = organization(128);
+    runtime.admit(64);
+    const first = await claim(64);
+    void first.kill('timed_out');
+    runtime.unclaim(first);
+    first.vanish();
+    await first.gone;
+    runtime.admit(128);
+    runtime.warmUp(() => true);
+    expect(made).toHaveLength(1);
   });
 });

@@ -1,16 +1,24 @@
 import {
-  BullpenError,
+  BullpenError, messageOf,
   type Clock, type ContainerDeath, type Logger, type OrganizationRuntimeSnapshot, type Tier,
 } from '@bullpen/core';
 
 import { within } from './bounded-wait.ts';
-import type { ContainerFactory, RuntimeContainer } from './container.ts';
+import type { ContainerFactory, ContainerPlan, RuntimeContainer } from './container.ts';
+import { DemandWindow } from './demand-window.ts';
 import type { IdleContainers } from './idle-containers.ts';
+import { PoolPromises } from './pool-promises.ts';
 
 /**
- * One organization on one worker: its memory pool and its containers. Guarantees: what its containers hold, those that
- * are being ended included, never passes the pool; what was admitted gets its container; a container serves this
- * organization and no other, one attempt at a time.
+ * One organization on one worker: its memory pool and its containers. Guarantees: what was reserved, for runs, for idle
+ * containers and for those that are being ended, never passes the pool; what was admitted gets its container; a container
+ * serves this organization and no other, one attempt at a time.
+ *
+ * A run reserves what its version is known to need and is killed at its limit: the pool is over-committed, and this is
+ * the rule that keeps it safe. (1) Reserves never pass the pool, limits of runs never `OVERCOMMIT` times the pool.
+ * (2) While what is really held is `NEAR` of the pool or more, nothing is admitted and idle containers end. (3) Beyond the
+ * pool the run that holds most above its reserve, the newest of equals, is handed back to the
+ * queue without losing its attempt, one at a look, and its version reserves its whole limit until it is known anew.
  *
  * The pool is promised by size: an admission of 64 MB that finds an idle container of 64 MB reserves that one (which one
  * is decided when the bundle is known), and new memory only where there is none left.
@@ -25,7 +33,10 @@ export interface OrganizationRuntimeOptions {
 }
 
 export interface Wanted {
+  /** The limit, and the size of the container. */
   readonly memoryMb: number;
+  /** What was reserved by the admission. */
+  readonly reserveMb: number;
   readonly tier: Tier;
   readonly factory: ContainerFactory;
   readonly sha256: string;
@@ -35,6 +46,10 @@ export interface Wanted {
   readonly interrupt: AbortSignal;
 }
 
+/** Limits of runs together, over the pool. */
+const OVERCOMMIT = 2;
+/** Of the pool: from here on nothing is admitted. */
+const NEAR = 0.9;
 /** How long a container may wait for those before it to be gone. */
 const ROOM_WAIT_MS = 5000;
 
@@ -47,18 +62,26 @@ const PROMPT_DEATHS: readonly (ContainerDeath | null)[] = ['idle', 'evicted', 'r
 export class OrganizationRuntime {
   readonly orgId: string;
   readonly #options: OrganizationRuntimeOptions;
-  /** All whose memory is still held. */
-  readonly #containers = new Set<RuntimeContainer>();
-  readonly #claimed = new Set<RuntimeContainer>();
-  /** Admissions that have no container yet, by size in MB. */
-  readonly #pending = new Map<number, number>();
+  /** All whose memory is still held, and how much of the pool that is, MB: what their last run reserved. */
+  readonly #containers = new Map<RuntimeContainer, number>();
+  /** What their run reserved, MB, in the order of their claims. */
+  readonly #claimed = new Map<RuntimeContainer, number>();
+  readonly #pending = new PoolPromises();
+  /** Those that were started before anybody asked, until they are warm. */
+  readonly #ahead = new Set<RuntimeContainer>();
+  readonly #demand: DemandWindow<string>;
+  /** How to make more of a kind. */
+  readonly #kinds = new Map<string, Pick<Wanted, 'memoryMb' | 'reserveMb' | 'tier' | 'factory'>>();
   readonly #deaths: Partial<Record<ContainerDeath, number>> = {};
   #activeMb = 0;
+  #activeLimitMb = 0;
+  #isNearPool = false;
   #lastUsedMs: number;
 
   constructor(options: OrganizationRuntimeOptions) {
     this.orgId = options.orgId;
     this.#options = options;
+    this.#demand = new DemandWindow(() => options.clock.monotonicMs());
     this.#lastUsedMs = options.clock.monotonicMs();
   }
 
@@ -68,33 +91,67 @@ export class OrganizationRuntime {
   }
 
   get holdsNothing(): boolean {
-    return this.#containers.size === 0 && this.#activeMb === 0 && this.#pending.size === 0;
+    return this.#containers.size === 0 && this.#activeMb === 0 && this.#pending.isEmpty;
   }
 
   /** What is promised or held: running, admitted, idle, and killed but not gone. */
   get reservedMb(): number {
-    let totalMb = this.#activeMb + this.#endingMb();
-    const idleBySize = this.#idleBySize();
-    for (const sizeMb of new Set([...idleBySize.keys(), ...this.#pending.keys()])) {
-      totalMb += sizeMb * Math.max(idleBySize.get(sizeMb) ?? 0, this.#pending.get(sizeMb) ?? 0);
-    }
+    return this.#activeMb + this.#endingMb() + this.#pending.withIdleMb(this.#idleBySize());
+  }
+
+  /** What its containers really hold, by their last readings. */
+  get usedMb(): number {
+    let totalMb = 0;
+    for (const container of this.#containers.keys()) totalMb += heldBy(container);
     return totalMb;
   }
 
-  /** Promises `memoryMb` out of the pool, ending idle containers where that makes room; false where it does not. */
-  admit(memoryMb: number): boolean {
-    const poolMb = this.#options.poolMb();
-    const neededMb = this.#activeMb + this.#endingMb() + this.#pendingMb() + memoryMb;
-    if (neededMb > poolMb) return false;
+  /**
+   * Promises `reserveMb` out of the pool for a run that is killed at `limitMb`, ending idle containers where that makes
+   * room; false where it does not.
+   */
+  admit(limitMb: number, reserveMb = limitMb): boolean {
+    if (!this.fits(limitMb, reserveMb)) return false;
     this.#lastUsedMs = this.#options.clock.monotonicMs();
-    this.#addPending(memoryMb, 1);
-    while (this.reservedMb > poolMb && this.#evictSpare());
+    this.#pending.add(limitMb, reserveMb);
+    while (this.reservedMb > this.#options.poolMb() && this.#evictSpare());
     return true;
   }
 
   /** Gives an admission back that no container was asked for. */
-  withdraw(memoryMb: number): void {
-    this.#addPending(memoryMb, -1);
+  withdraw(limitMb: number, reserveMb = limitMb): void {
+    this.#pending.remove(limitMb, reserveMb);
+  }
+
+  /**
+   * Looks at what is really held and keeps the rule of the pool.
+   * @returns the container whose run has to be handed back, where it has come to that
+   */
+  relieve(): RuntimeContainer | null {
+    const poolMb = this.#options.poolMb();
+    const mayBeNear = [...this.#containers.keys()].reduce((sum, { limitMb }) => sum + limitMb, 0) >= NEAR * poolMb;
+    const usedMb = mayBeNear ? this.usedMb : 0;
+    this.#isNearPool = usedMb >= NEAR * poolMb;
+    if (!this.#isNearPool || this.#endIdle(() => true) !== null || usedMb <= poolMb) return null;
+    // What is on its way out makes room first.
+    const isEnding = this.#ending().length > 0 || [...this.#claimed.keys()].some(({ death }) => death !== null);
+    return isEnding ? null : this.#mostOverReserve();
+  }
+
+  /**
+   * Starts containers ahead, up to what was in use at once lately, where the pool has room that nobody has reserved.
+   * Cells of tier strict are no organization's before they are used: their own pool does this for them.
+   */
+  warmUp(mayStart: () => boolean): void {
+    for (const kind of this.#demand.kinds()) {
+      const how = this.#kinds.get(kind);
+      if (how === undefined || how.tier === 'strict') continue;
+      // For a run like the last one.
+      const hasRoom = () => this.#takenMb + how.reserveMb <= this.#options.poolMb() && !this.#isNearPool;
+      while (this.#countOf(kind) < this.#demand.expected(kind) && hasRoom() && mayStart()) {
+        this.#startAhead(how);
+      }
+    }
   }
 
   /**
@@ -103,8 +160,12 @@ export class OrganizationRuntime {
    *   admission is used up then as well.
    */
   async claim(wanted: Wanted): Promise<RuntimeContainer> {
-    this.#addPending(wanted.memoryMb, -1);
-    this.#activeMb += wanted.memoryMb;
+    this.#pending.remove(wanted.memoryMb, wanted.reserveMb);
+    this.#activeMb += wanted.reserveMb;
+    this.#activeLimitMb += wanted.memoryMb;
+    const kind = kindOf(wanted.tier, wanted.memoryMb);
+    this.#kinds.set(kind, wanted);
+    this.#demand.begin(kind);
     try {
       for (let idle = this.#takeIdle(wanted); idle !== null; idle = this.#takeIdle(wanted)) {
         if (await idle.settled()) return idle;
@@ -112,7 +173,9 @@ export class OrganizationRuntime {
       }
       return await this.#startNew(wanted);
     } catch (error) {
-      this.#activeMb -= wanted.memoryMb;
+      this.#demand.end(kind);
+      this.#activeMb -= wanted.reserveMb;
+      this.#activeLimitMb -= wanted.memoryMb;
       throw error;
     }
   }
@@ -120,14 +183,20 @@ export class OrganizationRuntime {
   /** The attempt is over; a container that is still warm waits for the next one. */
   unclaim(container: RuntimeContainer): void {
     this.#lastUsedMs = this.#options.clock.monotonicMs();
-    this.#activeMb -= container.limitMb;
+    this.#activeMb -= this.#claimed.get(container) ?? 0;
+    this.#activeLimitMb -= container.limitMb;
+    this.#demand.end(kindOf(container.tier, container.limitMb));
     this.#claimed.delete(container);
     if (container.state === 'warm') this.#options.idle.add(container, this.#lastUsedMs);
   }
 
+  find(passes: (container: RuntimeContainer) => boolean): RuntimeContainer | undefined {
+    return [...this.#containers.keys()].find(passes);
+  }
+
   /** Ends every container; resolves when all are gone. */
   async endAll(death: ContainerDeath): Promise<void> {
-    await Promise.all([...this.#containers].map((container) => container.kill(death)));
+    await Promise.all([...this.#containers.keys()].map((container) => container.kill(death)));
   }
 
   snapshot(): OrganizationRuntimeSnapshot {
@@ -135,15 +204,15 @@ export class OrganizationRuntime {
       orgId: this.orgId,
       poolMb: this.#options.poolMb(),
       reservedMb: this.reservedMb,
-      containers: [...this.#containers].map((container) => container.snapshot()),
+      containers: [...this.#containers].map(([container, reserveMb]) => ({ ...container.snapshot(), reserveMb })),
       deaths: { ...this.#deaths },
     };
   }
 
-  #takeIdle({ memoryMb, tier, sha256, isAlone }: Wanted): RuntimeContainer | null {
+  #takeIdle({ memoryMb, reserveMb, tier, sha256, isAlone }: Wanted): RuntimeContainer | null {
     if (isAlone) return null;
     let found: RuntimeContainer | null = null;
-    for (const container of this.#containers) {
+    for (const container of this.#containers.keys()) {
       if (!this.#isIdle(container) || container.limitMb !== memoryMb || container.tier !== tier) continue;
       found ??= container;
       if (!container.hasWarm(sha256)) continue;
@@ -152,19 +221,18 @@ export class OrganizationRuntime {
     }
     if (found !== null) {
       this.#options.idle.remove(found);
-      this.#claimed.add(found);
+      this.#claimed.set(found, reserveMb);
+      this.#containers.set(found, reserveMb);
     }
     return found;
   }
 
-  async #startNew({ memoryMb, factory, isAlone, interrupt }: Wanted): Promise<RuntimeContainer> {
+  async #startNew({ memoryMb, reserveMb, factory, isAlone, interrupt }: Wanted): Promise<RuntimeContainer> {
     // Between the last look at the room and the start of the thread nothing else runs.
-    while (!this.#hasRoom(memoryMb)) await this.#nextGone();
+    while (!this.#hasRoom(reserveMb)) await this.#nextGone();
     if (interrupt.aborted) throw new BullpenError('SHUTTING_DOWN', 'the attempt was interrupted before its container started');
-    const container = factory({ orgId: this.orgId, limitMb: memoryMb, isAlone });
-    this.#containers.add(container);
-    this.#claimed.add(container);
-    void container.gone.then(() => this.#onGone(container));
+    const container = this.#make(factory, { orgId: this.orgId, limitMb: memoryMb, isAlone }, reserveMb);
+    this.#claimed.set(container, reserveMb);
     try {
       await container.start();
       return container;
@@ -174,16 +242,69 @@ export class OrganizationRuntime {
     }
   }
 
-  /** The pool holds for threads as it does for promises. Ends idle containers that stand in the way. */
-  #hasRoom(memoryMb: number): boolean {
-    let missingMb = this.#heldMb() + memoryMb - this.#options.poolMb();
-    while (missingMb > 0) {
-      const ended = this.#endIdle(() => true);
-      if (ended === null) break;
-      missingMb -= ended.limitMb;
+  #make(factory: ContainerFactory, plan: ContainerPlan, reserveMb: number): RuntimeContainer {
+    const container = factory(plan);
+    this.#containers.set(container, reserveMb);
+    void container.gone.then(() => this.#onGone(container));
+    return container;
+  }
+
+  /** One that nobody asked for yet; it becomes idle once it is warm. */
+  #startAhead({ factory, memoryMb, reserveMb }: Pick<Wanted, 'memoryMb' | 'reserveMb' | 'factory'>): void {
+    const container = this.#make(factory, { orgId: this.orgId, limitMb: memoryMb, isAlone: false }, reserveMb);
+    this.#ahead.add(container);
+    container.start().then(
+      () => {
+        this.#ahead.delete(container);
+        if (container.state === 'warm') this.#options.idle.add(container, this.#options.clock.monotonicMs());
+      },
+      (error: unknown) => {
+        this.#ahead.delete(container);
+        this.#options.log.warn({ orgId: this.orgId, limitMb: memoryMb, error: messageOf(error) }, 'container.not-started-ahead');
+      },
+    );
+  }
+
+  /** With those that are nearly gone: nobody waits for their memory to start a container ahead. */
+  get #takenMb(): number {
+    return Math.max(this.reservedMb, this.#heldMb() + this.#pending.reservedMb);
+  }
+
+  #countOf(kind: string): number {
+    return [...this.#containers.keys()].filter(({ tier, limitMb, death }) => death === null && kindOf(tier, limitMb) === kind).length;
+  }
+
+  /** Of those whose run holds more than it reserved; the last one claimed, of equals. */
+  #mostOverReserve(): RuntimeContainer | null {
+    let most: { container: RuntimeContainer; overMb: number } | null = null;
+    for (const [container, reserveMb] of this.#claimed) {
+      const overMb = heldBy(container) - reserveMb;
+      if (overMb > 0 && (most === null || overMb >= most.overMb)) most = { container, overMb };
     }
+    return most?.container ?? null;
+  }
+
+  /** Whether a run of this size would be admitted now. */
+  fits(limitMb: number, reserveMb = limitMb): boolean {
+    if (this.#isNearPool && !this.holdsNothing) return false;
+    const isWithinLimits = this.#activeLimitMb + this.#pending.limitMb + limitMb <= this.#mostLimitMb();
+    return isWithinLimits && this.#promisedMb() + reserveMb <= this.#options.poolMb();
+  }
+
+  #mostLimitMb(): number {
+    return OVERCOMMIT * this.#options.poolMb();
+  }
+
+  /** What no eviction could free. */
+  #promisedMb(): number {
+    return this.#activeMb + this.#endingMb() + this.#pending.reservedMb;
+  }
+
+  /** The pool holds for threads as it does for promises. Ends idle containers that stand in the way. */
+  #hasRoom(reserveMb: number): boolean {
+    while (this.#heldMb() + reserveMb - this.#endingPromptlyMb() > this.#options.poolMb() && this.#endIdle(() => true) !== null);
     // With nothing on its way out the pool was made smaller meanwhile: what was promised is kept.
-    return this.#heldMb() + memoryMb <= this.#options.poolMb() || this.#ending().length === 0;
+    return this.#heldMb() + reserveMb <= this.#options.poolMb() || this.#ending().length === 0;
   }
 
   async #nextGone(): Promise<void> {
@@ -196,7 +317,7 @@ export class OrganizationRuntime {
   /** Ends the least recently used idle container that no admission counts on. */
   #evictSpare(): boolean {
     const idleBySize = this.#idleBySize();
-    return this.#endIdle(({ limitMb }) => (idleBySize.get(limitMb) ?? 0) > (this.#pending.get(limitMb) ?? 0)) !== null;
+    return this.#endIdle(({ limitMb }) => (idleBySize.get(limitMb)?.length ?? 0) > this.#pending.count(limitMb)) !== null;
   }
 
   #endIdle(passes: (container: RuntimeContainer) => boolean): RuntimeContainer | null {
@@ -218,38 +339,46 @@ export class OrganizationRuntime {
   }
 
   #ending(): RuntimeContainer[] {
-    return [...this.#containers].filter((container) => !this.#claimed.has(container) && !this.#isIdle(container));
+    return [...this.#containers.keys()].filter((container) => !this.#claimed.has(container) && !this.#isIdle(container) && !this.#isAhead(container));
   }
 
-  #addPending(sizeMb: number, count: number): void {
-    const left = (this.#pending.get(sizeMb) ?? 0) + count;
-    if (left > 0) this.#pending.set(sizeMb, left);
-    else this.#pending.delete(sizeMb);
-  }
-
-  #pendingMb(): number {
-    let totalMb = 0;
-    for (const [sizeMb, count] of this.#pending) totalMb += sizeMb * count;
-    return totalMb;
+  #isAhead(container: RuntimeContainer): boolean {
+    return this.#ahead.has(container) && container.death === null;
   }
 
   #heldMb(): number {
-    let totalMb = 0;
-    for (const { limitMb } of this.#containers) totalMb += limitMb;
-    return totalMb;
+    return [...this.#containers.values()].reduce((sum, heldMb) => sum + heldMb, 0);
   }
 
+  /** Of what counts until it is gone. Those that start ahead count as well, and are not evicted before they are idle. */
   #endingMb(): number {
     let totalMb = 0;
-    for (const { death, limitMb } of this.#ending()) if (!PROMPT_DEATHS.includes(death)) totalMb += limitMb;
+    for (const [container, heldMb] of this.#containers) if (this.#isAhead(container)) totalMb += heldMb;
+    for (const container of this.#ending()) if (!PROMPT_DEATHS.includes(container.death)) totalMb += this.#containers.get(container) ?? 0;
     return totalMb;
   }
 
-  #idleBySize(): Map<number, number> {
-    const counts = new Map<number, number>();
-    for (const container of this.#containers) {
-      if (this.#isIdle(container)) counts.set(container.limitMb, (counts.get(container.limitMb) ?? 0) + 1);
-    }
-    return counts;
+  #endingPromptlyMb(): number {
+    const promptly = this.#ending().filter(({ death }) => PROMPT_DEATHS.includes(death));
+    return promptly.reduce((sum, container) => sum + (this.#containers.get(container) ?? 0), 0);
   }
+
+  /** What each idle container holds of the pool, by size. */
+  #idleBySize(): Map<number, number[]> {
+    const held = new Map<number, number[]>();
+    for (const [container, heldMb] of this.#containers) {
+      if (this.#isIdle(container)) held.set(container.limitMb, [...(held.get(container.limitMb) ?? []), heldMb]);
+    }
+    return held;
+  }
+}
+
+function kindOf(tier: Tier, limitMb: number): string {
+  return `${tier} ${limitMb}`;
+}
+
+/** By its last reading. */
+function heldBy(container: RuntimeContainer): number {
+  const { heapMb, externalMb } = container.snapshot();
+  return heapMb + externalMb;
 }

@@ -11,6 +11,8 @@ import type { AttemptEnding } from './verdict.ts';
  * answered by an idle thread within 0.1 ms.
  */
 export class ThreadEngine implements Engine {
+  readonly killSignal = 'terminate' as const;
+  readonly answersPings = true;
   readonly #limitMb: number;
   readonly #listener: EngineListener;
   readonly #gone = Promise.withResolvers<void>();

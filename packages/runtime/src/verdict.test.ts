@@ -27,7 +27,7 @@ describe('the verdict over an attempt', () => {
     ['the deadline', { cause: { kind: 'timed_out' }, ending: died(new Error('aborted')) }, 'timed_out', 'TIMED_OUT', true, 'timed_out'],
     ['external memory', { cause: { kind: 'limit', state: 'out_of_memory', code: 'OUT_OF_MEMORY', message: 'x' }, ending: died(new Error('aborted')) }, 'out_of_memory', 'OUT_OF_MEMORY', false, 'out_of_memory'],
     ['the heap limit', { ending: died(heapLimit) }, 'out_of_memory', 'OUT_OF_MEMORY', false, 'out_of_memory'],
-    ['CPU time', { cause: { kind: 'limit', state: 'cpu_exceeded', code: 'CPU_EXCEEDED', message: 'x' }, ending: died(null) }, 'cpu_exceeded', 'CPU_EXCEEDED', false, 'crashed'],
+    ['CPU time', { cause: { kind: 'limit', state: 'cpu_exceeded', code: 'CPU_EXCEEDED', message: 'x' }, ending: died(null) }, 'cpu_exceeded', 'CPU_EXCEEDED', false, 'killed'],
     ['an exit', { ending: died(new Error('worker exited with code: 7')) }, 'crashed', 'AGENT_EXITED', true, 'exited'],
     ['anything else', { ending: died(null) }, 'crashed', 'CONTAINER_CRASHED', true, 'crashed'],
     ['a forged reply', { ending: { kind: 'replied', reply: null } }, 'crashed', 'CONTAINER_CRASHED', true, 'recycled'],

@@ -1,4 +1,4 @@
-import { assertNever, type AttemptOutcome, type ContainerDeath, type FailedState, type RunUsage } from '@bullpen/core';
+import { assertNever, type AttemptOutcome, type ContainerDeath, type FailedState, type InterruptReason, type RunUsage } from '@bullpen/core';
 
 import type { EventFault } from './attempt-events.ts';
 import type { StopCause } from './attempt-watch.ts';
@@ -86,7 +86,7 @@ function deathOf(cause: StopCause | null, how: OwnDeath): ContainerDeath {
     case 'timed_out':
       return 'timed_out';
     case 'interrupted':
-      return cause.reason === 'shutdown' ? 'shutdown' : 'cancelled';
+      return deathOfInterrupt(cause.reason);
     case 'limit':
       return deathOfLimit(cause.state);
     case 'event_fault':
@@ -99,6 +99,12 @@ function deathOf(cause: StopCause | null, how: OwnDeath): ContainerDeath {
   }
 }
 
+function deathOfInterrupt(reason: InterruptReason): ContainerDeath {
+  if (reason === 'shutdown' || reason === 'killed') return reason;
+  return reason === 'pool_pressure' ? 'evicted' : 'cancelled';
+}
+
 function deathOfLimit(state: FailedState): ContainerDeath {
-  return state === 'out_of_memory' ? 'out_of_memory' : 'crashed';
+  if (state === 'out_of_memory' || state === 'crashed') return state;
+  return 'killed';
 }

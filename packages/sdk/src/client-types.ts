@@ -1,6 +1,6 @@
 import type {
   Agent as StoredAgent, AgentManifestInput, AgentVersion, ApiKey, AuditEntry, CanaryHealth, CreateKeyRequest, CreateOrganizationRequest,
-  CreateRunRequest, CreatedKey, DeletedOrganization, Deployment, KeyRole, LogLevel, Organization, PutDeploymentRequest, RewrapResult, RotateKeyRequest, Run, RunLogs, RunPage,
+  CreateRunRequest, CreatedKey, DeletedOrganization, Deployment, DoctorReport, KeyRole, KillOrder, LogLevel, Organization, PutDeploymentRequest, RewrapResult, RotateKeyRequest, Run, RunLogs, RunPage,
   RunState, RuntimeMetrics, RuntimeStatus, Secret, SecretList,
 } from '@bullpen/core';
 
@@ -177,6 +177,11 @@ export interface BullpenClient {
     rewrapSecrets(options?: CallOptions): Promise<RewrapResult>;
     status(options?: CallOptions): Promise<RuntimeStatus>;
     metrics(options?: CallOptions & { windowMs?: number | undefined }): Promise<RuntimeMetrics>;
+    /** Kills what a container executes, and the container, at once; the run's `kill` says what became of it. */
+    killContainer(containerId: string, options?: CallOptions): Promise<KillOrder>;
+    killRun(orgId: string, runId: string, options?: CallOptions): Promise<KillOrder>;
+    /** Compares every run with every job; mends what it finds unless `repair` is false. */
+    doctor(options?: CallOptions & { repair?: boolean | undefined }): Promise<DoctorReport>;
   };
   whoami(options?: CallOptions): Promise<WhoAmI>;
 }

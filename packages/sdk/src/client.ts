@@ -39,6 +39,9 @@ export function createClient(options: ClientOptions): BullpenClient {
       rewrapSecrets: (call) => poster(http)('/api/admin/secrets/rewrap', undefined, call),
       status: (call) => get('/api/admin/runtime/status', call),
       metrics: (query) => get('/api/admin/runtime/metrics', query),
+      killContainer: (containerId, call) => poster(http)(`/api/admin/runtime/containers/${encodeURIComponent(containerId)}/kill`, {}, call),
+      killRun: (orgId, runId, call) => poster(http)(`/api/admin/runtime/runs/${encodeURIComponent(orgId)}/${encodeURIComponent(runId)}/kill`, {}, call),
+      doctor: ({ repair = true, ...call } = {}) => poster(http)('/api/admin/doctor', { repair }, call),
     },
     whoami: (call) => get('/v1/whoami', call),
   };

@@ -8,12 +8,13 @@ import { ADMIN_COOKIE, principalOf } from '../auth/authenticate.ts';
 import type { ApiKeys } from '../auth/api-keys.ts';
 import { accepted, noContent, ok, route, STREAMED, type Route } from '../http/route.ts';
 import type { RunService } from '../runs/run-service.ts';
+import { interventionRoutes, type InterventionDeps } from './intervention-routes.ts';
 import type { StatusBoard } from './status-board.ts';
 
 const tag = 'operator';
 const sessionSchema = z.strictObject({ key: z.string().min(1).max(500) });
 
-interface AdminRouteDeps {
+interface AdminRouteDeps extends InterventionDeps {
   db: Database;
   clock: Clock;
   status: StatusBoard;
@@ -23,7 +24,7 @@ interface AdminRouteDeps {
 
 /** `/api/admin`: the operator's JSON, and the session of the operator's browser. */
 export function adminRoutes(deps: AdminRouteDeps): Route[] {
-  return [...sessionRoutes(deps.keys), ...runtimeRoutes(deps)];
+  return [...sessionRoutes(deps.keys), ...runtimeRoutes(deps), ...interventionRoutes(deps)];
 }
 
 function sessionRoutes(keys: ApiKeys): Route[] {

@@ -1,7 +1,7 @@
 import type { Logger } from '@bullpen/core';
 import type { SchemaChecker } from '@bullpen/json-schema';
 import type { ApiPrometheus } from '@bullpen/metrics';
-import type { SecretStore } from '@bullpen/db';
+import type { RunStore, SecretStore } from '@bullpen/db';
 import type { LiveBus } from '@bullpen/queue';
 
 import type { RuntimeStatusDeps } from '../admin/runtime-status.ts';
@@ -12,6 +12,7 @@ import type { ServeDeps } from './serve.ts';
 
 /** What the HTTP face is made of. */
 export interface AppDeps extends RuntimeStatusDeps, ServeDeps {
+  store: RunStore;
   bus: LiveBus;
   organizations: OrganizationDirectory;
   runs: RunService;

@@ -144,9 +144,9 @@ export class RunService {
     const { store, log } = this.#deps;
     const [inserted] = await Promise.all([store.insert(plan), listening]);
     if (!inserted.created) return inserted;
-    const { orgId, id: runId, agent, memoryMb, priority, fairnessKey, delayMs } = plan;
+    const { orgId, id: runId, agent, version, memoryMb, priority, fairnessKey, delayMs } = plan;
     try {
-      await this.#enqueue(toEnqueuedRun({ orgId, runId, agent, memoryMb, priority, fairnessKey, delayMs }));
+      await this.#enqueue(toEnqueuedRun({ orgId, runId, agent, version, memoryMb, priority, fairnessKey, delayMs }));
     } catch (error) {
       log.warn({ orgId, runId, reason: messageOf(error) }, 'run.enqueue_left_to_reconciler');
     }

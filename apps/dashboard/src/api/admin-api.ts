@@ -1,4 +1,4 @@
-import type { Alert, Run, RuntimeMetrics, RuntimeStatus } from '@bullpen/core';
+import type { Alert, KillOrder, Run, RuntimeMetrics, RuntimeStatus } from '@bullpen/core';
 
 import { requestJson } from './request.ts';
 
@@ -26,6 +26,12 @@ export async function closeSession(): Promise<void> {
 
 export async function acknowledgeAlert(alertId: string): Promise<Alert> {
   return (await requestJson(`/api/admin/alerts/${encodeURIComponent(alertId)}/acknowledge`, { method: 'POST', body: { by: 'operator' } })) as Alert;
+}
+
+/** Ends the container of a run at once; the receipt appears on the run. */
+export async function killRun(orgId: string, runId: string): Promise<KillOrder> {
+  const path = `/api/admin/runtime/runs/${encodeURIComponent(orgId)}/${encodeURIComponent(runId)}/kill`;
+  return (await requestJson(path, { method: 'POST' })) as KillOrder;
 }
 
 export async function cancelRun(orgId: string, runId: string): Promise<Run> {

@@ -3,6 +3,7 @@ import { useMemo, type ReactNode } from 'react';
 
 import { AlertsSection } from '../alerts/alerts-section.tsx';
 import { ContainersSection } from '../containers/containers-section.tsx';
+import { IsolationSection } from '../isolation/isolation-section.tsx';
 import { useBoardLocation } from '../location/use-board-location.ts';
 import { organizationRows } from '../organizations/organization-rows.ts';
 import { OrganizationsSection } from '../organizations/organizations-section.tsx';
@@ -50,6 +51,7 @@ export function BoardPage({ status, metrics, statusFeed, metricsFeed, onSignOut 
           <OrganizationsSection rows={rows} location={location} />
           <RunsSection runs={status.recentRuns} organizations={status.organizations} location={location} />
           <ContainersSection workers={status.workers} find={location.find} organizations={status.organizations} />
+          <IsolationSection workers={status.workers} />
         </main>
       </div>
       <Detail status={status} metrics={metrics} rows={rows} location={location} />

@@ -6,7 +6,7 @@ import type { HourTotals } from './totals.ts';
 
 const AT = '2025-11-22T11:00:00.000Z';
 const worker: WorkerSnapshot = {
-  id: 'wkr_1', host: 'node-a', pid: 71, startedAt: AT, at: AT, state: 'running', slots: 4, running: 1, rssMb: 90, eventLoopDelayMs: 1, organizations: [],
+  id: 'wkr_1', host: 'node-a', pid: 71, platform: 'linux x64', startedAt: AT, at: AT, state: 'running', slots: 4, running: 1, rssMb: 90, eventLoopDelayMs: 1, organizations: [],
 };
 const hour = (runs: number, failures: number): HourTotals => ({
   runs, failures, errorRatio: runs === 0 ? null : failures / runs, runsPerMinute: 0, p50Ms: null, p95Ms: null, slowest: null,

@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { containerGroups } from './container-groups.ts';
 
 const container = (id: string, orgId: string, state: ContainerSnapshot['state']): ContainerSnapshot =>
-  ({ id, orgId, state, tier: 'basic', death: null, limitMb: 64, heapMb: 1, externalMb: 1, cpuMs: 1, runs: 1, runId: null, ageMs: 1 });
+  ({ id, orgId, state, tier: 'basic', death: null, limitMb: 64, heapMb: 1, externalMb: 1, cpuMs: 1, runs: 1, runId: null, ageMs: 1, reserveMb: 64, baselineMb: 0, eventLoopDelayMs: null, health: { score: 100, reason: '', components: [] } });
 const runtime = (orgId: string, containers: ContainerSnapshot[], deaths: OrganizationRuntimeSnapshot['deaths'] = {}): OrganizationRuntimeSnapshot =>
   ({ orgId, poolMb: 1024, reservedMb: 64, containers, deaths });
 const worker = (pid: number, organizations: OrganizationRuntimeSnapshot[]) => ({ id: `wkr_${pid}`, host: 'node-a', pid, organizations }) as WorkerSnapshot;

@@ -5,7 +5,7 @@ import { formatCount } from '../format/quantity.ts';
 import type { ContainerGroup } from './container-groups.ts';
 
 export const DEATH_WORDS: Readonly<Record<ContainerDeath, string>> = {
-  idle: 'idle', recycled: 'recycled', timed_out: 'timed out', out_of_memory: 'out of memory', cancelled: 'cancelled',
+  idle: 'idle', recycled: 'recycled', leaking: 'leaking', timed_out: 'timed out', out_of_memory: 'out of memory', cancelled: 'cancelled', killed: 'killed',
   exited: 'exited', crashed: 'crashed', evicted: 'evicted', shutdown: 'shutdown',
 };
 

@@ -4,9 +4,11 @@ import { useState, type ReactNode } from 'react';
 import { Empty, Fact } from '../board/section.tsx';
 import { Ago } from '../clock/times.tsx';
 import { formatDuration } from '../format/duration.ts';
-import { formatDecimal, formatMb, plural } from '../format/quantity.ts';
+import { formatCount, formatDecimal, formatMb, plural } from '../format/quantity.ts';
 import { BoardLink } from '../location/board-link.tsx';
 import { CancelRun } from './cancel-run.tsx';
+import { KillFacts } from './kill-facts.tsx';
+import { KillRun } from './kill-run.tsx';
 import { RunStateBadge } from './run-state-badge.tsx';
 import { queueWait, runDuration } from './run-timing.ts';
 import { RunTimeline } from './run-timeline.tsx';
@@ -35,11 +37,13 @@ export function RunDetail({ orgId, runId, runs, backTo }: RunDetailProps): React
       </p>
       {listed === undefined && <p className="hint" role="status">This run has left the list of recent runs; below is how it was last seen.</p>}
       <CancelRun run={run} />
+      <KillRun run={run} />
       <Failure run={run} />
       <h3>Timeline</h3>
       <RunTimeline run={run} />
       <Facts run={run} />
       <Usage run={run} />
+      <KillFacts kill={run.kill} />
       <Metadata run={run} />
     </>
   );
@@ -79,6 +83,7 @@ function Facts({ run }: { run: RunSummary }): ReactNode {
       <Fact name="Queue wait"><SpanText span={queueWait(run)} /></Fact>
       <Fact name="Duration"><SpanText span={runDuration(run)} /></Fact>
       <Fact name="Limits">{formatDuration(run.timeoutMs)}, {formatMb(run.memoryMb)}</Fact>
+      {Object.entries(run.limits).map(([name, value]) => <Fact key={name} name={`Limit: ${name}`}>{formatCount(value)}</Fact>)}
       <Fact name="Tier">{run.tier}</Fact>
       {run.notBefore !== null && <Fact name="Not before"><Ago at={run.notBefore} /></Fact>}
       {run.expiresAt !== null && <Fact name="Expires in the queue"><Ago at={run.expiresAt} /></Fact>}

@@ -31,3 +31,11 @@ export const SYSTEM_HEALTH = [
   { name: 'postgresMs', unit: 'ms', weight: 10, healthyAt: 100, failedAt: 3000 },
   { name: 'slotSaturationRatio', unit: 'ratio', weight: 10, healthyAt: 0.95, failedAt: 1.15 },
 ] as const;
+
+/** One container, by its last readings. */
+export const CONTAINER_HEALTH = [
+  { name: 'memoryRatio', unit: 'ratio', weight: 35, healthyAt: 0.9, failedAt: 1.25 },
+  { name: 'eventLoopDelayMs', unit: 'ms', weight: 30, healthyAt: 250, failedAt: 5000 },
+  // What is left after runs: what grows here is never given back.
+  { name: 'baselineRatio', unit: 'ratio', weight: 35, healthyAt: 0.5, failedAt: 1 },
+] as const;

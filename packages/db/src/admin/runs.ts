@@ -41,6 +41,7 @@ export async function adminExpireDueRuns(db: Database, limit: number): Promise<E
 
 export interface WaitingRun extends RunRef {
   agent: string;
+  version: number;
   memoryMb: number;
   priority: number;
   fairnessKey: string | null;
@@ -53,7 +54,7 @@ export async function adminListWaitingRuns(
 ): Promise<WaitingRun[]> {
   const { sql } = db;
   const rows = await reading(() => sql<(Omit<WaitingRun, 'notBeforeMs'> & { notBefore: string | null })[]>`
-    SELECT org_id AS "orgId", id AS "runId", agent, memory_mb AS "memoryMb", priority, fairness_key AS "fairnessKey",
+    SELECT org_id AS "orgId", id AS "runId", agent, version, memory_mb AS "memoryMb", priority, fairness_key AS "fairnessKey",
       not_before AS "notBefore"
     FROM runs
     WHERE state IN (${stateList(sql, WAITING_RUN_STATES)}) AND id > ${afterId}
@@ -66,6 +67,7 @@ export interface RunningRun extends RunRef {
   workerId: string;
   lease: number;
   agent: string;
+  version: number;
   memoryMb: number;
   priority: number;
   fairnessKey: string | null;
@@ -76,7 +78,7 @@ export async function adminListRunningRuns(
   db: Database, { claimedBeforeMs, afterId = '', limit }: { claimedBeforeMs: number; afterId?: string; limit: number },
 ): Promise<RunningRun[]> {
   const rows = await reading(() => db.sql<RunningRun[]>`
-    SELECT org_id AS "orgId", id AS "runId", worker_id AS "workerId", lease, agent, memory_mb AS "memoryMb",
+    SELECT org_id AS "orgId", id AS "runId", worker_id AS "workerId", lease, agent, version, memory_mb AS "memoryMb",
       priority, fairness_key AS "fairnessKey"
     FROM runs
     WHERE state = 'running' AND id > ${afterId} AND claimed_at < ${timeText(claimedBeforeMs)}::timestamptz

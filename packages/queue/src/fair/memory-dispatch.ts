@@ -35,13 +35,13 @@ export class MemoryDispatch implements Dispatch {
     }
   }
 
-  async turn({ ends, max }: TurnRequest): Promise<TurnResult> {
-    const { lost } = await this.#single.turn({ ends, max: 0 });
+  async turn({ ends, max, full }: TurnRequest): Promise<TurnResult> {
+    const { lost } = await this.#single.turn({ ends, max: 0, full });
     const runs: ChargedRun[] = [];
     let nextDueMs: number | null = null;
     // An organization that proves to have nothing leaves the line, so each look is either a run or one organization fewer.
     for (let hasMore = true; runs.length < max && hasMore;) {
-      const one = await this.#single.turn({ ends: [], max: 1 });
+      const one = await this.#single.turn({ ends: [], max: 1, full });
       runs.push(...one.runs);
       nextDueMs = one.nextDueMs;
       hasMore = one.runs.length > 0 || this.readySet.offered > 0;

@@ -10,6 +10,11 @@ export function cancelTopic(workerId: string): string {
   return `workers.${workerId}.cancel`;
 }
 
+/** What an operator has a worker kill: `KillMessage`. */
+export function killTopic(workerId: string): string {
+  return `workers.${workerId}.kill`;
+}
+
 /** A worker's `WorkerSnapshot`, every second. */
 export function heartbeatTopic(workerId: string): string {
   return `workers.${workerId}.heartbeat`;

@@ -2,7 +2,7 @@ import { messageOf, type Clock, type EnqueuedRun, type Logger } from '@bullpen/c
 import type { Redis } from 'ioredis';
 
 import { KEPT_EVENTS, jobDataOf, jobOptionsOf, readRun } from '../bull-jobs.ts';
-import type { ChargedRun, Dispatch, RunEnd, RunGroup, TurnRequest, TurnResult } from '../dispatch.ts';
+import { PASS_MS, type ChargedRun, type Dispatch, type RunEnd, type RunGroup, type TurnRequest, type TurnResult } from '../dispatch.ts';
 import type { JobStore } from '../job-store.ts';
 import { CostAverages, DEFAULT_COST_SECONDS } from '../run-cost.ts';
 import { queueAffixes, readySetKey } from './keys.ts';
@@ -59,9 +59,9 @@ export class RedisDispatch implements Dispatch {
     await Promise.all(slicesOf(groups, MAX_ENQUEUED_AT_ONCE).map((slice) => this.#add(slice)));
   }
 
-  async turn({ ends, max }: TurnRequest): Promise<TurnResult> {
+  async turn({ ends, max, full }: TurnRequest): Promise<TurnResult> {
     const leaseToken = `${this.#tokenBase}:${(this.#turns += 1)}`;
-    const args: (string | number)[] = [this.#deps.clock.nowMs(), ...this.#turnArguments, leaseToken, DEFAULT_COST_SECONDS, Math.min(max, MAX_TAKEN_AT_ONCE)];
+    const args: (string | number)[] = [this.#deps.clock.nowMs(), ...this.#turnArguments, leaseToken, DEFAULT_COST_SECONDS, Math.min(max, MAX_TAKEN_AT_ONCE), passedOver(full)];
     for (const end of ends) this.#pushEnd(args, end);
     const [lost, flat, strangers, nextDue] = (await this.#deps.run('turn', args)) as TurnReply;
     for (let i = 0; i < strangers.length; i += 2) this.#setAside(strangers[i]!, strangers[i + 1]!, leaseToken, 'its name or data');
@@ -132,6 +132,11 @@ export class RedisDispatch implements Dispatch {
   }
 }
 
+
+/** For the script: how long, and then whom. Ids of organizations hold no blanks. */
+function passedOver(full: readonly string[]): string {
+  return full.length === 0 ? '' : [PASS_MS, ...full].join(' ');
+}
 
 function pushRun(args: (string | number)[], run: EnqueuedRun, priority: number): void {
   args.push(run.runId, jobDataOf(run), jobOptionsOf(run, priority), Math.max(0, Math.ceil(run.delayMs)), priority);

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 
-import { messageOf } from '@bullpen/core';
+import { messageOf, type KillReceipt } from '@bullpen/core';
 
 import type { Engine, EngineListener, EngineTask } from '../engine.ts';
 import type { Reading } from '../usage-meter.ts';
@@ -26,6 +26,7 @@ export interface OrganizationEngineOptions {
 }
 
 export class OrganizationEngine implements Engine {
+  readonly answersPings = true;
   readonly #options: OrganizationEngineOptions;
   readonly #gone = Promise.withResolvers<void>();
   #cell: OrganizationCell | null = null;
@@ -43,6 +44,11 @@ export class OrganizationEngine implements Engine {
 
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  /** Its thread is terminated first; where that does not end it, the cell is killed. */
+  get killSignal(): KillReceipt['signal'] {
+    return this.#cell?.isEnding === true ? 'SIGKILL' : 'terminate';
   }
 
   get droppedEvents(): number {

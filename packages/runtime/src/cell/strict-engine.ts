@@ -17,6 +17,9 @@ import type { SingleUseCell } from './single-use-cell.ts';
  */
 
 export class StrictEngine implements Engine {
+  readonly killSignal = 'SIGKILL' as const;
+  /** A cell lives for one attempt: there is nothing to learn from its event loop for the next one. */
+  readonly answersPings = false;
   readonly #pool: Pick<CellPool<SingleUseCell>, 'take'>;
   readonly #limitMb: number;
   readonly #listener: EngineListener;

@@ -5,7 +5,7 @@ import workerThreads from 'node:worker_threads';
 
 import { captureConsole } from './agent-context.mjs';
 import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
-import { activeResources, areBuiltinsReplaced, join, later, postMessage } from './primordials.mjs';
+import { activeResources, areBuiltinsReplaced, join, later, postMessage, slice, startsWith } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').Attempt} Attempt */
 /** @typedef {import('./voice.mjs').Caps} Caps */
@@ -27,7 +27,7 @@ export default async function handle(task) {
 /** @param {OpenTask} task */
 function open(task) {
   opened = task;
-  task.port.on('message', hearHost);
+  task.port.on('message', hear);
   process.on('uncaughtException', onUncaught);
   process.on('unhandledRejection', onUncaught);
   captureConsole(currentVoice);
@@ -37,6 +37,12 @@ function open(task) {
     postMessage(task.port, 'settled 0');
   });
   return 'opened';
+}
+
+/** A ping is answered when the event loop turns: that is what it asks. @param {string} line */
+function hear(line) {
+  if (startsWith(line, 'ping ')) postMessage(/** @type {OpenTask} */ (opened).port, `pong ${slice(line, 5)}`);
+  else hearHost(line);
 }
 
 /**

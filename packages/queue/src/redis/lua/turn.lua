@@ -1,8 +1,8 @@
 -- One turn of a worker: ends runs, and takes the next ones of those whose turn it is.
 -- KEYS: see prelude.lua
 -- ARGV: 1 now (epoch ms), 2 and 3 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 4 events that BullMQ keeps per queue, 5 name of the
---       worker, 6 lease (ms), 7 token of the leases, 8 cost of a run that nothing is known of, 9 how many to take, then groups of six
---       for runs that ended: organization, id, token, MB freed, what is still owed (resource-seconds), what the organization's runs
+--       worker, 6 lease (ms), 7 token of the leases, 8 cost of a run that nothing is known of, 9 how many to take, 10 whom the
+--       worker has no room for ('' for nobody, else ms to pass them over for and organizations, with blanks between), then groups of six for runs that ended: organization, id, token, MB freed, what is still owed (resource-seconds), what the organization's runs
 --       cost on average ('' where that has not changed)
 -- Returns { which of the ended were not held (from 1); of each run taken: organization, id, data, times it was handed out before,
 -- what it was charged; jobs taken that are no runs, as organization and id; epoch ms of the head of `later` or false }.
@@ -25,11 +25,14 @@ local function finish(queue, id, lease)
   return true
 end
 
+local full, passMs = {}, tonumber(string.match(ARGV[10], '^%d+') or '0')
+for org in string.gmatch(ARGV[10], ' (%S+)') do full[org] = true end
+
 local lost = {}
-for i = 10, #ARGV, 6 do
+for i = 11, #ARGV, 6 do
   local org = ARGV[i]
   local queue = queueOf(org)
-  if not finish(queue, ARGV[i + 1], ARGV[i + 2]) then lost[#lost + 1] = (i - 10) / 6 + 1 end
+  if not finish(queue, ARGV[i + 1], ARGV[i + 2]) then lost[#lost + 1] = (i - 11) / 6 + 1 end
   charge(org, tonumber(ARGV[i + 4]))
   if hasParked or hasLimits then runEnded(org, tonumber(ARGV[i + 3]), limitsOf(org)) end
   -- Written now and then: also how many events BullMQ is to keep, which it would set to 10,000 otherwise.
@@ -131,6 +134,7 @@ end
 -- Takes one run of the organization at `at`. Returns what it costs, or nil and why it is to be left out, until when.
 local function take(at)
   local org = orgs[at]
+  if full[org] then return nil, leave.limit, now + passMs end
   local queue, limits = queueOf(org), limitsOf(org)
   local meta = call('HMGET', queue .. 'meta', 'paused', 'concurrency', 'max', 'duration', AVERAGE_COST)
   local why, untilMs = barred(org, queue, meta)

@@ -1,0 +1,11 @@
+import { TIERS, type Clock, type IsolationReport } from '@bullpen/core';
+
+import { probeIsolation } from './isolation-probe.ts';
+
+/** What this machine can enforce, found out by trying, for whoever only wants to know. Leaves nothing behind. */
+export async function reportIsolation(clock: Clock): Promise<IsolationReport> {
+  const { report, strict, enhanced } = await probeIsolation({ clock, wanted: TIERS, namespaces: true, egressDir: null });
+  strict?.remove();
+  enhanced?.remove();
+  return report;
+}
