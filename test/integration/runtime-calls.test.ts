@@ -6,11 +6,11 @@ import { memoryServices, type MemoryServices } from './memory-services.ts';
 import { agent, endingOf, startRig, valueOf, type Rig } from './runtime-rig.ts';
 
 /** One agent as a whole module, for what must stand outside of its function. */
-describe.each(['basic', 'strict'] satisfies Tier[])('what an agent of tier %s asks of its supervisor', (tier) => {
+describe.each(['basic', 'enhanced', 'strict'] satisfies Tier[])('what an agent of tier %s asks of its supervisor', (tier) => {
   let rig: Rig;
   let services: MemoryServices;
   beforeAll(async () => {
-    if (tier === 'strict') requireProgram('bubblewrap');
+    if (tier !== 'basic') requireProgram('bubblewrap');
     services = memoryServices();
     rig = await startRig({ tiers: [tier], services });
     services.secretValues.set('acme/TOKEN', 'correct-horse-battery');

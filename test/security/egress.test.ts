@@ -32,12 +32,12 @@ function resolverOf() {
   return { asked, resolve };
 }
 
-describe.each(['basic', 'strict'] satisfies Tier[])('egress of tier %s', (tier) => {
+describe.each(['basic', 'enhanced', 'strict'] satisfies Tier[])('egress of tier %s', (tier) => {
   let rig: Rig;
   let upstream: Upstream;
   const names = resolverOf();
   beforeAll(async () => {
-    if (tier === 'strict') requireProgram('bubblewrap');
+    if (tier !== 'basic') requireProgram('bubblewrap');
     upstream = await startUpstream();
     const services = memoryServices();
     services.secretValues.set('acme/API_TOKEN', SECRET);
