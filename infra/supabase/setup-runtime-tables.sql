@@ -1078,6 +1078,33 @@ ALTER TABLE runs ADD COLUMN tags jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof
 CREATE INDEX runs_by_tag ON runs USING gin (tags jsonb_path_ops) WHERE tags <> '[]';
 COMMENT ON COLUMN runs.tags IS 'The caller''s own words for it, to find it by.';
 $bullpen_migration$) AS is_new;
+SELECT '0011_histogram_text.sql' AS name, pg_temp.apply_migration('0011_histogram_text.sql', 'e079c5876cb4633e33013091606377b4bb57bde155e25866ac11754755e20632', $bullpen_migration$-- What answers are made of, once more as text: Postgres writes a bigint[] out number by number each time it is read, a text as it is.
+-- Measured: 60 histograms of 240 bins in 14 ms as arrays, in 2 as text.
+
+CREATE FUNCTION histogram_text(histogram bigint[]) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT coalesce(string_agg(CASE WHEN count = 1 THEN gap::text ELSE gap || ':' || count END, ',' ORDER BY place), '') FROM (
+    SELECT place, (entry >> 32) - coalesce(lag(entry >> 32) OVER (ORDER BY place), 0) AS gap, entry & 4294967295 AS count
+    FROM unnest(histogram) WITH ORDINALITY AS entries (entry, place)
+  ) AS gaps
+$$;
+COMMENT ON FUNCTION histogram_text(bigint[]) IS 'A histogram as gap:count,..., in the order of its bins; each gap is from the bin before, the first from -1000; a count of 1 is left out.';
+
+DO $$
+DECLARE
+  target text;
+  measure text;
+BEGIN
+  FOREACH target IN ARRAY ARRAY['system_metrics', 'organization_totals', 'run_metrics_1h', 'run_metrics_1d'] LOOP
+    EXECUTE (SELECT format('ALTER TABLE %I %s', target, string_agg(format('ADD COLUMN %I text NOT NULL GENERATED ALWAYS AS (histogram_text(%I)) STORED', one || '_text', one || '_histogram'), ', '))
+      FROM unnest(ARRAY['wall', 'cpu', 'queue_wait']) AS one);
+    FOREACH measure IN ARRAY ARRAY['wall', 'cpu', 'queue_wait'] LOOP
+      EXECUTE format('ALTER TABLE %I ALTER COLUMN %I SET STORAGE EXTERNAL', target, measure || '_text');
+      EXECUTE format('COMMENT ON COLUMN %I.%I IS %L', target, measure || '_text', 'The same histogram as text, for reading: see histogram_text.');
+    END LOOP;
+  END LOOP;
+END $$;
+$bullpen_migration$) AS is_new;
 SELECT '0012_tenant_isolation.sql' AS name, pg_temp.apply_migration('0012_tenant_isolation.sql', '25c75b61010bb4535f91a0e151425485632b6d14d2f6f358195a223147a22f7d', $bullpen_migration$-- The wall between organizations in the database itself. Tenants are read for, and configure, as the role bullpen_tenant, whose
 -- every row is chosen by app.org_id. It owns nothing, may not create anything, and has no right that a migration did not give it.
 
@@ -1605,7 +1632,7 @@ SELECT isolate_tenant_table('agent_entries', 'SELECT, INSERT, UPDATE, DELETE');
 
 SELECT close_partitions();
 $bullpen_migration$) AS is_new;
-SELECT '0017_lookups_by_key.sql' AS name, pg_temp.apply_migration('0017_lookups_by_key.sql', '32c75c1501d6717c91ff08d542b7e1c2d40b9d56b8a87bb664528afa4a930bb4', $bullpen_migration$-- A plan that is kept must find one run by its key in a table of any size, also where it was made while the table was empty and all
+SELECT '0017_lookups_by_key.sql' AS name, pg_temp.apply_migration('0017_lookups_by_key.sql', '4f555465cf92f62dd47e71b46101a43f44044387109a9bad7a50f310ab3075cf', $bullpen_migration$-- A plan that is kept must find one run by its key in a table of any size, also where it was made while the table was empty and all
 -- indexes cost the same. An index that asks for an agent or a state to be named cannot stand in for the key; those who name one
 -- go on finding it.
 
@@ -1613,11 +1640,13 @@ DROP INDEX runs_by_agent;
 CREATE INDEX runs_by_agent ON runs (org_id, agent, id) WHERE agent <> '';
 DROP INDEX runs_by_state;
 CREATE INDEX runs_by_state ON runs (org_id, state, id) WHERE state <> '';
+
+REVOKE ALL ON FUNCTION histogram_text(bigint[]) FROM PUBLIC;
 $bullpen_migration$) AS is_new;
 DROP FUNCTION pg_temp.apply_migration(text, text, text);
 SELECT close_partitions();
 SELECT set_config('bullpen.tables', '{organization_members,schema_migrations,agent_entries,agent_versions,agents,alert_deliveries,alert_rules,alert_silences,alerts,api_keys,audit_log,bundles,containers,deployments,idempotent_requests,metric_writers,organization_totals,organizations,rate_windows,rollup_pending,rollup_progress,run_events,run_events_default,run_metrics,run_metrics_1d,run_metrics_1h,run_metrics_1m,runs,runtime_samples,schedules,secrets,system_metrics,tenant_tables,webhook_deliveries,webhooks,workers}', true),
-  set_config('bullpen.functions', '{add_histograms,add_to_totals,bucket_of,claim_retention,close_partitions,create_agent_version,current_org_id,delete_org_rows,drop_metric_partitions,drop_partitions,find_lost_workers,isolate_tenant_table,keep_metric_partitions,make_metric_partition,make_partitions,merge_histograms,organization_health,purge_organization,roll_up_bucket,roll_up_run_metrics,run_id_at,runs_needing_care,set_agent_entry}', true);
+  set_config('bullpen.functions', '{add_histograms,add_to_totals,bucket_of,claim_retention,close_partitions,create_agent_version,current_org_id,delete_org_rows,drop_metric_partitions,drop_partitions,find_lost_workers,histogram_text,isolate_tenant_table,keep_metric_partitions,make_metric_partition,make_partitions,merge_histograms,organization_health,purge_organization,roll_up_bucket,roll_up_run_metrics,run_id_at,runs_needing_care,set_agent_entry}', true);
 -- What Bullpen's tables need on Supabase beyond what they need anywhere: people of auth.users as members of organizations, who
 -- read what is their organization's through PostgREST. Everything is written through Bullpen's API. May be run again.
 

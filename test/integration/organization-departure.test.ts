@@ -149,5 +149,5 @@ async function heldBy(redis: Redis, key: string): Promise<string> {
 
 /** Tables that a running system goes on writing to for the organization that stays are left out. */
 function unchanged(rows: Record<string, string[]>): Record<string, string[]> {
-  return Object.fromEntries(Object.entries(rows).filter(([name]) => !/bullpen_queue|containers|metrics|samples|organizations/.test(name)));
+  return Object.fromEntries(Object.entries(rows).filter(([name]) => !/bullpen_queue|containers|metrics|samples|organizations|alert/.test(name)));
 }

@@ -98,10 +98,11 @@ describe('retention', () => {
 
 describe('the fleet', () => {
   const container = (id: string, orgId: string, overrides: Partial<ContainerSnapshot> = {}): ContainerSnapshot => ({
-    id, orgId, tier: 'basic', state: 'warm', death: null, limitMb: 64, reserveMb: 64, baselineMb: 5, eventLoopDelayMs: 0, health: { score: 100, reason: 'sound', components: [] }, heapMb: 5, externalMb: 1, cpuMs: 2, runs: 1, runId: null, ageMs: 1000, ...overrides,
+    id, orgId, tier: 'basic', state: 'warm', death: null, limitMb: 64, heapMb: 5, externalMb: 1, cpuMs: 2, runs: 1, runId: null, reserveMb: 64,
+    baselineMb: 5, eventLoopDelayMs: null, health: { score: 100, reason: 'well', components: [] }, ageMs: 1000, ...overrides,
   });
   const worker = (id: string, containers: ContainerSnapshot[]): WorkerSnapshot => ({
-    id, host: 'here', pid: 1, platform: 'linux', startedAt: daysAgo(1), at: new Date().toISOString(), state: 'running', slots: 4, running: 1, rssMb: 80, eventLoopDelayMs: 1,
+    id, host: 'here', pid: 1, platform: 'linux x64', startedAt: daysAgo(1), at: new Date().toISOString(), state: 'running', slots: 4, running: 1, rssMb: 80, eventLoopDelayMs: 1,
     organizations: [{ orgId: ORG, poolMb: 64, reservedMb: 64, containers, deaths: {} }],
   });
   const shown = async () => fixture.db.sql`SELECT id, state, death, ended_at IS NOT NULL AS ended FROM containers ORDER BY id`;

@@ -6,3 +6,5 @@ DROP INDEX runs_by_agent;
 CREATE INDEX runs_by_agent ON runs (org_id, agent, id) WHERE agent <> '';
 DROP INDEX runs_by_state;
 CREATE INDEX runs_by_state ON runs (org_id, state, id) WHERE state <> '';
+
+REVOKE ALL ON FUNCTION histogram_text(bigint[]) FROM PUBLIC;

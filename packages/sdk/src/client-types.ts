@@ -1,7 +1,7 @@
 import type {
   Agent as StoredAgent, AgentManifestInput, AgentVersion, ApiKey, AuditEntry, CanaryHealth, CreateKeyRequest, CreateOrganizationRequest,
-  CreateRunRequest, CreatedKey, DeletedOrganization, Deployment, DoctorReport, KeyRole, KillOrder, LogLevel, Organization, PutDeploymentRequest, RewrapResult,
-  RotateKeyRequest, Run, RunLogs, RunPage, RunState, RuntimeMetrics, RuntimeStatus, Secret, SecretList,
+  CreateRunRequest, CreatedKey, DeletedOrganization, Deployment, DoctorReport, KeyRole, KillOrder, LogLevel, Organization, PutDeploymentRequest, RewrapResult, RotateKeyRequest, Run, RunLogs, RunPage,
+  RunState, RuntimeMetrics, RuntimeStatus, Secret, SecretList,
 } from '@bullpen/core';
 
 import type { Fetch } from './http.ts';

@@ -40,9 +40,9 @@ export function createClient(options: ClientOptions): BullpenClient {
       rewrapSecrets: (call) => post('/api/admin/secrets/rewrap', undefined, call),
       status: (call) => get('/api/admin/runtime/status', call),
       metrics: (query) => get('/api/admin/runtime/metrics', query),
-      killContainer: (containerId, call) => post(`/api/admin/runtime/containers/${encodeURIComponent(containerId)}/kill`, {}, call),
-      killRun: (orgId, runId, call) => post(`/api/admin/runtime/runs/${encodeURIComponent(orgId)}/${encodeURIComponent(runId)}/kill`, {}, call),
-      doctor: ({ repair = true, ...call } = {}) => post('/api/admin/doctor', { repair }, call),
+      killContainer: (containerId, call) => poster(http)(`/api/admin/runtime/containers/${encodeURIComponent(containerId)}/kill`, {}, call),
+      killRun: (orgId, runId, call) => poster(http)(`/api/admin/runtime/runs/${encodeURIComponent(orgId)}/${encodeURIComponent(runId)}/kill`, {}, call),
+      doctor: ({ repair = true, ...call } = {}) => poster(http)('/api/admin/doctor', { repair }, call),
     },
     whoami: (call) => get('/v1/whoami', call),
   };

@@ -13,7 +13,7 @@ import type { StatusBoard } from './status-board.ts';
 const tag = 'operator';
 const sessionSchema = z.strictObject({ key: z.string().min(1).max(500) });
 
-interface AdminRouteDeps {
+interface AdminRouteDeps extends InterventionDeps {
   db: Database;
   clock: Clock;
   status: StatusBoard;
@@ -23,7 +23,7 @@ interface AdminRouteDeps {
 
 /** `/api/admin`: the operator's JSON, and the session of the operator's browser. */
 export function adminRoutes(deps: AdminRouteDeps): Route[] {
-  return [...sessionRoutes(deps.keys), ...runtimeRoutes(deps)];
+  return [...sessionRoutes(deps.keys), ...runtimeRoutes(deps), ...interventionRoutes(deps)];
 }
 
 function sessionRoutes(keys: ApiKeys): Route[] {
