@@ -8,6 +8,7 @@ import { ADMIN_COOKIE, principalOf } from '../auth/authenticate.ts';
 import type { ApiKeys } from '../auth/api-keys.ts';
 import { accepted, noContent, ok, route, STREAMED, type Route } from '../http/route.ts';
 import type { RunService } from '../runs/run-service.ts';
+import { interventionRoutes, type InterventionDeps } from './intervention-routes.ts';
 import type { StatusBoard } from './status-board.ts';
 
 const tag = 'operator';

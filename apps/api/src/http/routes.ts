@@ -1,5 +1,4 @@
 import { adminRoutes } from '../admin/admin-routes.ts';
-import { interventionRoutes } from '../admin/intervention-routes.ts';
 import { agentRoutes } from '../agents/agent-routes.ts';
 import { deploymentRoutes } from '../agents/deployment-routes.ts';
 import { alertRoutes } from '../alerts/alert-routes.ts';
@@ -16,7 +15,7 @@ import type { Route } from './route.ts';
 /** Every route there is. More special paths stand before those with a parameter in the same place. */
 export function allRoutes(deps: AppDeps): Route[] {
   const routes = [
-    ...runRoutes(deps), ...agentRoutes(deps), ...deploymentRoutes(deps), ...scheduleRoutes(deps), ...keyRoutes(deps), ...organizationRoutes(deps), ...secretRoutes(deps), ...alertRoutes(deps), ...adminRoutes(deps), ...interventionRoutes(deps),
+    ...runRoutes(deps), ...agentRoutes(deps), ...deploymentRoutes(deps), ...scheduleRoutes(deps), ...keyRoutes(deps), ...organizationRoutes(deps), ...secretRoutes(deps), ...alertRoutes(deps), ...adminRoutes(deps),
     ...probeRoutes(deps),
   ];
   return [...routes, documentRoute(routes)];
