@@ -3,6 +3,7 @@ export { renderDatabaseDocs } from './docs/database-docs.ts';
 export { renderSetupScript } from './supabase/setup-script.ts';
 export { CHECKOUT_DIR } from './local/data-dir.ts';
 export { firstFreePort, freePort } from './local/free-port.ts';
+export { spawnGuarded, type GuardedProcess } from './local/guarded-process.ts';
 export { takeLaunchLock } from './local/launch-lock.ts';
 export { pollUntil } from './local/poll.ts';
 export { createEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './local/postgres.ts';

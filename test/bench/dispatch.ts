@@ -85,9 +85,9 @@ function tell({ runsPerSecond, rssMb, connections }: Reading): string {
   return `${Math.round(runsPerSecond)}/s, ${connections} connections, ${Math.round(rssMb)} MB`;
 }
 
-/** Enough runs to last a second or two, and several for each organization. */
+/** Enough runs to last a second or two, and ten for each organization. */
 function runsFor(organizations: number): number {
-  return Math.max(20_000, organizations * 4);
+  return Math.max(20_000, organizations * 10);
 }
 
 interface Drain {

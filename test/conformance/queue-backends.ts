@@ -1,11 +1,12 @@
-/** What the queue's conformance suites run over: the same sentences on Redis and on Postgres. */
+/** What the queue's conformance suites run over: the same sentences on Redis, on a Redis Cluster of three masters, and on Postgres. */
 import { Deadline, noFaults, silentLogger, type EnqueuedRun, type Faults, type Logger } from '@bullpen/core';
 import { createLiveBus, createRunQueue, migrateQueue, type ConsumerOptions, type LiveBus, type RunQueue, type TakenRun } from '@bullpen/queue';
 import { Redis } from 'ioredis';
 
 import { createEmptyDatabase, testPrefix, testServices } from '../services/index.ts';
+import { startRedisCluster } from '../services/redis-servers.ts';
 
-export const QUEUE_BACKENDS = ['redis', 'postgres'] as const;
+export const QUEUE_BACKENDS = ['redis', 'redis-cluster', 'postgres'] as const;
 export type QueueBackendName = (typeof QUEUE_BACKENDS)[number];
 
 /** Short enough for a test to see a lease end, long enough for a slow machine to renew one. */
@@ -20,6 +21,8 @@ export interface QueueBench {
   /** A started queue that only enqueues. */
   producer(options?: { faults?: Faults; url?: string }): Promise<RunQueue>;
   bus(name: string): Promise<LiveBus>;
+  /** One over the connections of a queue, as processes have it. */
+  busOf(queue: RunQueue, name: string): Promise<LiveBus>;
   /** Stops what was started. */
   stopAll(): Promise<void>;
   drop(): Promise<void>;
@@ -42,8 +45,10 @@ export async function openQueueBench(backend: QueueBackendName, redisDb = 0): Pr
       start(createRunQueue({ url: through, prefix, log, faults, consumer: { name: 'consumer', sweepMs: 100, ...consumer } })),
     producer: ({ faults = noFaults, url: through = url } = {}) => start(createRunQueue({ url: through, prefix, log: silentLogger, faults })),
     bus: (name) => start(createLiveBus({ url, prefix, name, log: silentLogger })),
+    busOf: (queue, name) => start(queue.createLiveBus(name)),
     async stopAll() {
-      await Promise.all(started.splice(0).map((service) => service.stop(Deadline.in(5000))));
+      // A bus before its queue.
+      for (const service of started.splice(0).reverse()) await service.stop(Deadline.in(5000));
     },
     drop,
   };
@@ -54,6 +59,11 @@ async function openBackend(backend: QueueBackendName, prefix: string, redisDb: n
     const database = await createEmptyDatabase();
     await migrateQueue(database.url);
     return database;
+  }
+  if (backend === 'redis-cluster') {
+    // One of its own for each test file: a few hundred ms.
+    const { url, stop } = await startRedisCluster();
+    return { url, drop: stop };
   }
   const url = new URL(testServices().redisUrl);
   url.pathname = `/${redisDb}`;

@@ -12,7 +12,8 @@ const ORGANIZATIONS = Array.from({ length: 100 }, (_, i) => `org-${i}`);
 
 /** All that a worker process holds, at work for a hundred organizations. */
 async function useEverything(bench: QueueBench): Promise<RunQueue> {
-  const [queue, bus] = await Promise.all([bench.consumer(), bench.bus('worker')]);
+  const queue = await bench.consumer({ renewMs: 50 });
+  const bus = await bench.busOf(queue, 'worker');
   const heard = Promise.withResolvers<void>();
   await bus.subscribe('workers.*.heartbeat', () => heard.resolve());
   await bus.publish('workers.one.heartbeat', 1);
@@ -22,6 +23,14 @@ async function useEverything(bench: QueueBench): Promise<RunQueue> {
   expect(await queue.take(1, AbortSignal.timeout(200))).toEqual([]);
   await Promise.all(ORGANIZATIONS.map((orgId) => queue.bullQueue(orgId).getJobCounts()));
   return queue;
+}
+
+/** Holds a run until the connection that renews is there. */
+async function renewALease(queue: RunQueue, isThere: () => Promise<boolean>): Promise<void> {
+  await queue.enqueue([newRun('renewed')]);
+  const renewed = await takeOne(queue);
+  await allThere(isThere);
+  await queue.complete(renewed);
 }
 
 /** The server takes notice of a closed connection a moment later; the test's timeout is the limit. */
@@ -41,6 +50,7 @@ describe('a worker process', () => {
     const connections = async () => String(await admin.client('LIST')).split('\n').filter((line) => / db=9 /.test(line));
     try {
       const queue = await useEverything(bench);
+      await renewALease(queue, async () => (await connections()).some((line) => line.includes(':leases:')));
       const idle = new AbortController();
       const waiting = queue.take(1, idle.signal);
       await allThere(async () => (await connections()).some((line) => line.includes(':ready:')));
@@ -48,7 +58,7 @@ describe('a worker process', () => {
       expect(await waiting).toEqual([]);
       const held = await connections();
       expect(held.length).toBeLessThanOrEqual(4);
-      expect(held.filter((line) => line.includes(`name=${bench.prefix}:`))).toHaveLength(3);
+      expect(held.filter((line) => line.includes(`name=${bench.prefix}:`))).toHaveLength(3); // and the relay's reader
       await bench.stopAll();
       await allGone(async () => (await connections()).length);
     } finally {
@@ -66,7 +76,8 @@ describe('a worker process', () => {
       return rows.length;
     };
     try {
-      await useEverything(bench);
+      const queue = await useEverything(bench);
+      await renewALease(queue, async () => (await connections('bullpen-leases:')) === 1);
       expect(await connections('bullpen-queue:')).toBeLessThanOrEqual(6);
       expect((await connections('bullpen-live:')) + (await connections('bullmq:relay:'))).toBeLessThanOrEqual(3);
       await bench.stopAll();

@@ -69,7 +69,7 @@ describe('the routes of the OpenAPI document', () => {
   const bodyOf = ({ operationId, requestBody }: DocumentedOperation): unknown => {
     const known: Record<string, unknown> = {
       createRun: { agent: 'echo' }, createSchedule: { name: 'weekly', cron: '0 3 * * 1', run: { agent: 'echo' } }, changeSchedule: { cron: '0 4 * * *' },
-      putSecret: { value: 'shh' }, previewNewSchedule: { cron: '0 3 * * *' }, createAgentVersion: { bundle: 'export default async () => 2;\n' },
+      createRunBatch: { runs: [{ agent: 'echo' }] }, putSecret: { value: 'shh' }, previewNewSchedule: { cron: '0 3 * * *' }, createAgentVersion: { bundle: 'export default async () => 2;\n' },
       putDeployment: { version: 1 }, rollBackDeployment: { version: 1 }, cancelRuns: { filter: { agent: 'echo' } }, replayRuns: { filter: { agent: 'echo' }, dryRun: true },
     };
     return requestBody === undefined ? undefined : (known[operationId] ?? {});

@@ -14,8 +14,8 @@ beforeAll(async () => {
   for (const orgId of ['acme', 'birch']) {
     const client = await system.organization(orgId);
     secrets.set(orgId, (await system.admin.keys.create({ orgId })).secret);
-    await deploy(client, 'echo', '(input) => input');
-    await deploy(client, 'breaks', '() => { throw new Error("no"); }');
+    await deploy(client, 'echo', '(input) => input', { tier: 'basic' });
+    await deploy(client, 'breaks', '() => { throw new Error("no"); }', { tier: 'basic' });
   }
   const acme = system.clientOf(system.apis[0]!, 'acme');
   for (const agent of ['echo', 'echo', 'breaks']) await acme.runs.create({ agent, maxAttempts: 1 }, { wait: '30s' });

@@ -17,8 +17,8 @@ beforeAll(async () => {
   promtool = requireProgram('promtool');
   system = await startSystem({ queue: 'redis' });
   const acme = await system.organization('acme');
-  await deploy(acme, 'echo', '(input) => input');
-  await deploy(acme, 'breaks', '() => { throw new Error("no"); }');
+  await deploy(acme, 'echo', '(input) => input', { tier: 'basic' });
+  await deploy(acme, 'breaks', '() => { throw new Error("no"); }', { tier: 'basic' });
   for (const agent of ['echo', 'breaks']) await acme.runs.create({ agent, maxAttempts: 1 }, { wait: '30s' });
 });
 afterAll(() => system.stop());

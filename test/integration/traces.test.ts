@@ -51,7 +51,7 @@ beforeAll(async () => {
   tracing = createTracing('bullpen-test', { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint }, silentLogger);
   system = await startSystem({ queue: 'redis' });
   acme = await system.organization('acme');
-  await deploy(acme, 'tracer', AGENT);
+  await deploy(acme, 'tracer', AGENT, { tier: 'basic' });
 });
 afterAll(async () => {
   await system.stop();

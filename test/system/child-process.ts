@@ -17,9 +17,10 @@ const PROCESSES = {
   api: { main: '../../apps/api/src/main.ts', ready: 'api.listening' },
   worker: { main: '../../apps/worker/src/main.ts', ready: 'worker.ready' },
   'killed-worker': { main: './killed-worker.ts', ready: 'worker.ready' },
+  'blocked-worker': { main: './blocked-worker.ts', ready: 'worker.ready' },
 } as const;
 
-/** Starts `apps/api`, `apps/worker` or the worker that kills itself, and resolves when it says that it is ready. */
+/** Starts `apps/api`, `apps/worker` or a worker to which something happens, and resolves when it says that it is ready. */
 export async function startChild(app: keyof typeof PROCESSES, env: Record<string, string>): Promise<Child> {
   const main = fileURLToPath(new URL(PROCESSES[app].main, import.meta.url));
   const child = spawn(process.execPath, [main], { env: { PATH: process.env.PATH, ...env }, stdio: ['pipe', 'pipe', 'inherit'] });

@@ -2,7 +2,7 @@ import { composeServices, newId, systemClock, type Clock, type Logger, type Serv
 import { SecretStore, createAuditWriter, createDatabase, createRunStore, parseKeyRing, type Database, type RunStore } from '@bullpen/db';
 import { createSchemaChecker } from '@bullpen/json-schema';
 import { createApiPrometheus, createMetricsCollector, type SystemReadings } from '@bullpen/metrics';
-import { createLiveBus, createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
+import { createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
 
 import { RecentFiguresReader } from './admin/recent-figures.ts';
 import { StatusBoard } from './admin/status-board.ts';
@@ -41,12 +41,12 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
   const store = createRunStore({ db, clock, log });
   const metrics = createMetricsCollector({ db, clock, log });
   const queue = createRunQueue({ ...queueAt, clock });
-  const bus = createLiveBus({ ...queueAt, name });
+  const bus = queue.createLiveBus(name);
   const workers = new WorkerRegistry({ bus, clock });
   const organizations = new OrganizationDirectory({ db, clock, rememberMs: REMEMBER_MS });
   const keys = new ApiKeys({ db, clock, log, adminKey: config.BULLPEN_ADMIN_KEY, rememberMs: REMEMBER_MS });
   const schemas = createSchemaChecker({ clock });
-  const runs = new RunService({ db, store, queue, bus, metrics, organizations, schemas, log });
+  const runs = new RunService({ db, store, queue, bus, metrics, organizations, schemas, clock, log });
   const audit = createAuditWriter({ db, clock, log });
   const limiter = new RateLimiter({ db, clock, log }, { requests: config.BULLPEN_RATE_LIMIT, windowMs: RATE_WINDOW_MS });
   const idempotency = new Idempotency({ db, log });

@@ -2,6 +2,7 @@ import { ORGANIZATION_ROLES, errorCodeOf, messageOf } from '@bullpen/core';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
 import type { CliDeps, CommandAction, GlobalOptions } from './cli.ts';
+import { batchCommand } from './commands/batch.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -10,11 +11,17 @@ import { createKeyCommand, listKeysCommand, revokeKeyCommand, rotateKeyCommand }
 import { killCommand } from './commands/kill.ts';
 import { logsCommand } from './commands/logs.ts';
 import { orgsDeleteCommand } from './commands/orgs.ts';
+import { drainCommand, pauseCommand, resumeCommand } from './commands/organization.ts';
+import { replayCommand } from './commands/replay.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { runCommand } from './commands/run.ts';
 import { STATE_CHOICES, runsCommand } from './commands/runs.ts';
+import {
+  createScheduleCommand, deleteScheduleCommand, nextScheduleCommand, pauseScheduleCommand, resumeScheduleCommand, schedulesCommand,
+} from './commands/schedules.ts';
 import { listSecretsCommand, removeSecretCommand, rewrapSecretsCommand, setSecretCommand } from './commands/secrets.ts';
 import { upCommand } from './commands/up.ts';
+import { whyCommand } from './commands/why.ts';
 import { resolveAdminConnection, resolveConnection } from './config.ts';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
 import { harmless } from './output.ts';
@@ -74,6 +81,8 @@ function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command 
   addRunCommands(program, binder(deps, done));
   addOrganizationCommands(program, binder(deps, done));
   addKeyCommands(program, binder(deps, done));
+  addQueueCommands(program, binder(deps, done));
+  addScheduleCommands(program.command('schedules').description('runs at times: list, create, pause, resume, next, delete'), binder(deps, done));
   addOperatorCommands(program, binder(deps, done));
   addSecretCommands(program, binder(deps, done));
   return program;
@@ -181,6 +190,50 @@ function addKeyCommands(program: Command, bind: Bind): void {
     .description('take a key away')
     .argument('<id>')
     .action(bind(revokeKeyCommand));
+}
+
+function addQueueCommands(program: Command, bind: Bind): void {
+  program.command('batch')
+    .description('start up to 1,000 runs, all or none')
+    .argument('[file]', 'a JSON list of requests; - (or nothing) is stdin')
+    .option('--idempotency-key <key>', 'make this batch once, however often it is sent')
+    .action(bind(batchCommand));
+  program.command('replay')
+    .description('run again, with the same input, a run that has ended')
+    .argument('<runId>')
+    .action(bind(replayCommand));
+  program.command('why')
+    .description('tell what a waiting run waits for')
+    .argument('<runId>')
+    .action(bind(whyCommand));
+  program.command('pause').description('start none of the organization\'s runs until resume (admin)').action(bind(pauseCommand));
+  program.command('resume').description('start them again (admin)').action(bind(resumeCommand));
+  program.command('drain').description('cancel all runs of the organization that wait').action(bind(drainCommand));
+}
+
+function addScheduleCommands(schedules: Command, bind: Bind): void {
+  schedules.command('list', { isDefault: true })
+    .description('list them')
+    .option('--limit <n>', 'how many, at most 200', wholeNumber, 50)
+    .action(bind(schedulesCommand));
+  schedules.command('create')
+    .description('run an agent at times')
+    .argument('<name>')
+    .argument('<agent>')
+    .option('--cron <expression>', 'five fields: minute hour day month weekday')
+    .option('--time-zone <zone>', 'of the cron expression, for example Europe/Berlin; UTC where left out')
+    .option('--every <ms>', 'instead: every so many ms', wholeNumber)
+    .option('--input <json>', 'input as JSON')
+    .option('--input-file <file>', 'input from a file of JSON; - is stdin')
+    .action(bind(createScheduleCommand));
+  schedules.command('pause').argument('<name>').action(bind(pauseScheduleCommand));
+  schedules.command('resume').argument('<name>').action(bind(resumeScheduleCommand));
+  schedules.command('delete').argument('<name>').action(bind(deleteScheduleCommand));
+  schedules.command('next')
+    .description('show its next times')
+    .argument('<name>')
+    .option('--count <n>', 'how many', wholeNumber, 5)
+    .action(bind(nextScheduleCommand));
 }
 
 function addOperatorCommands(program: Command, bind: Bind): void {

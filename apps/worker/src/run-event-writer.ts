@@ -5,7 +5,8 @@ import { runTopic, type LiveBus } from '@bullpen/queue';
 /**
  * Numbers what one attempt says, keeps it in Postgres and then tells the live bus, in this order: whoever sees an event
  * live finds it again by its number. Everything said while a write is under way goes into the next one.
- * `flush` resolves when all that was said before it is kept, or has been given up (counted, logged).
+ * `flush` resolves when all that was said before it is kept, or has been given up: then the next event that can be kept
+ * says how many were lost, so that no reader takes a gap for silence.
  */
 export class RunEventWriter {
   /** Numbers of one lease; the next lease starts above them, so that a number never repeats within a run. */
@@ -16,7 +17,8 @@ export class RunEventWriter {
   #said = 0;
   #pending: StoredRunEvent[] = [];
   #writing: Promise<void> | null = null;
-  lost = 0;
+  /** Given up, and told to nobody yet. */
+  #untold = 0;
 
   constructor(run: ClaimedRun, deps: { store: RunStore; bus: LiveBus; clock: Clock; log: Logger }) {
     this.#run = run;
@@ -24,14 +26,19 @@ export class RunEventWriter {
   }
 
   say(event: RunEvent): void {
-    const seq = this.#run.lease * RunEventWriter.NUMBERS_PER_LEASE + this.#said;
-    this.#said += 1;
-    this.#pending.push({ seq, attempt: this.#run.attempt, at: new Date(this.#deps.clock.nowMs()).toISOString(), event });
+    this.#pending.push(this.#numbered(event));
     this.#writing ??= this.#writeAll();
   }
 
   async flush(): Promise<void> {
     await this.#writing;
+    if (this.#untold > 0) await this.#write([]);
+  }
+
+  #numbered(event: RunEvent): StoredRunEvent {
+    const seq = this.#run.lease * RunEventWriter.NUMBERS_PER_LEASE + this.#said;
+    this.#said += 1;
+    return { seq, attempt: this.#run.attempt, at: new Date(this.#deps.clock.nowMs()).toISOString(), event };
   }
 
   async #writeAll(): Promise<void> {
@@ -44,15 +51,18 @@ export class RunEventWriter {
     this.#writing = null;
   }
 
-  async #write(events: StoredRunEvent[]): Promise<void> {
+  async #write(said: StoredRunEvent[]): Promise<void> {
     const { orgId, runId, lease } = this.#run;
+    const untold = this.#untold;
+    const events = untold === 0 ? said : [...said, this.#numbered({ type: 'dropped', count: untold })];
     try {
       await this.#deps.store.appendEvents({ orgId, runId, lease, events });
     } catch (error) {
-      this.lost += events.length;
-      this.#deps.log.error({ lost: events.length, reason: messageOf(error) }, 'run.events_lost');
+      this.#untold += said.length;
+      if (said.length > 0) this.#deps.log.error({ lost: said.length, reason: messageOf(error) }, 'run.events_lost');
       return;
     }
+    this.#untold -= untold;
     await this.#deps.bus.publish(runTopic(orgId, runId), liveMessage(events));
   }
 }

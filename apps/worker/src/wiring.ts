@@ -2,7 +2,7 @@ import { composeServices, defined, newId, noFaults, systemClock, type Clock, typ
 import { createDatabase, createRunStore, loadBundle, type Database } from '@bullpen/db';
 import { createSchemaChecker } from '@bullpen/json-schema';
 import { createMetricsCollector, createWorkerPrometheus } from '@bullpen/metrics';
-import { createLiveBus, createRunQueue, type RunQueue } from '@bullpen/queue';
+import { createRunQueue, type RunQueue } from '@bullpen/queue';
 import { createAgentRuntimeManager, type AgentRuntimeManager, type EgressOptions } from '@bullpen/runtime';
 
 import { ActiveRuns } from './active-runs.ts';
@@ -64,7 +64,7 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
   const metrics = createMetricsCollector({ db, ...bare, onRecord: (run) => { sampler.count(run); prometheus.count(run); } });
   const queueAt = { url: config.QUEUE_URL, prefix: config.QUEUE_PREFIX, log };
   const queue = createRunQueue({ ...queueAt, clock, faults, consumer: { name: id, leaseMs: config.BULLPEN_LEASE_MS, sweepMs: Math.min(SWEEP_MS, config.BULLPEN_LEASE_MS / 2) } });
-  const bus = createLiveBus({ ...queueAt, name: id });
+  const bus = queue.createLiveBus(id);
   const pools = new OrganizationPools(db, log, POOL_REFRESH_MS);
   const runtime = createAgentRuntimeManager({
     ...bare,

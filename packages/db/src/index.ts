@@ -82,6 +82,7 @@ export {
 export { adminReadTotalHistograms, adminReadTotals } from './admin/organization-totals.ts';
 export * as schema from './schema.ts';
 export { countRunsAhead, listRecentStarts } from './queries/read-wait.ts';
+export { cancelWaitingRuns } from './queries/cancel-waiting-runs.ts';
 export { listFilteredRunIds, readRunsToReplay } from './queries/filter-runs.ts';
 export { addRuntimeSamples, type RuntimeSample } from './queries/add-runtime-samples.ts';
 export { adminReadUtilisation, adminReadWorkerGauges, type Utilisation, type WorkerGauges } from './admin/runtime-samples.ts';

@@ -7,6 +7,7 @@ import type { Database } from './database.ts';
 import { appendEvents, type EventRow } from './queries/append-events.ts';
 import { writeCancels, type CancelAnswer } from './run-store-cancel.ts';
 import { writeClaims } from './run-store-claim.ts';
+import { insertBatch } from './run-store-batch.ts';
 import { runOfInsert, timed, writeInserts, type InsertAnswer } from './run-store-insert.ts';
 import { leasedWriter } from './run-store-leased.ts';
 import { finishRuns } from './queries/finish-runs.ts';
@@ -32,6 +33,11 @@ import {
 export interface RunStore extends Service {
   /** @throws BullpenError IDEMPOTENCY_KEY_REUSED where the key came with another request before. */
   insert(run: NewRun): Promise<InsertResult>;
+  /**
+   * Runs of one organization: all, or none. A run whose idempotency key was used before with the same request is no obstacle.
+   * @throws BullpenError IDEMPOTENCY_KEY_REUSED, RECORD_FAILED, SERVICE_UNAVAILABLE
+   */
+  insertAll(runs: readonly NewRun[]): Promise<InsertResult[]>;
   /** Begins an attempt, or takes over a running one from a worker that lost it; says what it found otherwise. */
   claim(claim: ClaimWrite): Promise<ClaimResult>;
   /** running -> terminal. False: fenced out, another lease or a cancel moved the run. */
@@ -68,6 +74,7 @@ export function createRunStore(deps: RunStoreDeps): RunStore {
     async insert(run) {
       return runOfInsert(run, await writers.insert.submit(timed(run, deps.clock.nowMs())));
     },
+    insertAll: (runs) => insertBatch(deps, runs),
     claim: (claim) => writers.claim.submit(claim),
     async finish(write) {
       if (!canMove('running', write.state)) throw new BullpenError('INTERNAL', `a running run cannot become ${write.state}`);

@@ -5,7 +5,7 @@ import { z } from 'zod';
 /** Environment variables that every process of ours understands, for the zod schema of an app's `loadConfig`. */
 export const processSettings = {
   DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'a postgres:// URL'),
-  QUEUE_URL: z.string().regex(/^(redis|rediss|postgres|postgresql):\/\//, 'a redis:// or postgres:// URL'),
+  QUEUE_URL: z.string().regex(/^(rediss?(\+cluster|\+sentinel)?|postgres(ql)?):\/\//, 'a redis://, redis+cluster://, redis+sentinel:// or postgres:// URL'),
   QUEUE_PREFIX: z.string().regex(/^[a-z0-9-]{1,40}$/).default('bullpen'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   /** From SIGTERM until what still runs is given back. */

@@ -20,22 +20,20 @@ const REMOVABLE_STATES = new Set(['waiting', 'delayed', 'prioritized']);
  * backend. Uses BullMQ's public backend contract only. It holds no state but a cache of backends.
  */
 export class BullJobStore implements JobStore {
-  readonly #transport: Pick<OpenTransport, 'root' | 'eraseQueue'>;
-  readonly #prefix: string;
+  readonly #transport: Pick<OpenTransport, 'root' | 'prefixOf' | 'eraseQueue'>;
   readonly #workerName: string;
   readonly #clock: Clock;
   readonly #siblings = new Map<string, IQueueBackend>();
 
-  constructor(deps: { transport: Pick<OpenTransport, 'root' | 'eraseQueue'>; prefix: string; workerName: string; clock: Clock }) {
+  constructor(deps: { transport: Pick<OpenTransport, 'root' | 'prefixOf' | 'eraseQueue'>; workerName: string; clock: Clock }) {
     this.#transport = deps.transport;
-    this.#prefix = deps.prefix;
     this.#workerName = deps.workerName;
     this.#clock = deps.clock;
   }
 
   /** A backend of its own for a stock BullMQ object, which attaches listeners to it. */
   newBackend(orgId: string): IQueueBackend {
-    return this.#transport.root.forQueue(queueNameOf(orgId), this.#prefix);
+    return this.#transport.root.forQueue(queueNameOf(orgId), this.#transport.prefixOf(orgId));
   }
 
   async add({ orgId, runs, priorities }: RunGroup): Promise<void> {
@@ -90,10 +88,6 @@ export class BullJobStore implements JobStore {
   async overdue(orgId: string): Promise<number> {
     const [count = 0] = await this.#queue(orgId).getCounts(['delayed'], this.#clock.nowMs());
     return count;
-  }
-
-  extendLeases(orgId: string, runIds: string[], leaseTokens: string[], leaseMs: number): Promise<string[]> {
-    return this.#queue(orgId).extendLocks(runIds, leaseTokens, leaseMs);
   }
 
   recoverStalled(orgId: string): Promise<string[]> {

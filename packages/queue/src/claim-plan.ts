@@ -39,11 +39,14 @@ function lowest(organizations: readonly ReadyOrganization[], counts: readonly nu
   return found;
 }
 
+const MAX_REMEMBERED = 20_000;
+
 /**
  * How deep a queue has proved to be: one run is asked for first, and twice as many each time that all came. Asking for
  * many of a queue that holds one costs an empty look each.
  */
 export class BurstLimits {
+  /** Of deep queues only, and no more than `MAX_REMEMBERED`: forgotten costs one cautious look. */
   readonly #limits = new Map<string, number>();
 
   of(orgId: string): number {
@@ -52,6 +55,10 @@ export class BurstLimits {
 
   learn(orgId: string, asked: number, got: number): void {
     if (got < asked) this.#limits.delete(orgId);
-    else if (asked >= this.of(orgId)) this.#limits.set(orgId, Math.min(asked * 2, 256));
+    else if (asked >= this.of(orgId)) this.#remember(orgId, Math.min(asked * 2, 256));
+  }
+  #remember(orgId: string, limit: number): void {
+    if (this.#limits.size >= MAX_REMEMBERED && !this.#limits.has(orgId)) this.#limits.clear();
+    this.#limits.set(orgId, limit);
   }
 }

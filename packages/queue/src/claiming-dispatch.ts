@@ -7,6 +7,9 @@ import type { Adjustment, Claim, ClaimNext, ClaimOutcome, ClaimingReadySet, Read
 import { CostAverages } from './run-cost.ts';
 import type { TakenRun } from './taken-run.ts';
 
+/** How long one turn goes on claiming while it finds nothing. */
+const LOOK_FOR_MS = 2000;
+
 export interface ClaimingDispatchDeps {
   readySet: ClaimingReadySet;
   jobs: Pick<JobStore, 'add' | 'take' | 'complete' | 'giveBack' | 'setAside'>;
@@ -42,9 +45,18 @@ export class ClaimingDispatch implements Dispatch {
 
   async turn({ ends, max, full }: TurnRequest): Promise<TurnResult> {
     const lost = await this.#end(ends);
-    const claim = max > 0 ? await this.#deps.readySet.claim(max) : null;
-    if (!claim) return { lost, runs: [], nextDueMs: null };
-    return { lost, runs: await this.#takeOf(claim, max, new Set(full)), nextDueMs: claim.nextDueMs };
+    return max > 0 ? { lost, ...(await this.#takeNext(max, new Set(full))) } : { lost, runs: [], nextDueMs: null };
+  }
+
+  /** Claims that found nothing say nothing of those behind them: whoever took the last run of a queue does not know it. */
+  async #takeNext(max: number, full: ReadonlySet<string>): Promise<Pick<TurnResult, 'runs' | 'nextDueMs'>> {
+    const { readySet, clock } = this.#deps;
+    const untilMs = clock.monotonicMs() + LOOK_FOR_MS;
+    for (;;) {
+      const claim = await readySet.claim(max);
+      const runs = claim.organizations.length > 0 ? await this.#takeOf(claim, max, full) : [];
+      if (runs.length > 0 || claim.organizations.length === 0 || clock.monotonicMs() >= untilMs) return { runs, nextDueMs: claim.nextDueMs };
+    }
   }
 
   wait(timeoutMs: number, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,11 @@
 import { noFaults, systemClock, type Clock, type Faults, type Logger } from '@bullpen/core';
 
+import type { LeaseAddress } from './leases/lease-connection.ts';
+import { startLeaseThread } from './leases/start-lease-thread.ts';
+import { connectionConfig } from './postgres/connections.ts';
 import { createPostgresTransport } from './postgres/transport.ts';
 import { backendOf } from './queue-url.ts';
+import { parseRedisUrl } from './redis/address.ts';
 import { DEFAULT_PREFIX } from './redis/keys.ts';
 import { createRedisTransport } from './redis/transport.ts';
 import { RunQueueService } from './run-queue-service.ts';
@@ -21,7 +25,7 @@ export interface ConsumerOptions {
 }
 
 export interface RunQueueOptions {
-  /** redis://, rediss://, postgres:// or postgresql://. A Postgres needs `migrateQueue` first. */
+  /** redis:// (rediss://), redis+cluster://, redis+sentinel:// or postgres://. A Postgres needs `migrateQueue` first. */
   url: string;
   /** Of every Redis key; `bullpen` by default. On Postgres the database is the namespace. */
   prefix?: string;
@@ -38,20 +42,27 @@ const DEFAULT_SWEEP_MS = 5000;
 export function createRunQueue(options: RunQueueOptions): RunQueue {
   const { log, prefix = DEFAULT_PREFIX, clock = systemClock, faults = noFaults, consumer } = options;
   const leaseMs = consumer?.leaseMs ?? DEFAULT_LEASE_MS;
+  const name = consumer?.name ?? 'producer';
+  const renewMs = consumer?.renewMs ?? leaseMs / 3;
   return new RunQueueService({
     transport: transportOf(options.url, prefix, log, clock),
-    prefix,
+    startLeaseThread: (memory, hear) => startLeaseThread({ at: leaseAddress(options.url, prefix, name), leaseMs, renewMs, memory }, log, hear),
     log,
     clock,
     faults,
-    name: consumer?.name ?? 'producer',
+    name,
     leaseMs,
-    renewMs: consumer?.renewMs ?? leaseMs / 3,
+    renewMs,
     sweepMs: consumer?.sweepMs ?? DEFAULT_SWEEP_MS,
     consumes: consumer !== undefined,
   });
 }
 
 function transportOf(url: string, prefix: string, log: Logger, clock: Clock): Transport {
-  return backendOf(url) === 'redis' ? createRedisTransport({ url, prefix, log, clock }) : createPostgresTransport({ url, log, clock });
+  return backendOf(url) === 'redis' ? createRedisTransport({ url, prefix, log, clock }) : createPostgresTransport({ url, prefix, log, clock });
+}
+
+function leaseAddress(url: string, prefix: string, name: string): LeaseAddress {
+  if (backendOf(url) === 'postgres') return { kind: 'postgres', config: connectionConfig(url, `bullpen-leases:${name}`) };
+  return { kind: 'redis', address: parseRedisUrl(url), prefix, connectionName: `${prefix}:leases:${name}` };
 }

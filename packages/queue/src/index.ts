@@ -1,4 +1,5 @@
 /** The queue: one BullMQ queue per organization, taken fairly over a handful of connections; and the live bus. */
+export { bullQueueAddress } from './bull-queue-address.ts';
 export { createRunQueue, type ConsumerOptions, type RunQueueOptions } from './create-run-queue.ts';
 export type { RunQueue } from './run-queue.ts';
 export type { TakenRun } from './taken-run.ts';

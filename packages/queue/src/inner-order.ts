@@ -66,7 +66,7 @@ export interface InnerOrderStore {
 
 /** For how long an organization that had no order is taken to have none. */
 const REMEMBER_MS = 1000;
-const MAX_REMEMBERED = 10_000;
+const MAX_REMEMBERED = 100_000;
 
 /**
  * Gives runs their BullMQ priorities; 0, which is plain order of arrival, to organizations that never use priority or

@@ -53,8 +53,6 @@ export interface JobStore {
   setLimits(orgId: string, patch: Partial<OrganizationLimits>): Promise<void>;
   /** How long the rate window that is used up still lasts, ms; 0 where it is open. */
   rateWindowMs(orgId: string): Promise<number>;
-  /** @returns the runs whose lease is lost. */
-  extendLeases(orgId: string, runIds: string[], leaseTokens: string[], leaseMs: number): Promise<string[]>;
   /** Puts runs whose lease expired back to waiting; one is found on the second look at the earliest. @returns their ids. */
   recoverStalled(orgId: string): Promise<string[]>;
 }

@@ -4,7 +4,9 @@ import { backendOf } from './queue-url.ts';
 
 describe('a queue URL', () => {
   it('chooses the backend', () => {
-    expect(['redis://h', 'rediss://h', 'postgres://h/d', 'postgresql://h/d'].map(backendOf)).toEqual(['redis', 'redis', 'postgres', 'postgres']);
+    const ofRedis = ['redis://h', 'rediss://h', 'redis+cluster://a:1,b:2', 'redis+sentinel://a:1,b:2/main', 'redis://a:1,b:2'];
+    expect(ofRedis.map(backendOf)).toEqual(ofRedis.map(() => 'redis'));
+    expect(['postgres://h/d', 'postgresql://h/d'].map(backendOf)).toEqual(['postgres', 'postgres']);
   });
 
   it.each(['http://user:hunter2@h', 'hunter2', ''])('of another kind is refused without being told: %p', (url) => {

@@ -34,7 +34,7 @@ describe('what a run costs', () => {
     const averages = new CostAverages();
     averages.learn('kept', 1);
     averages.learn('dropped', 1);
-    for (let i = 0; i < 9999; i += 1) {
+    for (let i = 0; i < 49_999; i += 1) {
       averages.estimateSeconds('kept');
       averages.learn(`org-${i}`, 1);
     }

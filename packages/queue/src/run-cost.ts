@@ -23,7 +23,7 @@ export function heldCostSeconds(memoryMb: number, elapsedMs: number): number {
 const SMOOTHING = 0.2;
 /** An average is worth telling when it is off by so much of what was told last. */
 const WORTH_TELLING = 0.02;
-const MAX_AVERAGES = 10_000;
+const MAX_AVERAGES = 50_000;
 
 interface Average {
   seconds: number;

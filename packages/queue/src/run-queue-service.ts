@@ -7,7 +7,9 @@ import { KEPT_EVENTS } from './bull-jobs.ts';
 import { CostLedger } from './cost-ledger.ts';
 import type { ChargedRun, Dispatch, RunGroup } from './dispatch.ts';
 import { InnerOrder } from './inner-order.ts';
-import { LeaseKeeper, type LeaseLostListener } from './lease-keeper.ts';
+import { LeaseKeeper, type LeaseLostListener, type LeaseThread } from './leases/lease-keeper.ts';
+import type { LeaseNews } from './leases/lease-renewal.ts';
+import { RelayLiveBus, type LiveBus } from './live/live-bus.ts';
 import { withDefaults } from './organization-limits.ts';
 import { createPeriodic, type Periodic } from './periodic.ts';
 import type { AdjustmentNext } from './ready-set.ts';
@@ -23,7 +25,8 @@ import { retryWhileUnavailable, within } from './unavailable.ts';
 
 export interface RunQueueDeps {
   transport: Transport;
-  prefix: string;
+  /** Renews leases from a thread of its own. */
+  startLeaseThread: (memory: readonly SharedArrayBuffer[], hear: (news: LeaseNews) => void) => LeaseThread;
   log: Logger;
   clock: Clock;
   faults: Faults;
@@ -96,7 +99,7 @@ export class RunQueueService implements RunQueue {
     if (this.#running !== running) return;
     this.#running = null;
     this.#starting = null;
-    await running.transport.close(by);
+    await Promise.all([running.leases.stop(by), running.transport.close(by)]);
   }
 
   async ping(): Promise<void> {
@@ -204,15 +207,19 @@ export class RunQueueService implements RunQueue {
   }
 
   bullQueue(orgId: string): Queue {
-    const { bullQueues, jobs } = this.#use();
+    const { bullQueues, jobs, transport } = this.#use();
     const made = bullQueues.get(orgId);
     if (made) return made;
     const backend = jobs.newBackend(orgId);
-    const options = { connection: {}, prefix: this.#deps.prefix, skipMetasUpdate: true, streams: { events: { maxLen: KEPT_EVENTS } } };
+    const options = { connection: {}, prefix: transport.prefixOf(orgId), skipMetasUpdate: true, streams: { events: { maxLen: KEPT_EVENTS } } };
     const queue = new Queue(queueNameOf(orgId), options, () => backend as never) as Queue;
     queue.on('error', (error) => this.#deps.log.warn({ orgId, error: messageOf(error) }, 'queue.bull_error'));
     bullQueues.set(orgId, queue);
     return queue;
+  }
+
+  createLiveBus(name: string): LiveBus {
+    return new RelayLiveBus({ open: () => this.#use().transport.openRelay(name), log: this.#deps.log });
   }
 
   onLeaseLost(listener: LeaseLostListener): () => void {
@@ -221,19 +228,19 @@ export class RunQueueService implements RunQueue {
   }
 
   async #open(): Promise<void> {
-    const { prefix, log, clock, faults, name, leaseMs, renewMs, sweepMs, consumes } = this.#deps;
+    const { log, clock, faults, name, leaseMs, renewMs, sweepMs, consumes } = this.#deps;
     this.#stopping = new AbortController();
     const transport = await this.#deps.transport.open({ name, leaseMs, stalledCheckMs: Math.max(1, Math.floor(sweepMs / 2)) });
-    const jobs = new BullJobStore({ transport, prefix, workerName: name, clock });
+    const jobs = new BullJobStore({ transport, workerName: name, clock });
     const dispatch = transport.createDispatch({ jobs, faults });
     const turns = new Turns({ dispatch, clock });
     const costs = new CostLedger(clock);
     const adjuster = new Adjuster({ readySet: transport.readySet, clock, log });
-    const leases = new LeaseKeeper({ jobs, leaseMs, log, listeners: this.#leaseLostListeners });
+    const leases = new LeaseKeeper({ leaseMs, log, listeners: this.#leaseLostListeners, startThread: this.#deps.startLeaseThread });
     const sweeper = new Sweeper({ readySet: transport.readySet, jobs, everyMs: sweepMs, log });
     const timers = consumes
       ? [
-          createPeriodic({ everyMs: renewMs, name: 'renew', log, act: () => this.#renew() }),
+          createPeriodic({ everyMs: renewMs, name: 'accrue', log, act: () => this.#accrue() }),
           createPeriodic({ everyMs: sweepMs, name: 'sweep', log, act: () => sweeper.sweep() }),
         ]
       : [];
@@ -261,11 +268,10 @@ export class RunQueueService implements RunQueue {
     await Promise.all(runs.map(({ taken }) => this.#giveBack(taken, { kind: 'returned' })));
   }
 
-  /** Leases go on, and are paid for: a run that lasts is charged while it lasts, not only when it ends. */
-  async #renew(): Promise<void> {
-    const { leases, costs, adjuster } = this.#use();
-    const charges = costs.accrue().map((charge) => ({ ...charge, freedMb: 0, next: { kind: 'running' } as const }));
-    await Promise.all([leases.renew(), adjuster.add(...charges)]);
+  /** A run that lasts is charged while it lasts, not only when it ends. */
+  async #accrue(): Promise<void> {
+    const { costs, adjuster } = this.#use();
+    await adjuster.add(...costs.accrue().map((charge) => ({ ...charge, freedMb: 0, next: { kind: 'running' } as const })));
   }
 
   async #giveBack(taken: TakenRun, next: AdjustmentNext, used?: RunUse): Promise<void> {
@@ -284,6 +290,7 @@ export class RunQueueService implements RunQueue {
   /** Lets go of a run. Where that fails for good the lease is not renewed any more, so that the run comes back by itself. */
   async #let(taken: TakenRun, what: string, act: () => Promise<boolean>): Promise<void> {
     const { leases } = this.#use();
+    leases.leave(taken);
     try {
       const held = await act();
       if (!held) this.#deps.log.info({ orgId: taken.orgId, runId: taken.runId, what }, 'queue.lease_was_lost');

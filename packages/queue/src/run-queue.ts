@@ -1,6 +1,7 @@
 import type { EnqueuedRun, OrganizationLimits, QueueCounts, QueueStanding, Service } from '@bullpen/core';
 import type { Queue } from 'bullmq';
 
+import type { LiveBus } from './live/live-bus.ts';
 import type { RunUse } from './run-cost.ts';
 import type { TakenRun } from './taken-run.ts';
 
@@ -62,6 +63,12 @@ export interface RunQueue extends Service {
   counts(orgIds: readonly string[]): Promise<Map<string, QueueCounts>>;
   /** The stock BullMQ queue of an organization, on the shared connection; not to be closed. */
   bullQueue(orgId: string): Queue;
+  /**
+   * A live bus over this queue's connection (on Redis one more, to listen). To be started after the queue and stopped
+   * before it.
+   * @param name - shown in the server's list of connections
+   */
+  createLiveBus(name: string): LiveBus;
   /** Tells of runs that another worker may hold by now. @returns what ends the telling */
   onLeaseLost(listener: (taken: TakenRun) => void): () => void;
 }

@@ -14,6 +14,6 @@ export interface TakenRun {
 }
 
 /** Tells apart what one process holds: runs that follow one another share a token, one run taken twice does not. */
-export function leaseIdOf({ leaseToken, runId }: TakenRun): string {
+export function leaseIdOf({ leaseToken, runId }: Pick<TakenRun, 'leaseToken' | 'runId'>): string {
   return `${leaseToken}:${runId}`;
 }

@@ -4,6 +4,7 @@ import type { IQueueBackend } from 'bullmq';
 import type { Dispatch } from './dispatch.ts';
 import type { InnerOrderStore } from './inner-order.ts';
 import type { JobStore } from './job-store.ts';
+import type { RelayConnection } from './live/relay-connection.ts';
 import type { ReadySet } from './ready-set.ts';
 import type { Standing } from './standing.ts';
 
@@ -30,7 +31,11 @@ export interface OpenTransport {
   createDispatch(deps: { jobs: JobStore; faults: Faults }): Dispatch;
   /** Removes what BullMQ leaves of an erased queue, and the order of its runs. */
   eraseQueue(orgId: string): Promise<void>;
+  /** What the keys of an organization's queue begin with. */
+  prefixOf(orgId: string): string;
   standing(orgId: string): Promise<Standing>;
+  /** For a live bus, over these connections where it can be. */
+  openRelay(name: string): Promise<RelayConnection>;
   ping(): Promise<void>;
   /** Closes every connection; what is still under way by the deadline is cut off. */
   close(by: Deadline): Promise<void>;

@@ -71,6 +71,7 @@ export class Turns {
     process.nextTick(() => {
       this.#isGathering = false;
       void this.#play();
+      if (this.#takes.length > 0 || this.#ends.length > 0) this.#gather();
     });
   }
 

@@ -1,7 +1,9 @@
 import type {
-  Agent as StoredAgent, AgentManifestInput, AgentVersion, ApiKey, AuditEntry, CanaryHealth, CreateKeyRequest, CreateOrganizationRequest,
-  CreateRunRequest, CreatedKey, DeletedOrganization, Deployment, DoctorReport, KeyRole, KillOrder, LogLevel, Organization, PutDeploymentRequest, RewrapResult, RotateKeyRequest, Run, RunLogs, RunPage,
-  RunState, RuntimeMetrics, RuntimeStatus, Secret, SecretList,
+  Agent as StoredAgent, AgentManifestInput, AgentVersion, ApiKey, AuditEntry, BulkResult, CanaryHealth, ChangeScheduleRequest, CreateKeyRequest,
+  CreateOrganizationRequest, CreateRunBatchRequest, CreateRunRequest, CreateScheduleRequest, CreatedKey, DeletedOrganization, Deployment,
+  DoctorReport, DrainResult, KeyRole, KillOrder, LogLevel, Organization, PreviewScheduleRequest, PutDeploymentRequest, RewrapResult,
+  RotateKeyRequest, Run, RunBatch, RunFilter, RunLogs, RunPage, RunState, RuntimeMetrics, RuntimeStatus, Schedule, SchedulePage, SchedulePreview,
+  Secret, SecretList, UpdateOrganizationRequest, Why,
 } from '@bullpen/core';
 
 import type { Fetch } from './http.ts';
@@ -71,12 +73,26 @@ export interface ListLogsOptions extends CallOptions {
   limit?: number | undefined;
 }
 
+export interface BulkOptions extends CallOptions {
+  /** Only count. */
+  dryRun?: boolean | undefined;
+}
+
 export interface RunsClient {
   create<Result = unknown>(request: CreateRunRequest, options?: CreateRunOptions): Promise<RunOf<Result>>;
+  /** Up to 1,000 runs: all of them, or none. */
+  createBatch(runs: CreateRunBatchRequest['runs'], options?: CallOptions & { idempotencyKey?: string | undefined }): Promise<RunBatch>;
   get<Result = unknown>(runId: string, options?: CallOptions): Promise<RunOf<Result>>;
   list(options?: ListRunsOptions): Promise<RunPage>;
   /** RUN_ALREADY_FINISHED where it is over. A running run stops soon after; `events` tells when. */
   cancel(runId: string, options?: CallOptions): Promise<Run>;
+  /** Every run that matches and has not ended; the first hundred ids come back. */
+  cancelMany(filter: RunFilter, options?: BulkOptions): Promise<BulkResult>;
+  /** A run that has ended once more, as a new run. */
+  replay(runId: string, options?: CallOptions): Promise<Run>;
+  replayMany(filter: RunFilter, options?: BulkOptions): Promise<BulkResult>;
+  /** What a waiting run waits for, in order, and an estimate. */
+  why(runId: string, options?: CallOptions): Promise<Why>;
   /** What the run says, live, reconnecting by itself; see `RunStreamItem`. */
   events(runId: string, options?: RunStreamOptions): AsyncGenerator<RunStreamItem, void, undefined>;
   /** Its log lines, oldest first, a page at a time. */
@@ -130,6 +146,20 @@ export interface KeysClient {
   revoke(keyId: string, options?: CallOptions): Promise<ApiKey>;
 }
 
+export interface SchedulesClient {
+  create(request: CreateScheduleRequest, options?: CallOptions): Promise<Schedule>;
+  list(options?: PageOptions): Promise<SchedulePage>;
+  get(name: string, options?: CallOptions): Promise<Schedule>;
+  update(name: string, change: ChangeScheduleRequest, options?: CallOptions): Promise<Schedule>;
+  pause(name: string, options?: CallOptions): Promise<Schedule>;
+  resume(name: string, options?: CallOptions): Promise<Schedule>;
+  delete(name: string, options?: CallOptions): Promise<void>;
+  /** The next times of one that there is. */
+  next(name: string, options?: CallOptions & { count?: number | undefined }): Promise<SchedulePreview>;
+  /** The next times of one that there is not. */
+  preview(request: PreviewScheduleRequest, options?: CallOptions): Promise<SchedulePreview>;
+}
+
 export interface ListAuditOptions extends PageOptions {
   action?: string | undefined;
   target?: string | undefined;
@@ -148,6 +178,7 @@ export interface WhoAmI {
 export interface BullpenClient {
   readonly runs: RunsClient;
   readonly agents: AgentsClient;
+  readonly schedules: SchedulesClient;
   /** Needs an admin key. */
   readonly organizations: {
     create(request: CreateOrganizationRequest, options?: CallOptions): Promise<Organization>;
@@ -156,6 +187,13 @@ export interface BullpenClient {
     export(orgId: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>>;
     /** Deletes it with all it has: rows, keys, queue. */
     delete(orgId: string, options?: CallOptions): Promise<DeletedOrganization>;
+    get(orgId: string, options?: CallOptions): Promise<Organization>;
+    update(orgId: string, change: UpdateOrganizationRequest, options?: CallOptions): Promise<Organization>;
+    /** None of its runs is started until `resume`; those that run go on. */
+    pause(orgId: string, options?: CallOptions): Promise<Organization>;
+    resume(orgId: string, options?: CallOptions): Promise<Organization>;
+    /** Cancels what waits; a key of the organization itself will do. */
+    drain(orgId: string, options?: CallOptions): Promise<DrainResult>;
   };
   readonly deployments: DeploymentsClient;
   readonly keys: KeysClient;

@@ -1,7 +1,7 @@
 import { BullpenError, type DeletedOrganization, type RunPage } from '@bullpen/core';
 
 import type {
-  AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeploymentsClient, KeysClient, ListRunsOptions, RunsClient,
+  AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeploymentsClient, KeysClient, ListRunsOptions, RunsClient, SchedulesClient,
 } from './client-types.ts';
 import { createHttp, type Http, type HttpRequest } from './http.ts';
 import { streamRun } from './run-stream.ts';
@@ -26,12 +26,8 @@ export function createClient(options: ClientOptions): BullpenClient {
   return {
     runs: runsClient(http),
     agents: agentsClient(http),
-    organizations: {
-      create: (request, call) => creator(http)('/v1/organizations', request, call),
-      list: (page) => get('/v1/organizations', page),
-      export: (orgId, call) => exportOrganization(http, orgId, call),
-      delete: (orgId, call) => deleteOrganization(http, orgId, call),
-    },
+    schedules: schedulesClient(http),
+    organizations: organizationsClient(http),
     deployments: deploymentsClient(http),
     keys: keysClient(http),
     audit: { list: (query) => get('/v1/audit', query) },
@@ -72,7 +68,12 @@ function runsClient(http: Http): RunsClient {
       const query = { ...options, metadata: pairsOf(metadata) };
       return get<RunPage>('/v1/runs', query);
     },
+    createBatch: async (batch, options = {}) => (await http.send<never>({ ...createRunCall({ runs: batch }, options), path: '/v1/runs/batch' })).body,
     cancel: (runId, call) => poster(http)(`${pathOf(runId)}/cancel`, undefined, call),
+    cancelMany: (filter, { dryRun, ...call } = {}) => poster(http)('/v1/runs/cancel', { filter, dryRun }, call),
+    replay: (runId, call) => poster(http)(`${pathOf(runId)}/replay`, undefined, call),
+    replayMany: (filter, { dryRun, ...call } = {}) => poster(http)('/v1/runs/replay', { filter, dryRun }, call),
+    why: (runId, call) => get(`${pathOf(runId)}/why`, call),
     events: (runId, options = {}) => streamRun(http, runId, options),
     logs: (runId, options) => get(`${pathOf(runId)}/logs`, options),
     result: (runId, call) => get(`${pathOf(runId)}/result`, call),
@@ -171,6 +172,42 @@ const creator = (http: Http) => async <T>(path: string, body: unknown, call: Cal
   return answer.body;
 };
 
+function organizationsClient(http: Http): BullpenClient['organizations'] {
+  const get = getter(http);
+  const pathOf = (orgId: string): string => `/v1/organizations/${encodeURIComponent(orgId)}`;
+  const update: BullpenClient['organizations']['update'] = (orgId, change, call) => patcher(http)(pathOf(orgId), change, call);
+  return {
+    create: (request, call) => creator(http)('/v1/organizations', request, call),
+    export: (orgId, call) => exportOrganization(http, orgId, call),
+    delete: (orgId, call) => deleteOrganization(http, orgId, call),
+    list: (page) => get('/v1/organizations', page),
+    get: (orgId, call) => get(pathOf(orgId), call),
+    update,
+    pause: (orgId, call) => update(orgId, { limits: { paused: true } }, call),
+    resume: (orgId, call) => update(orgId, { limits: { paused: false } }, call),
+    drain: (orgId, call) => poster(http)(`${pathOf(orgId)}/drain`, undefined, call),
+  };
+}
+
+function schedulesClient(http: Http): SchedulesClient {
+  const get = getter(http);
+  const pathOf = (name: string): string => `/v1/schedules/${encodeURIComponent(name)}`;
+  const update: SchedulesClient['update'] = (name, change, call) => patcher(http)(pathOf(name), change, call);
+  return {
+    create: (request, call) => creator(http)('/v1/schedules', request, call),
+    list: (page) => get('/v1/schedules', page),
+    get: (name, call) => get(pathOf(name), call),
+    update,
+    pause: (name, call) => update(name, { paused: true }, call),
+    resume: (name, call) => update(name, { paused: false }, call),
+    async delete(name, call = {}) {
+      await http.send({ method: 'DELETE', path: pathOf(name), signal: call.signal, idempotent: false });
+    },
+    next: (name, options) => get(`${pathOf(name)}/preview`, options),
+    preview: (request, call) => poster(http)('/v1/schedules/preview', request, call),
+  };
+}
+
 /** Everything in the options but the signal becomes the query. */
 const getter = (http: Http) => async <T>(path: string, options: CallOptions = {}): Promise<T> => {
   const { signal, ...query } = options;
@@ -181,6 +218,12 @@ const getter = (http: Http) => async <T>(path: string, options: CallOptions = {}
 /** A POST that may have had its effect although no answer came: never repeated by itself. */
 const poster = (http: Http) => async <T>(path: string, body: unknown, call: CallOptions = {}): Promise<T> => {
   const answer = await http.send<T>({ method: 'POST', path, body, signal: call.signal, idempotent: false });
+  return answer.body;
+};
+
+/** A change to what is named: doing it twice is doing it once. */
+const patcher = (http: Http) => async <T>(path: string, body: unknown, call: CallOptions = {}): Promise<T> => {
+  const answer = await http.send<T>({ method: 'PATCH', path, body, signal: call.signal, idempotent: true });
   return answer.body;
 };
 

@@ -1,15 +1,12 @@
 import { createHash } from 'node:crypto';
 
-import { BullpenError, messageOf, newId, parseOrThrow, type Logger } from '@bullpen/core';
+import { BullpenError, idempotencyKeySchema, messageOf, newId, parseOrThrow, type Logger } from '@bullpen/core';
 import { beginIdempotentRequest, dropIdempotentRequest, keepIdempotentAnswer, type Database } from '@bullpen/db';
 import type { Request } from 'express';
-import { z } from 'zod';
 
 import { canonicalJson } from './canonical-json.ts';
 import type { Call, Reply, Route, Streamed } from './route.ts';
 import { hashOfKey, seal, unseal } from './sealed-answer.ts';
-
-export const idempotencyKeySchema = z.string().regex(/^[\x21-\x7e]{1,255}$/, '1 to 255 visible ASCII characters');
 
 /** How long a key is kept. */
 const KEEP_MS = 24 * 3_600_000;

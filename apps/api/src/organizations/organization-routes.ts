@@ -1,13 +1,14 @@
 import {
-  BullpenError, createOrganizationSchema, defined, deletedOrganizationSchema, organizationPageSchema, organizationSchema, orgIdSchema,
+  BullpenError, createOrganizationSchema, defined, deletedOrganizationSchema, drainResultSchema, organizationPageSchema, organizationSchema, orgIdSchema,
   updateOrganizationSchema, usageQuerySchema, usageReportSchema,
 } from '@bullpen/core';
-import { adminListOrganizations, createOrganization, getOrganization, updateOrganization } from '@bullpen/db';
+import { adminListOrganizations, createOrganization, getOrganization, updateOrganization, type Database } from '@bullpen/db';
 import { readUsage } from '@bullpen/metrics';
 import { z } from 'zod';
 
 import { pageQuerySchema } from '../http/page-query.ts';
 import { STREAMED, created, ok, route, type Route } from '../http/route.ts';
+import type { RunService } from '../runs/run-service.ts';
 import { OrganizationDeletion, type OrganizationDeletionDeps } from './organization-deletion.ts';
 import { sendExport } from './organization-export.ts';
 
@@ -18,7 +19,7 @@ const writing = { tag, scope: 'platform', permission: 'platform:write' } as cons
 const reading = { tag, scope: 'platform', permission: 'platform:read' } as const;
 
 /** `/v1/organizations`, of the platform's admin, and `/v1/usage`. */
-export function organizationRoutes(deps: OrganizationDeletionDeps): Route[] {
+export function organizationRoutes(deps: OrganizationDeletionDeps & { runs: RunService }): Route[] {
   const { db, queue, organizations } = deps;
   return [
     route({
@@ -67,8 +68,24 @@ export function organizationRoutes(deps: OrganizationDeletionDeps): Route[] {
       summary: 'Say what the organization has used', query: usageQuerySchema, answer: { statuses: { 200: 'its use, over time and by group' }, schema: usageReportSchema },
       handle: async ({ orgId, query }) => ok(await readUsage(deps, orgId, query)),
     }),
+    drainRoute(deps),
     ...departureRoutes(deps),
   ];
+}
+
+/** An organization may drain itself; the platform's admin any. */
+function drainRoute({ db, runs }: { db: Database; runs: RunService }): Route {
+  return route({
+    method: 'post', path: '/v1/organizations/{id}/drain', operationId: 'drainOrganization', tag, scope: 'key', permission: 'runs:operate',
+    summary: 'Cancel all runs of an organization that wait; what runs goes on', params: organizationParams, body: z.strictObject({}),
+    audit: { target: ({ params }) => `organization/${params.id}`, orgId: ({ params }) => params.id },
+    answer: { statuses: { 200: 'how many were cancelled' }, schema: drainResultSchema }, errors: ['NOT_FOUND'],
+    async handle({ principal: { role, orgId }, params }) {
+      if (role !== 'admin' && orgId !== params.id) throw new BullpenError('FORBIDDEN', 'the key belongs to another organization');
+      await getOrganization(db, params.id);
+      return ok({ cancelled: await runs.drain(params.id) });
+    },
+  });
 }
 
 /** How an organization leaves: with all it has, and without a trace. */

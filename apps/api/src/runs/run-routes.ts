@@ -1,5 +1,5 @@
 import {
-  BullpenError, bulkRequestSchema, bulkResultSchema, createRunSchema, idSchema, isTerminal, listRunsSchema, runPageSchema, runSchema,
+  BullpenError, bulkRequestSchema, bulkResultSchema, createRunBatchSchema, createRunSchema, idSchema, isTerminal, listRunsSchema, runBatchSchema, runPageSchema, runSchema, SIZE_CAPS,
   waitSchema, whySchema, type BulkRequest, type BulkResult, type Run,
 } from '@bullpen/core';
 import { listRuns, type Database } from '@bullpen/db';
@@ -11,6 +11,7 @@ import { idempotencyKeyOf } from '../http/idempotency.ts';
 import { traceparentOf } from '../http/request-tracing.ts';
 import { accepted, ok, route, STREAMED, type Reply, type Route } from '../http/route.ts';
 import { BulkRuns } from './bulk-runs.ts';
+import { createBatch } from './create-batch.ts';
 import { RunEventStream, type FrameSink } from './run-event-stream.ts';
 import { outcomeRoutes } from './outcome-routes.ts';
 import type { CreatedRun, RunService } from './run-service.ts';
@@ -28,6 +29,10 @@ const eventsQuerySchema = z.strictObject({
 });
 const runAnswer = (status: number, sentence: string) => ({ statuses: { [status]: sentence }, schema: runSchema });
 
+/** 1,000 runs of ordinary size; with larger inputs, fewer. */
+const BATCH_BODY_BYTES = 16 * SIZE_CAPS.inputBytes;
+const CREATE_ERRORS = ['AGENT_NOT_FOUND', 'NOT_FOUND', 'INPUT_NOT_STORABLE', 'INPUT_INVALID', 'SCHEMA_TOO_COSTLY', 'TIER_UNAVAILABLE', 'TIER_BELOW_MINIMUM', 'LIMIT_EXCEEDED', 'IDEMPOTENCY_KEY_REUSED'] as const;
+
 /** `/v1/runs`: more special paths first. */
 export function runRoutes(deps: RunRouteDeps): Route[] {
   return [createRoute(deps), ...bulkRoutes(deps), ...readRoutes(deps), ...oneRunRoutes(deps), ...outcomeRoutes(deps)];
@@ -40,7 +45,7 @@ function createRoute({ runs, closing }: RunRouteDeps): Route {
     query: z.strictObject({ wait: waitSchema.optional().describe('answer when the run is over, or after this long: `30s`, `1500ms`, `1m`; at most a minute') }),
     body: createRunSchema,
     answer: { statuses: { 200: 'the run is over', 202: 'the run is accepted; where it waited, not over yet' }, schema: runSchema },
-    errors: ['AGENT_NOT_FOUND', 'NOT_FOUND', 'INPUT_NOT_STORABLE', 'INPUT_INVALID', 'SCHEMA_TOO_COSTLY', 'TIER_UNAVAILABLE', 'TIER_BELOW_MINIMUM', 'LIMIT_EXCEEDED', 'IDEMPOTENCY_KEY_REUSED'],
+    errors: CREATE_ERRORS,
     idempotency: 'own',
     audit: { target: (_call, run) => `run/${run.id}`, after: ({ agent, version }) => ({ agent, version }), isLater: true },
     async handle({ orgId, query: { wait }, body, req, res }) {
@@ -48,6 +53,20 @@ function createRoute({ runs, closing }: RunRouteDeps): Route {
       return answerCreated(wait === undefined
         ? await runs.create(orgId, body, key, traceparentOf(req))
         : await runs.createAndWait(orgId, body, key, { ms: wait, signal: AbortSignal.any([closing, whenClosed(res)]) }, traceparentOf(req)));
+    },
+  });
+}
+
+/** Up to a thousand runs, all or none. */
+function batchRoute(runs: RunService): Route {
+  return route({
+    method: 'post', path: '/v1/runs/batch', operationId: 'createRunBatch', tag, scope: 'organization', permission: 'runs:create',
+    summary: 'Start up to 1,000 runs, all or none', body: createRunBatchSchema, bodyBytes: BATCH_BODY_BYTES, idempotency: 'own',
+    audit: { target: () => 'runs', after: ({ created, runs: made }) => ({ created, runIds: made.map(({ run }) => run.id) }), isLater: true },
+    answer: { statuses: { 202: 'all are accepted' }, schema: runBatchSchema }, errors: CREATE_ERRORS,
+    async handle({ orgId, body, req }) {
+      const batch = await createBatch(runs, orgId, body, idempotencyKeyOf(req));
+      return { status: 202, body: batch, ...(batch.created === 0 ? { headers: { 'Idempotent-Replayed': 'true' } } : {}) };
     },
   });
 }
@@ -60,6 +79,7 @@ function bulkRoutes(deps: { db: Database; runs: RunService }): Route[] {
   } as const;
   const answer = { statuses: { 200: 'what was done' }, schema: bulkResultSchema };
   return [
+    batchRoute(deps.runs),
     route({
       ...shared, path: '/v1/runs/cancel', operationId: 'cancelRuns', summary: 'Cancel runs by filter, or count them in a dry run', answer,
       handle: async ({ orgId, body: { filter, dryRun } }) => ok(await bulk.cancel(orgId, filter, dryRun)),
@@ -158,8 +178,18 @@ function sinkOf(res: Response): FrameSink {
   return {
     async write(frame) {
       if (res.writable && !res.write(frame)) {
-        await new Promise<void>((resolve) => { res.once('drain', resolve).once('close', resolve); });
+        await drained(res);
       }
     },
   };
+}
+
+/** Or closed: then nobody reads any more. */
+async function drained(res: Response): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const go = (): void => resolve();
+  res.once('drain', go).once('close', go);
+  await promise;
+  // A long stream drains often: what is left behind each time would add up.
+  res.off('drain', go).off('close', go);
 }

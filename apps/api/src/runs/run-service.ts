@@ -1,5 +1,5 @@
-import { messageOf, planRun, toEnqueuedRun, type AgentVersion, type CreateRun, type EnqueuedRun, type Logger, type NewRun, type Run } from '@bullpen/core';
-import { getRun, resolveRunVersions, type Database, type ResolvedVersion, type RunStore, type WantedOfOrganization } from '@bullpen/db';
+import { messageOf, planRun, toEnqueuedRun, type AgentVersion, type Clock, type CreateRun, type EnqueuedRun, type Logger, type NewRun, type Run } from '@bullpen/core';
+import { cancelWaitingRuns, getRun, resolveRunVersions, type Database, type ResolvedVersion, type RunStore, type WantedOfOrganization } from '@bullpen/db';
 import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
 import type { SchemaChecker } from '@bullpen/json-schema';
 import { cancelTopic, runTopic, type LiveBus, type RunQueue } from '@bullpen/queue';
@@ -22,6 +22,7 @@ export interface RunServiceDeps {
   metrics: MetricsCollector;
   organizations: OrganizationDirectory;
   schemas: SchemaChecker;
+  clock: Clock;
   log: Logger;
 }
 
@@ -34,6 +35,14 @@ export interface CreatedRun {
 const GATHER_VERSIONS = { most: 200, parallel: 2 };
 /** While the queue is away a call takes seconds; what waits meanwhile must not take turns of seconds, so it all goes in one. */
 const GATHER_JOBS = { most: 5000, parallel: 2 };
+/** A run of a batch. */
+export interface BatchItem {
+  request: CreateRun;
+  idempotency: { key: string; requestHash: string } | null;
+}
+
+/** Runs that a drain cancels in one statement. */
+const DRAIN_PAGE = 500;
 
 export class RunService {
   readonly #deps: RunServiceDeps;
@@ -53,6 +62,43 @@ export class RunService {
   /** @param traceparent - of the request, kept with the run */
   async create(orgId: string, request: CreateRun, idempotencyKey: string | null, traceparent: string | null = null): Promise<CreatedRun> {
     return this.insertPlanned({ ...await this.#plan(orgId, request, idempotencyKey), traceparent });
+  }
+
+  /** All of them, or none: rows in one transaction, then jobs in another. */
+  async createAll(orgId: string, items: readonly BatchItem[]): Promise<CreatedRun[]> {
+    const { store, organizations, schemas } = this.#deps;
+    const organization = await organizations.get(orgId);
+    const plans = await Promise.all(items.map(async ({ request, idempotency }) => {
+      const version = await this.#versionOf(orgId, request);
+      const plan = planRun(request, version, organization, idempotency);
+      await checkInput(schemas, version, plan.inputJson);
+      return plan;
+    }));
+    const inserted = await store.insertAll(plans);
+    await Promise.all(plans.filter((_, i) => inserted[i]!.created).map((plan) => this.#addJob(plan)));
+    return inserted;
+  }
+
+  /**
+   * Cancels what waits at this moment; what runs goes on, and what comes later waits as ever.
+   * @returns how many
+   */
+  async drain(orgId: string): Promise<number> {
+    const { db, queue, log, clock } = this.#deps;
+    const asOfMs = clock.nowMs();
+    let cancelled = 0;
+    for (;;) {
+      const runs = await cancelWaitingRuns(db, orgId, { asOfMs, nowMs: clock.nowMs(), limit: DRAIN_PAGE });
+      cancelled += runs.length;
+      await Promise.all(runs.map((run) => this.#tellCancelled(run)));
+      await Promise.all(runs.map(({ id }) => queue.remove(orgId, id))).catch((error: unknown) => {
+        // Whoever takes the jobs finds the runs cancelled and lets them go.
+        log.warn({ orgId, reason: messageOf(error) }, 'run.jobs_not_removed');
+      });
+      if (runs.length < DRAIN_PAGE) break;
+    }
+    log.info({ orgId, cancelled }, 'organization.drained');
+    return cancelled;
   }
 
   /** The run when it has ended, or as it is after `waitMs`. */
@@ -89,22 +135,27 @@ export class RunService {
    * @throws BullpenError NOT_FOUND, RUN_ALREADY_FINISHED
    */
   async cancel(orgId: string, runId: string): Promise<Run> {
-    const { store, queue, bus, metrics, log } = this.#deps;
+    const { store, queue, bus, log } = this.#deps;
     const { run, workerId, outcome } = await store.requestCancel(orgId, runId);
     log.info({ orgId, runId, outcome }, 'run.cancel');
     if (outcome === 'requested') {
       if (workerId !== null) await bus.publish(cancelTopic(workerId), { orgId, runId });
       return run;
     }
-    // No worker will see it end, so it is counted here.
-    const ended = finishedRunOf(run);
-    if (ended !== null) metrics.record(ended);
-    await bus.publish(runTopic(orgId, runId), { kind: 'state', change: { state: run.state, attempt: run.attempt, at: run.finishedAt } });
+    await this.#tellCancelled(run);
     await queue.remove(orgId, runId).catch((error: unknown) => {
       // Whoever takes the job finds the run cancelled and lets it go.
       log.warn({ orgId, runId, reason: messageOf(error) }, 'run.job_not_removed');
     });
     return run;
+  }
+
+  /** No worker will see it end, so it is counted here. */
+  async #tellCancelled(run: Run): Promise<void> {
+    const { bus, metrics } = this.#deps;
+    const ended = finishedRunOf(run);
+    if (ended !== null) metrics.record(ended);
+    await bus.publish(runTopic(run.orgId, run.id), { kind: 'state', change: { state: run.state, attempt: run.attempt, at: run.finishedAt } });
   }
 
   async #plan(orgId: string, request: CreateRun, idempotencyKey: string | null) {
@@ -141,15 +192,17 @@ export class RunService {
    * @param listening - what has to be there before the run can end, which it cannot before its job is added
    */
   async insertPlanned(plan: NewRun, listening?: Promise<unknown>): Promise<CreatedRun> {
-    const { store, log } = this.#deps;
-    const [inserted] = await Promise.all([store.insert(plan), listening]);
-    if (!inserted.created) return inserted;
-    const { orgId, id: runId, agent, version, memoryMb, priority, fairnessKey, delayMs } = plan;
+    const [inserted] = await Promise.all([this.#deps.store.insert(plan), listening]);
+    if (inserted.created) await this.#addJob(plan);
+    return inserted;
+  }
+
+  /** What the queue does not take now the reconciler brings it. */
+  async #addJob({ orgId, id: runId, agent, version, memoryMb, priority, fairnessKey, delayMs }: NewRun): Promise<void> {
     try {
       await this.#enqueue(toEnqueuedRun({ orgId, runId, agent, version, memoryMb, priority, fairnessKey, delayMs }));
     } catch (error) {
-      log.warn({ orgId, runId, reason: messageOf(error) }, 'run.enqueue_left_to_reconciler');
+      this.#deps.log.warn({ orgId, runId, reason: messageOf(error) }, 'run.enqueue_left_to_reconciler');
     }
-    return inserted;
   }
 }

@@ -10,7 +10,7 @@ export interface CancelWrite extends RunRef {
   markRunning: boolean;
 }
 
-const CANCELLED = { code: 'CANCELLED', message: 'the run was cancelled before a worker took it' };
+export const CANCELLED = { code: 'CANCELLED', message: 'the run was cancelled before a worker took it' };
 
 /**
  * Waiting runs -> cancelled, and running ones marked where asked for, by primary key, in one statement: whatever a

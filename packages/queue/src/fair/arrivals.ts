@@ -1,8 +1,8 @@
-import { assertNever } from '@bullpen/core';
+import { assertNever, defined } from '@bullpen/core';
 
 import type { SimulatedRun } from './ledger.ts';
 import { createRandom, exponentialMs, type Random } from './random.ts';
-import type { Arrivals, Scenario, SimulatedOrganization } from './scenario.ts';
+import type { Arrivals, Rank, Scenario, SimulatedOrganization } from './scenario.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 type Arrive = (runs: SimulatedRun[]) => void;
@@ -43,16 +43,16 @@ class RunSource {
     this.#arrive = arrive;
   }
 
-  come({ id, shape }: SimulatedOrganization, count: number, random: Random): void {
+  come({ id, shape }: SimulatedOrganization, rank: Rank, count: number, random: Random): void {
     const arrivedMs = this.clock.nowMs();
-    this.#arrive(Array.from({ length: count }, () => ({ orgId: id, runId: `run-${(this.#runCount += 1)}`, shape: shape(random), arrivedMs, startedMs: 0 })));
+    this.#arrive(Array.from({ length: count }, () => ({ orgId: id, runId: `run-${(this.#runCount += 1)}`, shape: shape(random), rank, arrivedMs, startedMs: 0 })));
   }
 }
 
 function schedule(arrivals: Arrivals, process: Process): void {
   switch (arrivals.kind) {
     case 'burst':
-      process.source.clock.at(arrivals.atMs, () => process.source.come(process.organization, arrivals.runs, createRandom(process.seed)));
+      process.source.clock.at(arrivals.atMs, () => process.source.come(process.organization, rankOf(arrivals), arrivals.runs, createRandom(process.seed)));
       return;
     case 'regular':
       repeat(process, arrivals, () => arrivals.everyMs);
@@ -65,13 +65,22 @@ function schedule(arrivals: Arrivals, process: Process): void {
   }
 }
 
-function repeat({ source, organization, seed, endMs }: Process, { fromMs = 0, untilMs = endMs }: { fromMs?: number; untilMs?: number }, gapMs: (random: Random) => number): void {
+/** Kept by each run, so it is one object for all that are plain. */
+const PLAIN: Rank = {};
+
+function rankOf({ fairnessKey, priority }: Arrivals): Rank {
+  return fairnessKey === undefined && priority === undefined ? PLAIN : defined({ fairnessKey, priority });
+}
+
+function repeat({ source, organization, seed, endMs }: Process, arrivals: Arrivals & { fromMs?: number; untilMs?: number }, gapMs: (random: Random) => number): void {
+  const { fromMs = 0, untilMs = endMs } = arrivals;
   const random = createRandom(seed);
+  const rank = rankOf(arrivals);
   const next = (afterMs: number): void => {
     const atMs = afterMs + gapMs(random);
     if (atMs >= untilMs) return;
     source.clock.at(atMs, () => {
-      source.come(organization, 1, random);
+      source.come(organization, rank, 1, random);
       next(atMs);
     });
   };

@@ -1,12 +1,13 @@
 import { DEFAULT_ORGANIZATION_LIMITS, type OrganizationLimits } from '@bullpen/core';
 
-import type { RunShape, Scenario, SimulatedShare, SimulationResult } from './scenario.ts';
+import type { KeyShare, Rank, RunShape, Scenario, SimulatedShare, SimulationResult } from './scenario.ts';
 
 /** One run of the simulation, from its arrival on. */
 export interface SimulatedRun {
   readonly orgId: string;
   readonly runId: string;
   readonly shape: RunShape;
+  readonly rank: Rank;
   readonly arrivedMs: number;
   startedMs: number;
 }
@@ -28,6 +29,7 @@ interface Account {
   windowEndMs: number;
   windowStarts: number;
   maxStartsPerWindow: number;
+  keys: Map<string, KeyShare>;
   resourceSeconds: number;
   /** Counted among those that wait and may run. */
   isEligible: boolean;
@@ -84,6 +86,7 @@ export class Ledger {
     account.maxConcurrency = Math.max(account.maxConcurrency, account.running);
     account.maxMemoryMb = Math.max(account.maxMemoryMb, account.memoryMb);
     countStart(account, nowMs);
+    countKey(account, run, nowMs);
     run.startedMs = nowMs;
     this.#running.add(run);
     this.#busy += 1;
@@ -132,10 +135,13 @@ export class Ledger {
   }
 }
 
+/** Shared by those that have none: there may be a million of them. */
+const NO_KEYS = new Map<string, KeyShare>();
+
 function newAccount(limits: OrganizationLimits): Account {
   return {
     limits, waiting: 0, running: 0, memoryMb: 0, started: 0, waitSumMs: 0, maxWaitMs: 0, maxTurnMs: 0, turnSinceMs: 0,
-    maxConcurrency: 0, maxMemoryMb: 0, windowEndMs: 0, windowStarts: 0, maxStartsPerWindow: 0, resourceSeconds: 0, isEligible: false,
+    maxConcurrency: 0, maxMemoryMb: 0, windowEndMs: 0, windowStarts: 0, maxStartsPerWindow: 0, keys: NO_KEYS, resourceSeconds: 0, isEligible: false,
   };
 }
 
@@ -150,11 +156,18 @@ function countStart(account: Account, nowMs: number): void {
   account.maxStartsPerWindow = Math.max(account.maxStartsPerWindow, account.windowStarts);
 }
 
+function countKey(account: Account, { rank: { fairnessKey }, arrivedMs }: SimulatedRun, nowMs: number): void {
+  if (fairnessKey === undefined) return;
+  if (account.keys === NO_KEYS) account.keys = new Map();
+  const { started, maxWaitMs } = account.keys.get(fairnessKey) ?? { started: 0, maxWaitMs: 0 };
+  account.keys.set(fairnessKey, { started: started + 1, maxWaitMs: Math.max(maxWaitMs, nowMs - arrivedMs) });
+}
+
 function shareOf(id: string, account: Account, endMs: number): SimulatedShare {
-  const { resourceSeconds, started, waiting, waitSumMs, maxWaitMs, maxTurnMs, turnSinceMs, maxConcurrency, maxMemoryMb, maxStartsPerWindow } = account;
+  const { resourceSeconds, started, waiting, waitSumMs, maxWaitMs, maxTurnMs, turnSinceMs, maxConcurrency, maxMemoryMb, maxStartsPerWindow, keys } = account;
   const openTurnMs = waiting > 0 ? endMs - turnSinceMs : 0;
   return {
-    id, resourceSeconds, started, waiting, maxWaitMs, maxConcurrency, maxMemoryMb, maxStartsPerWindow,
+    id, resourceSeconds, started, waiting, maxWaitMs, maxConcurrency, maxMemoryMb, maxStartsPerWindow, keys,
     meanWaitMs: started === 0 ? 0 : waitSumMs / started,
     maxTurnMs: Math.max(maxTurnMs, openTurnMs),
   };

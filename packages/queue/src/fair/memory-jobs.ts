@@ -1,15 +1,60 @@
 import type { OrganizationLimits } from '@bullpen/core';
 
 import type { JobStore, TakeResult } from '../job-store.ts';
+import { KeyedHeap } from './keyed-heap.ts';
 import type { SimulatedRun } from './ledger.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 /** Waiting runs of one organization, oldest first. */
 interface Waiting {
+  /** Those without an order, which BullMQ takes first. */
   runs: SimulatedRun[];
   /** How many of them were taken from the front. */
   taken: number;
+  /** Those with one. */
+  ordered: OrderedRuns | null;
 }
+
+/** Runs by BullMQ priority, and in the order of their coming among equals. */
+class OrderedRuns {
+  readonly #line = new KeyedHeap();
+  readonly #runs = new Map<string, SimulatedRun>();
+  #count = 0;
+
+  get size(): number {
+    return this.#runs.size;
+  }
+
+  push(run: SimulatedRun, priority: number): void {
+    // As BullMQ scores its prioritized set.
+    this.#line.set(run.runId, priority * COUNTER_SIZE + (this.#count += 1));
+    this.#runs.set(run.runId, run);
+  }
+
+  /** The lowest priority from `from` on and below `to`; null where there is none. */
+  lowestFrom(from: number, to: number): number | null {
+    const first = this.#line.first();
+    const head = first ? Math.floor(first.score / COUNTER_SIZE) : null;
+    if (head === null || head >= to) return null;
+    if (head >= from) return head;
+    let lowest: number | null = null;
+    for (const [, score] of this.#line.entries()) {
+      const priority = Math.floor(score / COUNTER_SIZE);
+      if (priority >= from && priority < to && (lowest === null || priority < lowest)) lowest = priority;
+    }
+    return lowest;
+  }
+
+  shift(): SimulatedRun | undefined {
+    const first = this.#line.pop();
+    if (!first) return undefined;
+    const run = this.#runs.get(first.member);
+    this.#runs.delete(first.member);
+    return run;
+  }
+}
+
+const COUNTER_SIZE = 2 ** 32;
 
 /** What BullMQ counts of a queue with limits. */
 interface Limited {
@@ -37,10 +82,18 @@ export class MemoryJobs implements SimulatedJobs {
     this.#clock = clock;
   }
 
-  push(run: SimulatedRun): void {
-    const queue = this.#queues.get(run.orgId);
-    if (queue) queue.runs.push(run);
-    else this.#queues.set(run.orgId, { runs: [run], taken: 0 });
+  /** @param priority - BullMQ's; 0 for plain order of arrival */
+  push(run: SimulatedRun, priority = 0): void {
+    const queue = this.#queues.get(run.orgId) ?? { runs: [], taken: 0, ordered: null };
+    this.#queues.set(run.orgId, queue);
+    if (priority === 0) queue.runs.push(run);
+    else (queue.ordered ??= new OrderedRuns()).push(run, priority);
+  }
+
+  /** Of the organization's waiting runs that have an order. */
+  ordered(orgId: string): OrderedRuns | null {
+    const ordered = this.#queues.get(orgId)?.ordered ?? null;
+    return ordered !== null && ordered.size > 0 ? ordered : null;
   }
 
   /** Changes what is given, as BullMQ would find it in the queue's meta. */
@@ -69,7 +122,7 @@ export class MemoryJobs implements SimulatedJobs {
   async giveBack(orgId: string, runId: string): Promise<boolean> {
     const run = this.#release(orgId, runId);
     const queue = this.#queues.get(orgId);
-    if (!queue) this.#queues.set(orgId, { runs: [run], taken: 0 });
+    if (!queue) this.#queues.set(orgId, { runs: [run], taken: 0, ordered: null });
     else if (queue.taken > 0) queue.runs[(queue.taken -= 1)] = run;
     else queue.runs.unshift(run);
     return true;
@@ -111,9 +164,8 @@ export class MemoryJobs implements SimulatedJobs {
   #shift(orgId: string): SimulatedRun | undefined {
     const queue = this.#queues.get(orgId);
     if (!queue) return undefined;
-    const run = queue.runs[queue.taken];
-    queue.taken += 1;
-    if (queue.taken === queue.runs.length) {
+    const run = queue.taken < queue.runs.length ? queue.runs[queue.taken++] : queue.ordered?.shift();
+    if (queue.taken === queue.runs.length && !queue.ordered?.size) {
       this.#queues.delete(orgId);
     } else if (queue.taken > 1000 && queue.taken * 2 > queue.runs.length) {
       queue.runs = queue.runs.slice(queue.taken);

@@ -20,6 +20,6 @@ export interface OpenDispatch {
 export async function openRedisDispatch({ url, prefix, clock, log }: { url: string; prefix: string; clock: Clock; log: Logger }): Promise<OpenDispatch> {
   const name = 'model';
   const transport = await createRedisTransport({ url, prefix, log, clock }).open({ name, leaseMs: LEASE_MS, stalledCheckMs: LEASE_MS });
-  const jobs = new BullJobStore({ transport, prefix, workerName: name, clock });
+  const jobs = new BullJobStore({ transport, workerName: name, clock });
   return { dispatch: transport.createDispatch({ jobs, faults: noFaults }), readySet: transport.readySet, jobs, close: (by) => transport.close(by) };
 }

@@ -24,14 +24,22 @@ export interface SimulatedOrganization {
   readonly shape: (random: Random) => RunShape;
 }
 
+/** Where runs come in their organization's own order. */
+export interface Rank {
+  readonly fairnessKey?: string;
+  /** 1 to 10; 5 where left out. */
+  readonly priority?: number;
+}
+
 /** When runs come. */
-export type Arrivals =
+export type Arrivals = Rank & (
   /** So many at once. */
   | { readonly kind: 'burst'; readonly atMs: number; readonly runs: number }
   /** One each so often. */
   | { readonly kind: 'regular'; readonly everyMs: number; readonly fromMs?: number; readonly untilMs?: number }
   /** One each so often on average, independent of each other. */
-  | { readonly kind: 'poisson'; readonly everyMs: number; readonly fromMs?: number; readonly untilMs?: number };
+  | { readonly kind: 'poisson'; readonly everyMs: number; readonly fromMs?: number; readonly untilMs?: number }
+);
 
 /** What one run takes. */
 export interface RunShape {
@@ -56,6 +64,12 @@ export interface SimulationResult {
   readonly started: number;
 }
 
+/** What the runs of one fairness key got. */
+export interface KeyShare {
+  readonly started: number;
+  readonly maxWaitMs: number;
+}
+
 /** What one organization got. */
 export interface SimulatedShare {
   readonly id: string;
@@ -75,4 +89,6 @@ export interface SimulatedShare {
   readonly maxMemoryMb: number;
   /** Most starts within one rate window, which opens with its first start; 0 without a rate limit. */
   readonly maxStartsPerWindow: number;
+  /** Of the runs that have a fairness key. */
+  readonly keys: ReadonlyMap<string, KeyShare>;
 }

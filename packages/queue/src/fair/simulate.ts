@@ -1,5 +1,7 @@
+import { InnerOrder } from '../inner-order.ts';
 import { scheduleArrivals } from './arrivals.ts';
 import { Ledger, type SimulatedRun } from './ledger.ts';
+import { MemoryInnerOrder } from './memory-inner-order.ts';
 import { MemoryJobs } from './memory-jobs.ts';
 import { MemoryReadySet } from './memory-ready-set.ts';
 import type { Scenario, SimulationResult } from './scenario.ts';
@@ -12,9 +14,11 @@ import { VirtualClock } from './virtual-clock.ts';
  */
 export async function simulate(scenario: Scenario): Promise<SimulationResult> {
   const clock = new VirtualClock();
-  const world: World = { clock, readySet: new MemoryReadySet(clock), jobs: new MemoryJobs(clock), ledger: new Ledger(scenario) };
+  const jobs = new MemoryJobs(clock);
+  const order = new InnerOrder(new MemoryInnerOrder(jobs), () => clock.nowMs());
+  const world: World = { clock, readySet: new MemoryReadySet(clock), jobs, order, ledger: new Ledger(scenario) };
   await setLimits(world, scenario);
-  scheduleArrivals(scenario, clock, (runs) => arrive(world, runs));
+  scheduleArrivals(scenario, clock, (runs) => void arrive(world, runs));
   const end = new AbortController();
   const working = Array.from({ length: scenario.workers }, (_, i) => new SimulatedWorker(world, `worker-${i}`, scenario.slotsPerWorker).work(end.signal));
   await quiet();
@@ -33,12 +37,15 @@ async function setLimits({ jobs, readySet }: World, { organizations }: Scenario)
   }
 }
 
-function arrive({ clock, jobs, ledger, readySet }: World, runs: readonly SimulatedRun[]): void {
-  for (const run of runs) {
-    jobs.push(run);
-    ledger.arrive(run, clock.nowMs());
-  }
-  void readySet.markReady([...new Set(runs.map((run) => run.orgId))]);
+/** @param runs - of one organization */
+async function arrive({ clock, jobs, ledger, readySet, order }: World, runs: readonly SimulatedRun[]): Promise<void> {
+  const [first] = runs;
+  if (!first) return;
+  for (const run of runs) ledger.arrive(run, clock.nowMs());
+  const enqueued = runs.map(({ orgId, runId, shape: { memoryMb }, rank }) => ({ orgId, runId, memoryMb, delayMs: 0, ...rank }));
+  const priorities = await order.prioritiesOf(first.orgId, enqueued);
+  runs.forEach((run, i) => jobs.push(run, priorities[i]));
+  await readySet.markReady([first.orgId]);
 }
 
 /**

@@ -4,6 +4,7 @@ import { Adjuster } from '../adjuster.ts';
 import { ClaimingDispatch } from '../claiming-dispatch.ts';
 import { CostLedger } from '../cost-ledger.ts';
 import type { ChargedRun } from '../dispatch.ts';
+import type { InnerOrder } from '../inner-order.ts';
 import { RunTaker } from '../run-taker.ts';
 import type { TakenRun } from '../taken-run.ts';
 import { Turns } from '../turns.ts';
@@ -20,6 +21,7 @@ export interface World {
   readonly clock: VirtualClock;
   readonly readySet: MemoryReadySet;
   readonly jobs: MemoryJobs;
+  readonly order: InnerOrder;
   readonly ledger: Ledger;
 }
 

@@ -36,22 +36,23 @@ const STOP_WITHIN_MS = 2000;
 
 /** A live bus over BullMQ's Relay, whose interface is experimental: nothing else in Bullpen touches it. */
 export function createLiveBus(options: LiveBusOptions): LiveBus {
-  return new RelayLiveBus(options);
+  const { prefix = DEFAULT_PREFIX, ...rest } = options;
+  return new RelayLiveBus({ open: () => openRelay({ ...rest, prefix }), log: options.log });
 }
 
 /**
  * Subscriptions to one pattern share one subscription of the server, and outlive reconnects. After stop no connection
  * of it is left and no listener is called.
  */
-class RelayLiveBus implements LiveBus {
-  readonly #options: Required<LiveBusOptions>;
+export class RelayLiveBus implements LiveBus {
+  readonly #deps: { open: () => Promise<RelayConnection>; log: Logger };
   #starting: Promise<void> | null = null;
   #connection: RelayConnection | null = null;
   #subscriptions: SharedSubscriptions | null = null;
   #isStopped = false;
 
-  constructor(options: LiveBusOptions) {
-    this.#options = { prefix: DEFAULT_PREFIX, ...options };
+  constructor(deps: { open: () => Promise<RelayConnection>; log: Logger }) {
+    this.#deps = deps;
   }
 
   async start(): Promise<void> {
@@ -80,7 +81,7 @@ class RelayLiveBus implements LiveBus {
     try {
       await this.#use().relay.publish(topic, data);
     } catch (thrown) {
-      this.#options.log.warn({ topic, error: messageOf(thrown) }, 'live.publish_failed');
+      this.#deps.log.warn({ topic, error: messageOf(thrown) }, 'live.publish_failed');
     }
   }
 
@@ -92,8 +93,8 @@ class RelayLiveBus implements LiveBus {
 
   async #open(): Promise<void> {
     this.#isStopped = false;
-    const connection = await openRelay(this.#options);
-    const { log } = this.#options;
+    const connection = await this.#deps.open();
+    const { log } = this.#deps;
     connection.relay.on('error', (error) => log.warn({ error: messageOf(error) }, 'live.relay_error'));
     connection.relay.on('lag', (unread: number) => log.warn({ unread }, 'live.lag'));
     try {

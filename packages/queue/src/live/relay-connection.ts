@@ -1,5 +1,6 @@
 import type { Deadline, Logger } from '@bullpen/core';
 import { Relay, createPostgresRelayBackend, type RelayBackendFactory } from 'bullmq';
+import type { Redis } from 'ioredis';
 
 import { connectionConfig, createPool } from '../postgres/connections.ts';
 import { backendOf } from '../queue-url.ts';
@@ -36,17 +37,26 @@ export function openRelay(options: RelayConnectionOptions): Promise<RelayConnect
 async function openRedisRelay({ url, prefix, name, log }: RelayConnectionOptions): Promise<RelayConnection> {
   const client = createMainClient({ url, connectionName: `${prefix}:live:${name}`, log });
   await connect(client);
-  const relay = new Relay({ ...relayOptions(prefix, name), connection: client, prefix });
+  const { relay, close } = openRelayOver(client, { prefix, name });
   return {
     relay,
     async close(by) {
-      await within(by.remainingMs, 'close', () => relay.close()).catch(() => undefined);
+      await close(by);
       await quit(client, by.remainingMs);
     },
   };
 }
 
-async function openPostgresRelay({ url, prefix, name, log }: RelayConnectionOptions): Promise<RelayConnection> {
+/** Over a connection that is somebody else's to close; one more is made to listen. */
+export function openRelayOver(client: Redis, { prefix, name }: { prefix: string; name: string }): RelayConnection {
+  const relay = new Relay({ ...relayOptions(prefix, name), connection: client, prefix });
+  return {
+    relay,
+    close: (by) => within(by.remainingMs, 'close', () => relay.close()).catch(() => undefined),
+  };
+}
+
+export async function openPostgresRelay({ url, prefix, name, log }: RelayConnectionOptions): Promise<RelayConnection> {
   const pool = createPool(connectionConfig(url, `bullpen-live:${name}`), POSTGRES_CONNECTIONS, log);
   const backend: RelayBackendFactory = (options) => createPostgresRelayBackend({ ...options, connection: pool as never });
   const relay = new Relay({ ...relayOptions(prefix, name), connection: pool as never, backend });

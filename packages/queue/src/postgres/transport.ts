@@ -3,6 +3,7 @@ import { createPostgresBackend, type WorkerOptions as AnyWorkerOptions } from 'b
 import type { Pool } from 'pg';
 
 import { ClaimingDispatch } from '../claiming-dispatch.ts';
+import { openPostgresRelay } from '../live/relay-connection.ts';
 import { queueNameOf } from '../redis/keys.ts';
 import { UNLIMITED_STALLS, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
 import { isUnavailable, unavailable, within } from '../unavailable.ts';
@@ -20,6 +21,8 @@ const PING_WITHIN_MS = 2000;
 
 interface PostgresTransportOptions {
   url: string;
+  /** Of the live bus. */
+  prefix: string;
   log: Logger;
   clock: Clock;
 }
@@ -29,7 +32,7 @@ export function createPostgresTransport(options: PostgresTransportOptions): Tran
   return { backend: 'postgres', open: (settings) => open(options, settings) };
 }
 
-async function open({ url, log, clock }: PostgresTransportOptions, settings: TransportSettings): Promise<OpenTransport> {
+async function open({ url, prefix, log, clock }: PostgresTransportOptions, settings: TransportSettings): Promise<OpenTransport> {
   const config = connectionConfig(url, `bullpen-queue:${settings.name}`);
   const pool = createPool(config, MAX_QUEUE_CONNECTIONS, log);
   const root = createPostgresBackend('bullpen', bullOptions(pool, settings));
@@ -51,7 +54,10 @@ async function open({ url, log, clock }: PostgresTransportOptions, settings: Tra
     async eraseQueue(orgId) {
       await statements('erase-queue', [queueNameOf(orgId)]);
     },
+    prefixOf: () => prefix,
     standing: (orgId) => readStanding(statements, orgId),
+    // On connections of its own: of the queue's few it would keep one for good.
+    openRelay: (name) => openPostgresRelay({ url, prefix, name, log }),
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => pool.query('SELECT 1'));
     },

@@ -1,14 +1,13 @@
 import { messageOf, type Logger } from '@bullpen/core';
-import { Redis, type RedisOptions } from 'ioredis';
 
 import { unavailable, within } from '../unavailable.ts';
+import { parseRedisUrl } from './address.ts';
+import { newClient, type ClientOptions, type RedisClient } from './new-client.ts';
 
 const CONNECT_WITHIN_MS = 10_000;
 const QUIT_WITHIN_MS = 2000;
 /** How long a block may outlast its own timeout before its connection counts as dead. */
 const BLOCK_GRACE_MS = 2000;
-
-type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
 
 interface ConnectionOptions {
   url: string;
@@ -20,12 +19,12 @@ interface ConnectionOptions {
  * The connection for everything that does not block. It reconnects for ever; a command that Redis could not answer
  * over a few reconnects rejects, so that callers bound their own waiting.
  */
-export function createMainClient(options: ConnectionOptions): Redis {
+export function createMainClient(options: ConnectionOptions): RedisClient {
   return createClient(options, { maxRetriesPerRequest: 3 });
 }
 
 /** The connection for BZPOPMIN. A pop is never sent twice: whoever waited claims first, and waits again. */
-export function createBlockingClient(options: ConnectionOptions): Redis {
+export function createBlockingClient(options: ConnectionOptions): RedisClient {
   return createClient(options, {
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
@@ -35,7 +34,7 @@ export function createBlockingClient(options: ConnectionOptions): Redis {
 }
 
 /** @throws BullpenError SERVICE_UNAVAILABLE */
-export async function connect(client: Redis): Promise<void> {
+export async function connect(client: RedisClient): Promise<void> {
   try {
     await within(CONNECT_WITHIN_MS, 'connect', () => client.connect());
   } catch (thrown) {
@@ -45,14 +44,13 @@ export async function connect(client: Redis): Promise<void> {
 }
 
 /** QUIT waits for the answers that are still due; a server that is away is not waited for. */
-export async function quit(client: Redis, timeoutMs: number): Promise<void> {
+export async function quit(client: RedisClient, timeoutMs: number): Promise<void> {
   await within(Math.min(timeoutMs, QUIT_WITHIN_MS), 'quit', () => client.quit()).catch(() => undefined);
   client.disconnect();
 }
 
-function createClient({ url, connectionName, log }: ConnectionOptions, options: ClientOptions): Redis {
-  const all: ClientOptions = { lazyConnect: true, connectionName, retryStrategy: (times) => Math.min(50 * times, 500), ...options };
-  const client = new Redis(url, all);
+function createClient({ url, connectionName, log }: ConnectionOptions, options: ClientOptions): RedisClient {
+  const client = newClient(parseRedisUrl(url), connectionName, options);
   client.on('error', (error) => log.warn({ connectionName, error: messageOf(error) }, 'queue.connection_error'));
   return client;
 }

@@ -1,20 +1,15 @@
+import { randomBytes } from 'node:crypto';
+
 import { messageOf, type Clock, type EnqueuedRun, type Logger } from '@bullpen/core';
-import type { Redis } from 'ioredis';
 
 import { KEPT_EVENTS, jobDataOf, jobOptionsOf, readRun } from '../bull-jobs.ts';
 import { PASS_MS, type ChargedRun, type Dispatch, type RunEnd, type RunGroup, type TurnRequest, type TurnResult } from '../dispatch.ts';
 import type { JobStore } from '../job-store.ts';
 import { CostAverages, DEFAULT_COST_SECONDS } from '../run-cost.ts';
-import { queueAffixes, readySetKey } from './keys.ts';
+import { queueAffixes } from './keys.ts';
 import type { RunScript } from './scripts.ts';
+import type { Wake } from './wake.ts';
 
-/**
- * Longest single block. A worker that was woken for `later` and then fills up leaves nobody else with the right
- * timeout; this bounds how late such an organization is offered.
- */
-const MAX_BLOCK_MS = 1000;
-/** How often CLIENT UNBLOCK is repeated: the first may reach the server before the BZPOPMIN does. */
-const UNBLOCK_RETRY_MS = 20;
 /** Runs of several organizations in one script: about 10 ms of the server's time. One organization's runs are never split. */
 const MAX_ENQUEUED_AT_ONCE = 250;
 /** Runs that one turn takes at most. */
@@ -23,10 +18,7 @@ const MAX_TAKEN_AT_ONCE = 256;
 type TurnReply = [lost: number[], runs: string[], strangers: string[], nextDueMs: string | null];
 
 interface RedisDispatchDeps {
-  /** Shared with BullMQ. */
-  client: Redis;
-  /** Used for BZPOPMIN only. */
-  blocking: Redis;
+  wake: Pick<Wake, 'wait'>;
   run: RunScript;
   jobs: Pick<JobStore, 'setAside'>;
   prefix: string;
@@ -44,7 +36,8 @@ export class RedisDispatch implements Dispatch {
   readonly #deps: RedisDispatchDeps;
   readonly #queueArguments: readonly (string | number)[];
   readonly #turnArguments: readonly (string | number)[];
-  readonly #tokenBase = crypto.randomUUID();
+  /** Short: it is kept with every lease. */
+  readonly #tokenBase = randomBytes(9).toString('base64url');
   readonly #averages = new CostAverages();
   #turns = 0;
 
@@ -75,18 +68,8 @@ export class RedisDispatch implements Dispatch {
     return { lost: new Set(lost.map((place) => place - 1)), runs, nextDueMs: nextDue === null ? null : Number(nextDue) };
   }
 
-  async wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    const { blocking, prefix } = this.#deps;
-    const seconds = Math.min(timeoutMs, MAX_BLOCK_MS) / 1000;
-    const clientId = blocking.client('ID').catch(() => null);
-    const pop = blocking.bzpopmin(readySetKey(prefix, 'wake'), seconds);
-    const stopUnblocking = this.#unblockOnAbort(signal, clientId);
-    try {
-      await pop;
-    } finally {
-      stopUnblocking();
-    }
+  wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    return this.#deps.wake.wait(timeoutMs, signal);
   }
 
   async #add(groups: readonly RunGroup[]): Promise<void> {
@@ -110,28 +93,7 @@ export class RedisDispatch implements Dispatch {
       log.warn({ orgId, jobId, error: messageOf(thrown) }, 'queue.set_aside_failed');
     });
   }
-
-  /** CLIENT UNBLOCK ends the pop cleanly; cutting the connection would mean to make it again. */
-  #unblockOnAbort(signal: AbortSignal, clientId: Promise<number | null>): () => void {
-    let timer: NodeJS.Timeout | undefined;
-    const unblock = (): void => {
-      timer = setInterval(() => void this.#unblock(clientId), UNBLOCK_RETRY_MS);
-      void this.#unblock(clientId);
-    };
-    signal.addEventListener('abort', unblock, { once: true });
-    return () => {
-      signal.removeEventListener('abort', unblock);
-      clearInterval(timer);
-    };
-  }
-
-  async #unblock(clientId: Promise<number | null>): Promise<void> {
-    const id = await clientId;
-    // A failure means that Redis is away: then the pop fails as well, and that ends the wait.
-    if (id !== null) await this.#deps.client.client('UNBLOCK', id).catch(() => undefined);
-  }
 }
-
 
 /** For the script: how long, and then whom. Ids of organizations hold no blanks. */
 function passedOver(full: readonly string[]): string {

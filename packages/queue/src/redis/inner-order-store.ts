@@ -1,7 +1,6 @@
-import type { Redis } from 'ioredis';
-
 import { BAND_SIZE, type FlowDemand, type InnerOrderStore } from '../inner-order.ts';
 import { orderKey, prioritizedKey } from './keys.ts';
+import type { RedisClient } from './new-client.ts';
 import { defineScript } from './scripts.ts';
 
 /** Longer than any run waits. A queue that never empties renews it with each run. */
@@ -9,23 +8,24 @@ const KEPT_MS = 7 * 86_400_000;
 
 /** The flows of each organization in a hash beside its queue, in the same slot. */
 export class RedisInnerOrderStore implements InnerOrderStore {
-  readonly #client: Redis;
-  readonly #prefix: string;
+  readonly #client: RedisClient;
+  readonly #prefixOf: (orgId: string) => string;
   readonly #extend: (keys: readonly string[], args: readonly (string | number)[]) => Promise<unknown>;
 
-  constructor(client: Redis, prefix: string) {
+  constructor(client: RedisClient, prefixOf: (orgId: string) => string) {
     this.#client = client;
-    this.#prefix = prefix;
+    this.#prefixOf = prefixOf;
     this.#extend = defineScript(client, 'extend-flows', 2);
   }
 
   async isOrdered(orgId: string): Promise<boolean> {
-    return (await this.#client.exists(orderKey(this.#prefix, orgId))) === 1;
+    return (await this.#client.exists(orderKey(this.#prefixOf(orgId), orgId))) === 1;
   }
 
   async extend(orgId: string, demands: readonly FlowDemand[]): Promise<Map<string, number>> {
     const groups = demands.flatMap(({ flow, band, runs }) => [flow, band, runs]);
-    const keys = [orderKey(this.#prefix, orgId), prioritizedKey(this.#prefix, orgId)];
+    const prefix = this.#prefixOf(orgId);
+    const keys = [orderKey(prefix, orgId), prioritizedKey(prefix, orgId)];
     const starts = (await this.#extend(keys, [BAND_SIZE, KEPT_MS, ...groups])) as number[];
     return new Map(demands.map(({ flow }, i) => [flow, starts[i]!]));
   }

@@ -1,15 +1,31 @@
 import type { Clock, OrganizationLimits } from '@bullpen/core';
-import type { Redis } from 'ioredis';
 
 import { KEPT_EVENTS } from '../bull-jobs.ts';
 import { patchOf, withDefaults } from '../organization-limits.ts';
 import type { Adjustment, KnownOrganization, ReadySet, ScheduledOrganization } from '../ready-set.ts';
 import { queueAffixes, readySetKey } from './keys.ts';
+import type { RedisClient } from './new-client.ts';
 import type { RunScript } from './scripts.ts';
+
+type LookReply = [times: string[], ready: number, due: number, clock: string, elsewhere: string | null, nextDueMs: string | null];
+
+/** What a turn that spans shards must know of each. */
+export interface ShardView {
+  /** Virtual times of the first that are offered. */
+  times: number[];
+  readyCount: number;
+  /** Waited for a time that has come. */
+  dueCount: number;
+  /** The virtual time that dispatch has reached. */
+  clock: number;
+  /** What the shard believes to be the lowest virtual time in the others. */
+  elsewhere: number | null;
+  nextDueMs: number | null;
+}
 
 interface RedisReadySetDeps {
   /** Shared with BullMQ; scripts run in the order in which they were issued. */
-  client: Redis;
+  client: RedisClient;
   run: RunScript;
   prefix: string;
   clock: Clock;
@@ -19,7 +35,7 @@ interface RedisReadySetDeps {
  * The ready set in Redis: sorted sets and the Lua scripts beside this file, each atomic. Taking is RedisDispatch's.
  */
 export class RedisReadySet implements ReadySet {
-  readonly #client: Redis;
+  readonly #client: RedisClient;
   readonly #prefix: string;
   readonly #clock: Clock;
   readonly #run: RunScript;
@@ -90,7 +106,26 @@ export class RedisReadySet implements ReadySet {
     await this.#run('erase', [orgId]);
   }
 
+  async look(max: number): Promise<ShardView> {
+    const [times, readyCount, dueCount, clock, elsewhere, nextDueMs] = (await this.#run('look', [this.#clock.nowMs(), max])) as LookReply;
+    return { times: times.map(Number), readyCount, dueCount, clock: Number(clock), elsewhere: numberOrNull(elsewhere), nextDueMs: numberOrNull(nextDueMs) };
+  }
+
+  /** What the other shards have come to. */
+  async level(elsewhere: number | null, clock: number): Promise<void> {
+    await this.#run('level', [elsewhere ?? '', clock]);
+  }
+
+  /** Whether a blocked worker would be woken. */
+  async wakes(): Promise<boolean> {
+    return (await this.#client.exists(this.#key('wake'))) === 1;
+  }
+
   #key(key: Parameters<typeof readySetKey>[1]): string {
     return readySetKey(this.#prefix, key);
   }
+}
+
+function numberOrNull(text: string | null): number | null {
+  return text === null ? null : Number(text);
 }

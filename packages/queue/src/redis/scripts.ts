@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
 
 import { READY_SET_KEYS, readySetKey } from './keys.ts';
+import type { RedisClient } from './new-client.ts';
 
 /** Scripts on the ready set alone. */
-const READY_SCRIPTS = ['mark-ready', 'schedule', 'adjust', 'set-limits', 'take-sweep-turn', 'erase'] as const;
+const READY_SCRIPTS = ['mark-ready', 'schedule', 'adjust', 'set-limits', 'take-sweep-turn', 'look', 'level', 'erase'] as const;
 /** Scripts that look into the queues as well, with the layout of BullMQ's queues before them. */
 const RUN_SCRIPTS = ['enqueue', 'turn', 'forget'] as const;
 type ScriptName = (typeof READY_SCRIPTS)[number] | (typeof RUN_SCRIPTS)[number];
@@ -17,8 +17,11 @@ type Command = (...args: (string | number)[]) => Promise<unknown>;
 /** The arguments 2 to 4 of the scripts that move runs, as lua/bull.lua names them. */
 const RUN_ARGUMENTS = 'local QUEUE_HEAD, QUEUE_TAIL, KEPT_EVENTS = ARGV[2], ARGV[3], ARGV[4]\n';
 
-/** Registers the scripts on a client (sent once by EVAL, by their hash from then on). */
-export function defineScripts(client: Redis, prefix: string): RunScript {
+/**
+ * Registers the scripts on a client (sent once by EVAL, by their hash from then on).
+ * @returns what runs them on the ready set of a prefix
+ */
+export function defineScripts(client: RedisClient): (prefix: string) => RunScript {
   const prelude = readScript('prelude');
   const bull = prelude + RUN_ARGUMENTS + readScript('bull');
   const define = (name: ScriptName, before: string): void => {
@@ -26,13 +29,15 @@ export function defineScripts(client: Redis, prefix: string): RunScript {
   };
   for (const name of READY_SCRIPTS) define(name, prelude);
   for (const name of RUN_SCRIPTS) define(name, bull);
-  const keys = READY_SET_KEYS.map((key) => readySetKey(prefix, key));
   const commands = client as unknown as Record<string, Command>;
-  return (name, args) => commands[commandOf(name)]!(...keys, ...args);
+  return (prefix) => {
+    const keys = READY_SET_KEYS.map((key) => readySetKey(prefix, key));
+    return (name, args) => commands[commandOf(name)]!(...keys, ...args);
+  };
 }
 
 /** Registers a script of ./lua that has keys of its own. */
-export function defineScript(client: Redis, name: 'extend-flows', numberOfKeys: number): (keys: readonly string[], args: readonly (string | number)[]) => Promise<unknown> {
+export function defineScript(client: RedisClient, name: 'extend-flows', numberOfKeys: number): (keys: readonly string[], args: readonly (string | number)[]) => Promise<unknown> {
   client.defineCommand(commandOf(name), { numberOfKeys, lua: readScript(name) });
   const commands = client as unknown as Record<string, Command>;
   return (keys, args) => commands[commandOf(name)]!(...keys, ...args);

@@ -11,8 +11,9 @@
 --   8 limits   hash        organization -> its limits that are not the default, JSON
 --   9 memory   hash        organization -> MB in flight, of those with a memory limit
 --  10 sweep    string      there while nobody may sweep
+--  11 elsewhere string     on a cluster, where some wait in other shards: the lowest virtual time there
 local READY, LATER, PARKED, KNOWN, VTIME, CLOCK, WAKE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local LIMITS, MEMORY, SWEEP = KEYS[8], KEYS[9], KEYS[10]
+local LIMITS, MEMORY, SWEEP, ELSEWHERE = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local call = redis.call
 -- Parked until one of its runs ends.
 local UNTIL_ROOM = 9000000000000000
@@ -39,11 +40,13 @@ end
 
 -- Where a newly ready organization starts: at the smallest virtual time of those that wait, so that idling banks no credit.
 -- Kept as long as nobody is charged: whoever enters starts there or later.
-local lineStart, isEmptyLine
+local lineStart, lineText, isEmptyLine
 local function startOfLine()
   if not lineStart then
     local head = call('ZRANGE', READY, 0, 0, 'WITHSCORES')[2]
-    lineStart, isEmptyLine = tonumber(head or clockTime()), not head
+    local elsewhere = call('GET', ELSEWHERE)
+    if head and elsewhere then head = math.min(tonumber(head), tonumber(elsewhere)) end
+    lineStart, lineText, isEmptyLine = tonumber(head or elsewhere or clockTime()), nil, not head and not elsewhere
   end
   return lineStart
 end
@@ -68,7 +71,7 @@ local function charge(org, seconds)
     time, own = exact(tonumber(before) + step), 0
     call('HSET', VTIME, org, time)
   end
-  if countOffered() == own then advanceClock(tonumber(time)) end
+  if countOffered() == own and call('EXISTS', ELSEWHERE) == 0 then advanceClock(tonumber(time)) end
 end
 
 local function know(org)
@@ -91,10 +94,16 @@ local hasWoken = false
 local function enter(org)
   if hasLimits and limitsOf(org).paused then return end
   local own = call('HGET', VTIME, org)
-  local time = math.max(startOfLine(), tonumber(own or '0'))
-  if call('ZADD', READY, 'NX', exact(time), org) == 0 then return end
+  local start = startOfLine()
+  local time = own and tonumber(own) or start
+  local text = own
+  if time <= start then
+    lineText = lineText or exact(start)
+    time, text = start, lineText
+  end
+  if call('ZADD', READY, 'NX', text, org) == 0 then return end
   if not own then know(org) end
-  if isEmptyLine then lineStart, isEmptyLine = time, false end
+  if isEmptyLine then lineStart, lineText, isEmptyLine = time, text, false end
   if offeredCount then offeredCount = offeredCount + 1 end
   if not hasWoken then call('ZADD', WAKE, 0, 'ready') end
   hasWoken = true

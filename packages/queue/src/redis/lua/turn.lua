@@ -147,9 +147,9 @@ local function take(at)
   end
   local job = queue .. id
   local facts = call('HMGET', job, 'name', 'data', 'ats', 'stc', 'parentKey', 'deid', 'rjk')
-  local memoryMb = facts[2] and tonumber(string.match(facts[2], '"memoryMb":(%d+)'))
-  local isRun = facts[1] == 'run' and memoryMb and not facts[5] and not facts[6] and not facts[7]
-  if isRun and limits.maxMemoryInFlightMb and not reserve(org, limits.maxMemoryInFlightMb, memoryMb) then
+  local isRun = facts[1] == 'run' and facts[2] and not facts[5] and not facts[6] and not facts[7]
+  local limitMb = limits.maxMemoryInFlightMb
+  if isRun and limitMb and not reserve(org, limitMb, tonumber(string.match(facts[2], '"memoryMb":(%d+)') or '0')) then
     putBack(queue, id, score)
     return nil, leave.room
   end
@@ -162,11 +162,12 @@ local function take(at)
     return 0
   end
   -- Alone it takes nothing from anybody, and pays what it used when the run ends.
-  local isAlone = #line == 1 and offered == inAll
+  local isAlone = #line == 1 and offered == inAll and call('EXISTS', ELSEWHERE) == 0
   local cost = isAlone and 0 or tonumber(meta[5] or unknownCost)
   local n = #runs
-  runs[n + 1], runs[n + 2], runs[n + 3], runs[n + 4], runs[n + 5] = org, id, facts[2], before + tonumber(facts[4] or '0'), exact(cost)
-  return cost / (limits.weight or 1), call('EXISTS', queue .. 'wait', queue .. 'prioritized') == 0 and leave.idle
+  runs[n + 1], runs[n + 2], runs[n + 3], runs[n + 4], runs[n + 5] = org, id, facts[2], before + tonumber(facts[4] or '0'), isAlone and '0' or meta[5] or ARGV[8]
+  local isEmpty = call('EXISTS', queue .. 'wait') == 0 and call('EXISTS', queue .. 'prioritized') == 0
+  return cost / (limits.weight or 1), isEmpty and leave.idle
 end
 
 local taken, looks = 0, 0
