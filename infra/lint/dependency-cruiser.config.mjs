@@ -7,6 +7,7 @@ const MAY_IMPORT = {
   'packages/queue': ['packages/core'],
   'packages/runtime': ['packages/core'],
   'packages/process': ['packages/core'],
+  'packages/json-schema': ['packages/core'],
   'packages/sdk': ['packages/core'],
   'packages/metrics': ['packages/core', 'packages/db'],
   'apps/api': ['packages/(?!sdk)[^/]+'],

@@ -132,7 +132,7 @@ export function runOf(index: number, orgId: string, random: Random, nowMs: numbe
     id: newIdOf('run', random), orgId, agent: pick(AGENTS, random), version: 1 + Math.floor(random() * 4), state, tier: 'basic', attempt: begun ? 1 : 0, maxAttempts: state === 'retrying' ? 3 : 1,
     timeoutMs: 30_000, memoryMb: 64, limits: {}, kill: null, priority: 5, fairnessKey: null, error: ERRORS[state] ?? null,
     usage: over ? { wallMs, cpuMs: wallMs * 0.4, peakHeapMb: 9 + random() * 40, peakExternalMb: random() * 4, gbSeconds: (wallMs / 1000) * 0.0625 } : null,
-    metadata: index % 3 === 0 ? { source: 'nightly-import', ticket: 'OPS-1482' } : {},
+    tags: [], metadata: index % 3 === 0 ? { source: 'nightly-import', ticket: 'OPS-1482' } : {},
     workerId: begun ? newIdOf('wkr', random) : null, queuedAt: iso(queuedMs), notBefore: ['scheduled', 'retrying'].includes(state) ? iso(nowMs + 90_000) : null, expiresAt: null,
     claimedAt: begun ? iso(claimedMs) : null, startedAt: begun ? iso(claimedMs + 1) : null, finishedAt: over ? iso(claimedMs + 1 + wallMs) : null,
   };

@@ -1,4 +1,4 @@
-import { newId, silentLogger, systemClock, type AgentVersion, type Clock } from '@bullpen/core';
+import { Deadline, newId, silentLogger, systemClock, type AgentVersion, type Clock } from '@bullpen/core';
 import {
   createAgentVersion, createDatabase, createOrganization, createRunStore, type ClaimedRun, type Database, type FinishWrite,
   type NewRun, type RunStore,
@@ -37,7 +37,7 @@ export async function createDbFixture(options: { clock?: Clock } = {}): Promise<
       return claimOf(store, run.id);
     },
     async [Symbol.asyncDispose]() {
-      await db.sql.end({ timeout: 5 });
+      await db.stop(Deadline.in(5000));
       await drop();
     },
   };

@@ -76,11 +76,11 @@ describe('migrations', () => {
     expect(inDatabase).toEqual(declaredTables().flatMap(declaredKeys).sort());
   });
 
-  it('comment on every table and column', async () => {
+  it('comment on every table, view and column', async () => {
     const silent = await db.sql`
       SELECT c.relname || coalesce('.' || a.attname, '') AS name
       FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
         AND (obj_description(c.oid, 'pg_class') IS NULL OR col_description(c.oid, a.attnum) IS NULL)`;
     expect(silent.map((row) => row['name'])).toEqual([]);
   });

@@ -2,8 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import {
   Deadline, agentPageSchema, agentVersionSchema, newId, organizationSchema, pageSchema, runPageSchema, runSummarySchema,
-  storedRunEventSchema, versionPageSchema,
-} from '@bullpen/core';
+  storedRunEventSchema, versionPageSchema, type RunState } from '@bullpen/core';
 import {
   adminFindKeyByHash, adminListOrganizations, adminListRecentRuns, createAgentVersion, createDatabase, createOrganization, getOrganization,
   getRun, insertApiKey, listAgents, listRunEvents, listRuns, listVersions, loadBundle, resolveVersion,
@@ -44,7 +43,7 @@ describe('API keys', () => {
   it('are found by the hash of their secret only', async () => {
     const given = key();
     await insertApiKey(fixture.db, given);
-    expect(await adminFindKeyByHash(fixture.db, given.secretHash)).toEqual({ id: given.id, orgId: ORG, name: 'ci', role: 'developer' });
+    expect(await adminFindKeyByHash(fixture.db, given.secretHash)).toEqual({ id: given.id, orgId: ORG, name: 'ci', role: 'developer', expiresAt: null });
     expect(await adminFindKeyByHash(fixture.db, 'f'.repeat(64))).toBeNull();
   });
 
@@ -131,11 +130,11 @@ describe('lists of runs', () => {
     const { db, store, claimed } = fixture;
     const { runId, lease } = await claimed();
     await store.finish(success({ runId, lease }));
-    const idsOf = async (filter: { state?: 'succeeded' | 'failed'; agent?: string }) =>
+    const idsOf = async (filter: { state?: RunState[]; agent?: string }) =>
       (await listRuns(db, ORG, { ...filter, limit: 50 })).items.map((run) => run.id);
-    expect(await idsOf({ state: 'succeeded' })).toEqual([runId]);
-    expect(await idsOf({ state: 'failed' })).toEqual([]);
-    expect(await idsOf({ agent: 'echo', state: 'succeeded' })).toEqual([runId]);
+    expect(await idsOf({ state: ['succeeded'] })).toEqual([runId]);
+    expect(await idsOf({ state: ['failed'] })).toEqual([]);
+    expect(await idsOf({ agent: 'echo', state: ['succeeded', 'failed'] })).toEqual([runId]);
     expect(await idsOf({ agent: 'counter' })).toEqual([]);
   });
 
@@ -161,12 +160,22 @@ describe('run events', () => {
       { type: 'log' as const, level: 'info' as const, message: 'hello "world" \\ {a,b}', fields: { deep: [1, { x: null }] } },
       { type: 'emit' as const, name: 'token', data: '12' },
       { type: 'progress' as const, fraction: 0.5 },
-    ].map((event, n) => ({ seq: lease * 1_000_000 + n, attempt: 1, at: '2026-01-01T00:00:00.123Z', event }));
+    ].map((event, n) => ({ seq: lease * 1_000_000 + n, attempt: 1, at: new Date().toISOString(), event }));
     await store.appendEvents({ orgId: ORG, runId, lease, events: events.slice(0, 2) });
     await store.appendEvents({ orgId: ORG, runId, lease, events });
     const stored = await listRunEvents(db, ORG, runId, -1, 10);
     expect(stored.map((event) => storedRunEventSchema.parse(event))).toEqual(events);
     expect(await listRunEvents(db, ORG, runId, lease * 1_000_000, 1)).toEqual([events[1]]);
+  });
+
+  it('of a worker whose clock is far behind are kept under a day on which they are found', async () => {
+    const { db, store, claimed } = fixture;
+    const { runId, lease } = await claimed();
+    const event = { seq: lease * 1_000_000, attempt: 1, at: '1999-12-31T23:59:59.999Z', event: { type: 'progress' as const, fraction: 1 } };
+    for (let n = 0; n < 2; n += 1) await store.appendEvents({ orgId: ORG, runId, lease, events: [event] });
+    const stored = await listRunEvents(db, ORG, runId, -1, 10);
+    expect(stored).toHaveLength(1);
+    expect(Date.now() - Date.parse(stored[0]?.at ?? '')).toBeLessThan(2 * 24 * 3600 * 1000);
   });
 
   it('that are not numbered within their lease are refused', async () => {

@@ -259,3 +259,29 @@ describe('the store as a service', () => {
     }
   });
 });
+
+describe('statements of one row, whose plans are kept', () => {
+  it('find it by a key, also where they were planned while the table was empty', async () => {
+    await using fresh = await createDbFixture();
+    const { keyed, sql } = fresh.db;
+    const run = await fresh.claimed();
+    await fresh.store.finish(success(run));
+    const [settings] = await keyed<{ settings: string }[]>`
+      SELECT string_agg(format('SET LOCAL %I = %L', name, setting), '; ') AS settings FROM pg_settings WHERE source = 'client' AND name ~ '^(enable_|plan_cache)'`;
+    expect(settings?.settings).toMatch(/force_generic_plan/);
+    // Whichever connection answers: each of the three kinds was sent on one of them.
+    const prepared = await Promise.all(Array.from({ length: 12 }, () => keyed<{ statement: string; types: string }[]>`
+      SELECT statement, array_to_string(parameter_types, ', ') AS types FROM pg_prepared_statements WHERE statement ~ '^\\s*(WITH|UPDATE runs r)'`));
+    const texts = new Map(prepared.flat().map(({ statement, types }) => [statement, types]));
+    expect(texts.size).toBe(2);
+    await sql`TRUNCATE runs CASCADE`;
+    for (const [statement, types] of texts) {
+      const nulls = types.split(', ').map(() => 'NULL').join(', ');
+      // One message is one transaction: the settings go with it.
+      const results = await sql.unsafe<{ 'QUERY PLAN': string }[][]>(`${settings?.settings}; PREPARE kept (${types}) AS ${statement}; EXPLAIN EXECUTE kept (${nulls}); DEALLOCATE kept`);
+      const plan = results.flat().map((row) => row['QUERY PLAN'] ?? '').join('\n');
+      expect(plan).toMatch(/Index Scan using runs_(pkey|newest) on runs r.*\n +Index Cond: \(?(\(org_id = \$\d+\) AND )?\(id = \$\d+\)/);
+      expect(plan).not.toMatch(/Seq Scan on runs/);
+    }
+  });
+});

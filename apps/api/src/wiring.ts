@@ -1,5 +1,6 @@
 import { composeServices, newId, systemClock, type Clock, type Logger, type Service } from '@bullpen/core';
-import { SecretStore, createDatabase, createRunStore, parseKeyRing, type Database, type RunStore } from '@bullpen/db';
+import { SecretStore, createAuditWriter, createDatabase, createRunStore, parseKeyRing, type Database, type RunStore } from '@bullpen/db';
+import { createSchemaChecker } from '@bullpen/json-schema';
 import { createApiPrometheus, createMetricsCollector, type SystemReadings } from '@bullpen/metrics';
 import { createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
 
@@ -9,7 +10,10 @@ import { WorkerRegistry } from './admin/worker-registry.ts';
 import { ApiKeys } from './auth/api-keys.ts';
 import type { ApiConfig } from './config.ts';
 import { createApp } from './http/app.ts';
+import { RequestHousekeeping } from './http/housekeeping.ts';
 import { HttpServer } from './http/http-server.ts';
+import { Idempotency } from './http/idempotency.ts';
+import { RateLimiter } from './http/rate-limiter.ts';
 import { OrganizationDirectory } from './organizations/organization-directory.ts';
 import { RunService } from './runs/run-service.ts';
 
@@ -26,6 +30,8 @@ export interface BullpenApi extends Service {
 /** A revoked key, or a changed cap, is obeyed within this time. */
 const REMEMBER_MS = 5000;
 
+const RATE_WINDOW_MS = 60_000;
+
 export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock }): BullpenApi {
   const { log, clock = systemClock } = deps;
   const name = newId('api');
@@ -38,8 +44,13 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
   const bus = queue.createLiveBus(name);
   const workers = new WorkerRegistry({ bus, clock });
   const organizations = new OrganizationDirectory({ db, clock, rememberMs: REMEMBER_MS });
-  const keys = new ApiKeys({ db, clock, adminKey: config.BULLPEN_ADMIN_KEY, rememberMs: REMEMBER_MS });
-  const runs = new RunService({ db, store, queue, bus, metrics, organizations, clock, log });
+  const keys = new ApiKeys({ db, clock, log, adminKey: config.BULLPEN_ADMIN_KEY, rememberMs: REMEMBER_MS });
+  const schemas = createSchemaChecker({ clock });
+  const runs = new RunService({ db, store, queue, bus, metrics, organizations, schemas, clock, log });
+  const audit = createAuditWriter({ db, clock, log });
+  const limiter = new RateLimiter({ db, clock, log }, { requests: config.BULLPEN_RATE_LIMIT, windowMs: RATE_WINDOW_MS });
+  const idempotency = new Idempotency({ db, log });
+  const housekeeping = new RequestHousekeeping({ db, clock, log, windowMs: RATE_WINDOW_MS });
   const figures = new RecentFiguresReader({ db, clock });
   const status = new StatusBoard({ db, queue, workers, figures, clock });
   const prometheus = createApiPrometheus(() => readSystem(status));
@@ -50,10 +61,13 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
     host: config.HOST,
     port: config.PORT,
     closing,
-    app: () => createApp({ db, store, queue, bus, workers, keys, organizations, runs, secrets, figures, status, prometheus, clock, log, closing: closing.signal }),
+    app: () => createApp({
+      db, store, queue, bus, workers, keys, organizations, runs, secrets, schemas, limiter, idempotency, audit, figures, status, prometheus, clock, log,
+      corsOrigins: config.BULLPEN_CORS_ORIGINS, closing: closing.signal,
+    }),
   });
 
-  const all = composeServices([db, store, metrics, queue, bus, workers, status, server]);
+  const all = composeServices([db, store, audit, schemas, metrics, queue, bus, workers, status, housekeeping, server]);
   return { url: () => server.url(), db, queue, store, bus, runs, start: all.start, quiesce: all.quiesce, stop: all.stop };
 }
 

@@ -197,6 +197,25 @@ describe('bullpen', () => {
     const { exitCode } = await bullpen(['up', '--exit', '--port', '3000'], {}, { up: async (args) => { passed.push([...args]); return 7; } });
     expect([exitCode, passed]).toEqual([7, [['--exit', '--port', '3000']]]);
   });
+
+  it('prints the secret of a new key alone, so that it can be piped', async () => {
+    const key = { id: 'key_1', role: 'viewer', secret: 'bp_secret', name: 'ci' };
+    const { out, asked } = await bullpen(['keys', 'create', 'ci', '--role', 'viewer'], { run: key });
+    expect(out).toBe('bp_secret\n');
+    expect(asked.at(-1)).toMatchObject({ line: 'POST /v1/keys', body: { name: 'ci', role: 'viewer' } });
+  });
+
+  it('lists keys with how their secrets begin, and what became of them', async () => {
+    const key = { id: 'key_1', name: 'ci', role: 'owner', prefix: 'bp_12345678', expiresAt: null, revokedAt: AT, lastUsedAt: null };
+    const { out } = await bullpen(['keys'], { page: { items: [key], nextCursor: null } });
+    expect(out).toMatch(/key_1\s+ci\s+owner\s+bp_12345678\.\.\.\s+revoked\s+never/);
+  });
+
+  it('rolls a deployment back in one call', async () => {
+    const { out, asked } = await bullpen(['rollback', 'echo'], { run: { version: 2, lastRollback: { from: 3 } } });
+    expect(asked.at(-1)?.line).toBe('POST /v1/agents/echo/deployments/production/rollback');
+    expect(out).toContain('production of echo is back at v2 from v3');
+  });
 });
 
 describe('bullpen kill', () => {

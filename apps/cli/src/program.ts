@@ -1,4 +1,4 @@
-import { errorCodeOf, messageOf } from '@bullpen/core';
+import { ORGANIZATION_ROLES, errorCodeOf, messageOf } from '@bullpen/core';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
 import type { CliDeps, CommandAction, GlobalOptions } from './cli.ts';
@@ -7,10 +7,13 @@ import { cancelCommand } from './commands/cancel.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { initCommand } from './commands/init.ts';
+import { createKeyCommand, listKeysCommand, revokeKeyCommand, rotateKeyCommand } from './commands/keys.ts';
 import { killCommand } from './commands/kill.ts';
 import { logsCommand } from './commands/logs.ts';
+import { orgsDeleteCommand } from './commands/orgs.ts';
 import { drainCommand, pauseCommand, resumeCommand } from './commands/organization.ts';
 import { replayCommand } from './commands/replay.ts';
+import { rollbackCommand } from './commands/rollback.ts';
 import { runCommand } from './commands/run.ts';
 import { STATE_CHOICES, runsCommand } from './commands/runs.ts';
 import {
@@ -76,6 +79,8 @@ function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command 
     });
   addAgentCommands(program, binder(deps, done));
   addRunCommands(program, binder(deps, done));
+  addOrganizationCommands(program, binder(deps, done));
+  addKeyCommands(program, binder(deps, done));
   addQueueCommands(program, binder(deps, done));
   addScheduleCommands(program.command('schedules').description('runs at times: list, create, pause, resume, next, delete'), binder(deps, done));
   addOperatorCommands(program, binder(deps, done));
@@ -113,8 +118,16 @@ function addAgentCommands(program: Command, bind: Bind): void {
     .description('bundle an agent and upload it as a new version')
     .argument('[file]', 'the agent\'s module, or its folder; agent.ts of this one where left out')
     .option('--name <name>', 'deploy under another name than the agent gives itself')
-    .option('--sourcemap', 'add an inline source map')
+    .option('--no-sourcemap', 'leave out the source map, by which stack traces point at your lines')
+    .option('--to <deployment>', 'point a deployment, `production` say, at the new version')
+    .addOption(new Option('--canary <percent>', 'with --to: let it take this share of the runs beside the stable version').argParser(percentage))
     .action(bind(deployCommand));
+  program.command('rollback')
+    .description('go back in one call: out of a canary, else to the stable version before')
+    .argument('<agent>')
+    .option('--deployment <name>', 'which deployment', 'production')
+    .option('--to <version>', 'to this version instead', wholeNumber)
+    .action(bind(rollbackCommand));
 }
 
 function addRunCommands(program: Command, bind: Bind): void {
@@ -145,6 +158,38 @@ function addRunCommands(program: Command, bind: Bind): void {
     .description('stop a run')
     .argument('<runId>')
     .action(bind(cancelCommand));
+}
+
+function addOrganizationCommands(program: Command, bind: Bind): void {
+  program.command('orgs').description('organizations (with the key of the platform admin)').command('delete')
+    .description('delete an organization: its rows, keys and queue, after writing all it has to a file')
+    .argument('<org>')
+    .option('--export <file>', 'where to write it; <org>.ndjson where left out')
+    .option('--yes', 'yes, delete it')
+    .action(bind(orgsDeleteCommand));
+}
+
+function addKeyCommands(program: Command, bind: Bind): void {
+  const keys = program.command('keys').description('see, make, rotate and revoke keys of the organization');
+  keys.command('list', { isDefault: true })
+    .description('list keys, without their secrets')
+    .option('--limit <n>', 'how many, at most 200', wholeNumber, 50)
+    .action(bind(listKeysCommand));
+  keys.command('create')
+    .description('make a key and print its secret')
+    .argument('[name]', 'lower-case letters, digits and dashes', 'default')
+    .addOption(new Option('--role <role>', 'what it may do').choices([...ORGANIZATION_ROLES]).default('developer'))
+    .option('--expires <time>', 'it works until then: ISO 8601, in UTC')
+    .action(bind(createKeyCommand));
+  keys.command('rotate')
+    .description('put a new secret in the place of a key and print it')
+    .argument('<id>')
+    .option('--overlap <ms>', 'how long the old secret works beside it; a day where left out', wholeNumber)
+    .action(bind(rotateKeyCommand));
+  keys.command('revoke')
+    .description('take a key away')
+    .argument('<id>')
+    .action(bind(revokeKeyCommand));
 }
 
 function addQueueCommands(program: Command, bind: Bind): void {
@@ -215,6 +260,12 @@ function addSecretCommands(program: Command, bind: Bind): void {
   secrets.command('list').description('names and versions').action(bind(listSecretsCommand));
   secrets.command('rm').description('delete a secret').argument('<name>').action(bind(removeSecretCommand));
   secrets.command('rewrap').description('seal every secret under the newest master key (with --key of the platform admin)').action(bind(rewrapSecretsCommand));
+}
+
+function percentage(text: string): number {
+  const percent = Number(text);
+  if (text === '' || !(percent > 0 && percent <= 100)) throw new InvalidArgumentError('it must be a number above 0, at most 100.');
+  return percent;
 }
 
 function wholeNumber(text: string): number {

@@ -15,6 +15,8 @@ const schema = z.object({
   /** How long the queue waits for a sign of life before it gives a run to another worker. */
   BULLPEN_LEASE_MS: z.coerce.number().int().min(1000).max(600_000).default(30_000),
   BULLPEN_RECONCILE_MS: z.coerce.number().int().min(100).max(600_000).default(5000),
+  /** How often the health of canaries is looked at. */
+  BULLPEN_CANARY_MS: z.coerce.number().int().min(50).max(600_000).default(5000),
   /** An idle container is stopped after this long. */
   BULLPEN_CONTAINER_IDLE_MS: z.coerce.number().int().min(100).default(60_000),
   /** Where `/metrics` and `/healthz` listen: loopback unless asked otherwise; any free port where this one is taken. */

@@ -5,12 +5,15 @@ import { heartbeatTopic, type LiveBus } from '@bullpen/queue';
 import type { AgentRuntimeManager } from '@bullpen/runtime';
 
 import type { ActiveRuns } from './active-runs.ts';
+import type { FleetRecorder } from './fleet-recorder.ts';
 import { periodic } from './periodic.ts';
 
 /** Tells the live bus every `everyMs` what this worker is and holds; a worker that is not heard of counts as gone. */
 export function createHeartbeat(deps: {
   workerId: string; host: string; slots: number; everyMs: number;
   bus: LiveBus; runtime: AgentRuntimeManager; active: ActiveRuns; clock: Clock; log: Logger;
+  /** Writes down some of the beats. */
+  fleet: FleetRecorder;
 }): Service {
   const delay = monitorEventLoopDelay({ resolution: 20 });
   const startedAt = new Date(deps.clock.nowMs()).toISOString();
@@ -35,6 +38,7 @@ export function createHeartbeat(deps: {
     };
     delay.reset();
     await deps.bus.publish(heartbeatTopic(deps.workerId), snapshot);
+    await deps.fleet.record(snapshot);
   };
   const beats = periodic('heartbeat', deps.everyMs, deps.log, beat);
 
@@ -50,6 +54,7 @@ export function createHeartbeat(deps: {
     },
     async stop(by: Deadline) {
       await beats.stop(by);
+      await deps.fleet.stopped();
       delay.disable();
     },
   };

@@ -9,6 +9,8 @@ import type { Admission, AgentRuntimeManager } from '@bullpen/runtime';
 import { tokensOf, traceAttempt, type AttemptTrace } from './attempt-trace.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import { cancelled, decideAttempt, type AttemptDecision } from './attempt-decision.ts';
+import type { AuthorStack } from './author-stack.ts';
+import type { OutputCheck } from './output-check.ts';
 import { RunEventWriter } from './run-event-writer.ts';
 
 /**
@@ -22,6 +24,8 @@ export interface RunExecutorDeps {
   workerId: string;
   store: RunStore;
   queue: RunQueue;
+  outputs: OutputCheck;
+  stacks: AuthorStack;
   runtime: AgentRuntimeManager;
   bus: LiveBus;
   metrics: MetricsCollector;
@@ -97,7 +101,7 @@ export class RunExecutor {
     const trace = traceAttempt(run, { workerId: this.#deps.workerId, takenAtMs: taken.takenAtMs });
     let startedAtMs: number | null = null;
     let tokens = 0;
-    const outcome = await this.#deps.runtime.execute(admission, trace === null ? run : { ...run, traceparent: trace.traceparent }, {
+    const executed = await this.#deps.runtime.execute(admission, trace === null ? run : { ...run, traceparent: trace.traceparent }, {
       started: () => {
         startedAtMs = this.#deps.clock.nowMs();
         trace?.started();
@@ -110,6 +114,7 @@ export class RunExecutor {
       },
     }, signal);
     clearTimeout(announcing);
+    const outcome = await this.#deps.stacks.mapped(run, await this.#deps.outputs.judge(run, executed));
     await this.#deps.faults.hit('after-execute');
     await events.flush();
     await this.#settle(taken, run, { outcome, startedAtMs, tokens, trace }, log);

@@ -1,5 +1,5 @@
 import { parseOrThrow, planScheduledRun, scheduledRunSchema, type AgentVersion, type NewRun, type Organization, type Schedule } from '@bullpen/core';
-import { getOrganization, resolveVersion, type Database } from '@bullpen/db';
+import { getOrganization, resolveRunVersion, type Database } from '@bullpen/db';
 
 /** Plans the runs of one turn of the scheduler: each organization and each version is read once in it. */
 export class ScheduledRunPlanner {
@@ -18,7 +18,7 @@ export class ScheduledRunPlanner {
     const run = parseOrThrow(scheduledRunSchema, schedule.run, 'run of the schedule');
     const [organization, version] = await Promise.all([
       once(this.#organizations, orgId, () => getOrganization(this.#db, orgId)),
-      once(this.#versions, `${orgId}/${run.agent}/${run.version ?? 'latest'}`, () => resolveVersion(this.#db, orgId, run.agent, run.version)),
+      once(this.#versions, `${orgId}/${run.agent}/${run.version ?? ''}/${run.deployment ?? ''}/${run.fairnessKey ?? ''}`, () => resolveRunVersion(this.#db, orgId, run)),
     ]);
     return planScheduledRun({ ...schedule, run }, version, organization, firedAtMs);
   }

@@ -1,20 +1,26 @@
 import { composeServices, defined, newId, noFaults, systemClock, type Clock, type Faults, type Logger, type Service } from '@bullpen/core';
 import { createDatabase, createRunStore, loadBundle, type Database } from '@bullpen/db';
+import { createSchemaChecker } from '@bullpen/json-schema';
 import { createMetricsCollector, createWorkerPrometheus } from '@bullpen/metrics';
 import { createRunQueue, type RunQueue } from '@bullpen/queue';
 import { createAgentRuntimeManager, type AgentRuntimeManager, type EgressOptions } from '@bullpen/runtime';
 
 import { ActiveRuns } from './active-runs.ts';
+import { AuthorStack } from './author-stack.ts';
+import { createCanaryWatch } from './canary-watch.ts';
 import { createCancelListener } from './cancel-listener.ts';
 import { createAlertKeeper } from './alert-keeper.ts';
 import type { WorkerConfig } from './config.ts';
+import { createFleetRecorder } from './fleet-recorder.ts';
 import { createHostServices } from './host-services.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createKillListener } from './kill-listener.ts';
 import { createMetricsKeeper } from './metrics-keeper.ts';
 import { OrganizationPools } from './organization-pools.ts';
+import { OutputCheck } from './output-check.ts';
 import { ProbeServer } from './probe-server.ts';
 import { Reconciler } from './reconciler.ts';
+import { RecordUpkeep } from './record-upkeep.ts';
 import { RunConsumer } from './run-consumer.ts';
 import { RunExecutor } from './run-executor.ts';
 import { RuntimeSampler } from './runtime-sampler.ts';
@@ -39,6 +45,8 @@ export interface WorkerDeps {
 }
 
 const HEARTBEAT_MS = 1000;
+const FLEET_RECORD_MS = 5000;
+const UPKEEP_MS = 60_000;
 const SAMPLE_MS = 5000;
 const CANCEL_POLL_MS = 2000;
 const POOL_REFRESH_MS = 5000;
@@ -71,12 +79,16 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
 
   if (process.platform !== 'linux') log.warn({ platform: process.platform }, 'worker.development_only');
   const active = new ActiveRuns();
-  const executor = new RunExecutor({ workerId: id, store, queue, runtime, bus, metrics, active, faults, random: Math.random, ...bare });
+  const schemas = createSchemaChecker({ clock });
+  const outputs = new OutputCheck({ db, schemas });
+  const stacks = new AuthorStack({ db, log });
+  const executor = new RunExecutor({ workerId: id, store, queue, runtime, outputs, stacks, bus, metrics, active, faults, random: Math.random, ...bare });
   const consumer = new RunConsumer({ queue, runtime, executor, active, log });
   const cancels = createCancelListener({ workerId: id, bus, db, active, log, pollMs: CANCEL_POLL_MS });
   const kills = createKillListener({ workerId: id, bus, active, runtime, log });
-  const heartbeat = createHeartbeat({ workerId: id, host: config.HOSTNAME, slots: config.BULLPEN_SLOTS, everyMs: HEARTBEAT_MS, bus, runtime, active, ...bare });
+  const heartbeat = createHeartbeat({ workerId: id, host: config.HOSTNAME, slots: config.BULLPEN_SLOTS, everyMs: HEARTBEAT_MS, fleet: createFleetRecorder({ db, everyMs: FLEET_RECORD_MS, ...bare }), bus, runtime, active, ...bare });
   const reconciler = new Reconciler({ db, store, queue, bus, metrics, ...bare, everyMs: config.BULLPEN_RECONCILE_MS, graceMs: config.BULLPEN_RECONCILE_MS, leaseMs: config.BULLPEN_LEASE_MS });
+  const upkeep = new RecordUpkeep({ db, everyMs: UPKEEP_MS, ...bare });
   const sampler = new RuntimeSampler({ workerId: id, slots: config.BULLPEN_SLOTS, everyMs: SAMPLE_MS, runtime, active, metrics, ...bare });
   const prometheus = createWorkerPrometheus({
     slots: config.BULLPEN_SLOTS,
@@ -87,9 +99,10 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
   const probes = new ProbeServer({ host: config.BULLPEN_PROBE_HOST, port: config.BULLPEN_PROBE_PORT, page: prometheus, log });
   const keeper = createMetricsKeeper({ db, ...bare });
   const alerts = createAlertKeeper({ db, ...bare, webhooks: { allowPrivateAddresses: config.BULLPEN_WEBHOOK_PRIVATE } });
+  const canaries = createCanaryWatch({ db, ...bare, everyMs: config.BULLPEN_CANARY_MS });
   const scheduler = new Scheduler({ db, store, queue, faults, ...bare });
 
   // Started from the record outwards; stopped from the consumer inwards, so that whatever ends can still be recorded.
-  const all = composeServices([db, store, metrics, queue, bus, pools, runtime, cancels, kills, heartbeat, probes, sampler.service, keeper, alerts, reconciler.service, scheduler, consumer]);
+  const all = composeServices([db, store, schemas, metrics, queue, bus, pools, runtime, cancels, kills, heartbeat, probes, sampler.service, keeper, alerts, reconciler.service, upkeep.service, canaries, scheduler, consumer]);
   return { id, db, queue, runtime, probeUrl: () => probes.url(), start: all.start, quiesce: all.quiesce, stop: all.stop };
 }

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 
-import { agentNameSchema, runStateSchema, textSchema, timeSchema } from './fields.ts';
+import { agentNameSchema, runStateSchema, tagSchema, textSchema, timeSchema } from './fields.ts';
 
 /** Which runs of an organization: all conditions must hold. At least one must be given, so that nobody means all by mistake. */
 export const runFilterSchema = z.strictObject({
   states: z.array(runStateSchema).min(1).optional(),
   agent: agentNameSchema.optional(),
+  version: z.int().positive().optional(),
+  tags: z.array(tagSchema).min(1).max(20).optional().describe('all of them must be among the run\'s'),
   errorCode: textSchema.max(64).optional(),
   fairnessKey: textSchema.max(64).optional(),
   metadata: z.record(textSchema.max(64), textSchema.max(512)).optional().describe('every pair must be among the run\'s'),
@@ -18,7 +20,9 @@ export type RunFilter = z.output<typeof runFilterSchema>;
 export const MOST_BULK_RUNS = 10_000;
 
 /** Body of `POST /v1/runs/cancel` and `POST /v1/runs/replay`. */
-export const bulkRequestSchema = z.strictObject({ filter: runFilterSchema, dryRun: z.boolean().default(false) });
+export const bulkRequestSchema = z.strictObject({ filter: runFilterSchema, dryRun: z.boolean().default(false) }).meta({ id: 'BulkRequest' });
+
+export type BulkRequest = z.output<typeof bulkRequestSchema>;
 
 export const bulkResultSchema = z.strictObject({
   matched: z.int(),
@@ -26,5 +30,5 @@ export const bulkResultSchema = z.strictObject({
   skipped: z.int().describe('ended, or could not be, in between'),
   truncated: z.boolean(),
   runIds: z.array(z.string()).describe('the first hundred: those that match in a dry run, else those that were done'),
-});
+}).meta({ id: 'BulkResult' });
 export type BulkResult = z.output<typeof bulkResultSchema>;

@@ -5,9 +5,11 @@ import { runStateSchema, timeSchema } from './fields.ts';
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+export const logEventSchema = z.strictObject({ type: z.literal('log'), level: z.enum(LOG_LEVELS), message: z.string(), fields: z.json().optional() });
+
 /** What an agent says, or what Bullpen says about its run, in the order of `seq`. */
 export const runEventSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('log'), level: z.enum(LOG_LEVELS), message: z.string(), fields: z.json().optional() }),
+  logEventSchema,
   z.strictObject({ type: z.literal('emit'), name: z.string().min(1).max(64), data: z.json() }),
   z.strictObject({ type: z.literal('progress'), fraction: z.number().min(0).max(1), message: z.string().optional() }),
   z.strictObject({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { SLUG_PATTERN } from './ids.ts';
+import { isId, SLUG_PATTERN, type IdKind } from './ids.ts';
 import { LIMIT_BOUNDS } from './limits.ts';
 import { RUN_STATES } from './run-state.ts';
 import { TIERS } from './tier.ts';
@@ -11,6 +11,11 @@ const bounded = (bounds: { min: number; max: number }) => z.int().min(bounds.min
 
 /** Text that Postgres can hold: no NUL character, no lone surrogate. */
 export const textSchema = z.string().refine((text) => !text.includes('\u0000') && text.isWellFormed(), 'holds a NUL character or a lone surrogate');
+
+/** An id that we made, as a caller hands it back. */
+export function idSchema(kind: IdKind) {
+  return z.string().max(40).refine((text) => isId(kind, text), `not the id of a ${kind}`).describe(`id of a ${kind}`);
+}
 
 export const slugSchema = z.string().regex(SLUG_PATTERN, 'lower-case letters, digits and dashes, at most 63');
 export const orgIdSchema = slugSchema.describe('organization id');
@@ -25,6 +30,8 @@ export const ttlMsSchema = bounded(LIMIT_BOUNDS.ttlMs).describe('how long the ru
 export const prioritySchema = z.int().min(1).max(10).describe('1 is taken first, 10 last, within the organization');
 export const fairnessKeySchema = z.string().regex(/^[\w.@:-]{1,64}$/, 'letters, digits and . @ : _ -, at most 64')
   .describe('an end user, say: runs of different keys of one organization take turns');
+export const tagSchema = z.string().regex(/^[\w.:@/-]{1,64}$/, 'letters, digits and . : @ / _ -, at most 64');
+export const tagsSchema = z.array(tagSchema).max(32).describe('words to find the run by, at most 32');
 export const delayMsSchema = bounded(LIMIT_BOUNDS.delayMs).describe('earliest start, ms from now');
 
 export const backoffSchema = z.strictObject({
@@ -38,6 +45,11 @@ export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'a lower-case hex
 /** Times over HTTP are ISO 8601 in UTC. */
 export const timeSchema = z.iso.datetime();
 export const nullableTimeSchema = timeSchema.nullable();
+
+/** A query parameter that may be given several times. */
+export function severalOf<T extends z.ZodType>(one: T) {
+  return z.union([one, z.array(one).min(1).max(20)]).transform((given): z.output<T>[] => (Array.isArray(given) ? given as z.output<T>[] : [given]));
+}
 
 export const cursorSchema = z.string().min(1).max(200).describe('opaque: the `nextCursor` of the page before');
 export const pageLimitSchema = z.coerce.number().int().min(1).max(200).default(50);

@@ -12,7 +12,7 @@ export { defined, type Defined } from './defined.ts';
 export { ERROR_CODES, ERROR_REGISTRY, renderErrorTable, type ErrorCode, type ErrorSpec } from './error-registry.ts';
 export { BullpenError, errorCodeOf, messageOf, type ErrorFacts } from './errors.ts';
 export { noFaults, type FaultPoint, type Faults } from './faults.ts';
-export { ID_PREFIXES, SLUG_PATTERN, isId, newId, type IdKind } from './ids.ts';
+export { ID_PREFIXES, SLUG_PATTERN, isId, newId, timeOfId, type IdKind } from './ids.ts';
 export {
   DEFAULT_POOL_MB, DEFAULT_RETRY_BACKOFF, DEFAULT_RUN_LIMITS, LIMIT_BOUNDS, SIZE_CAPS, retryDelayMs,
   type RetryBackoff, type RunLimits,
@@ -22,6 +22,9 @@ export { KILL_CAUSES, killReceiptSchema, type KillCause, type KillReceipt } from
 export { limitCapsSchema, runLimitsSchema, type AttemptLimitName, type AttemptLimits, type LimitCaps } from './limit-schemas.ts';
 export type { Idempotency, NewRun } from './new-run.ts';
 export { FAILED_STATES, isFailure, type AttemptOutcome, type FailedState, type FinishedRun, type InterruptReason } from './outcome.ts';
+export {
+  KEY_ROLES, ORGANIZATION_ROLES, PERMISSIONS, may, renderPermissionTable, type KeyRole, type OrganizationRole, type Permission,
+} from './permissions.ts';
 export { planRun } from './plan-run.ts';
 export { parseOrThrow, problemSchema, toProblem, type Problem } from './problem.ts';
 export {
@@ -53,15 +56,27 @@ export {
   LOG_LEVELS, cancelMessageSchema, liveRunMessageSchema, runEventSchema, runStateEventSchema, storedRunEventSchema,
   type CancelMessage, type LiveRunMessage, type LogLevel, type RunEvent, type RunStateEvent, type StoredRunEvent,
 } from './event-schemas.ts';
-export { agentNameSchema, cursorSchema, orgIdSchema, pageLimitSchema, pageSchema } from './fields.ts';
+export { agentNameSchema, cursorSchema, idSchema, orgIdSchema, pageLimitSchema, pageSchema } from './fields.ts';
+export {
+  apiKeyPageSchema, apiKeySchema, auditEntrySchema, auditPageSchema, createKeySchema, createdKeySchema, listAuditSchema, rotateKeySchema, whoAmISchema,
+  type ApiKey, type AuditEntry, type CreateKeyRequest, type CreatedKey, type ListAudit, type RotateKeyRequest, type WhoAmI,
+} from './key-schemas.ts';
+export { canaryHealth, type VersionSample } from './canary-health.ts';
+export {
+  CANARY_VERDICTS, DEFAULT_DEPLOYMENT, canaryHealthSchema, canaryPolicySchema, canarySchema, deploymentNameSchema, deploymentPageSchema, deploymentSchema,
+  putDeploymentSchema, rollbackSchema,
+  type Canary, type CanaryHealth, type CanaryPolicy, type Deployment, type PutDeployment, type PutDeploymentRequest,
+} from './deployment-schemas.ts';
 export { runJobSchema, toEnqueuedRun, type EnqueuedRun, type RunJob } from './job-schemas.ts';
 export {
-  DEFAULT_ORGANIZATION_LIMITS, KEY_ROLES, createKeySchema, createOrganizationSchema, createdKeySchema, organizationLimitsSchema,
-  organizationSchema, updateOrganizationSchema, type CreateOrganizationRequest, type CreatedKey, type KeyRole, type Organization, type OrganizationLimits, type UpdateOrganizationRequest,
+  DEFAULT_ORGANIZATION_LIMITS, DEFAULT_ORGANIZATION_RETENTION, createOrganizationSchema, deletedOrganizationSchema, organizationLimitsSchema,
+  organizationPageSchema, organizationRetentionSchema, organizationSchema, updateOrganizationSchema,
+  type CreateOrganizationRequest, type DeletedOrganization, type Organization, type OrganizationLimits, type OrganizationRetention,
+  type UpdateOrganizationRequest,
 } from './org-schemas.ts';
 export {
-  DEFAULT_PRIORITY, createRunSchema, listRunsSchema, runErrorSchema, runPageSchema, runSchema, runSummarySchema, usageSchema, waitSchema,
-  type CreateRun, type CreateRunRequest, type ListRuns, type Run, type RunError, type RunPage, type RunSummary, type RunUsage,
+  DEFAULT_PRIORITY, createRunSchema, listRunsSchema, runErrorSchema, runLogsSchema, runPageSchema, runSchema, runSummarySchema, usageSchema, waitSchema,
+  type CreateRun, type CreateRunRequest, type ListRuns, type Run, type RunError, type RunLogs, type RunPage, type RunSummary, type RunUsage,
 } from './run-schemas.ts';
 export {
   CONTAINER_DEATHS, CONTAINER_STATES, METRIC_GROUPINGS, containerHealthSchema, containerSnapshotSchema, isolationReportSchema, organizationMetricsSchema,
@@ -89,7 +104,7 @@ export {
   MOST_BATCH_RUNS, createRunBatchSchema, drainResultSchema, idempotencyKeySchema, runBatchSchema,
   type CreateRunBatch, type CreateRunBatchRequest, type DrainResult, type RunBatch,
 } from './batch-schemas.ts';
-export { MOST_BULK_RUNS, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkResult, type RunFilter } from './bulk-schemas.ts';
+export { MOST_BULK_RUNS, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkRequest, type BulkResult, type RunFilter } from './bulk-schemas.ts';
 export { CONTAINER_HEALTH, ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH } from './health/criteria.ts';
 export {
   HEALTH_LEVELS, healthComponentSchema, healthLevel, healthReportSchema, scoreHealth,

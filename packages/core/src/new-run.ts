@@ -17,6 +17,8 @@ export interface NewRun {
   backoff: RetryBackoff;
   inputJson: string;
   metadata: Record<string, string>;
+  /** None where left out. */
+  tags?: readonly string[];
   priority: number;
   fairnessKey: string | null;
   /** Counted from now, a delay included; null: it never expires. */

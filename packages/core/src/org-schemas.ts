@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { memoryMbSchema, orgIdSchema, slugSchema, textSchema, tierSchema, timeSchema } from './fields.ts';
+import { memoryMbSchema, orgIdSchema, pageSchema, textSchema, tierSchema, timeSchema } from './fields.ts';
 import { limitCapsSchema } from './limit-schemas.ts';
 import { DEFAULT_POOL_MB } from './limits.ts';
 
@@ -12,12 +12,22 @@ export const organizationLimitsSchema = z.strictObject({
     .describe('starts per window'),
   maxMemoryInFlightMb: z.int().min(16).max(10_485_760).nullable().describe('container memory at once, all workers together'),
   paused: z.boolean().describe('takes runs, starts none'),
-});
+}).meta({ id: 'OrganizationLimits' });
 export type OrganizationLimits = z.output<typeof organizationLimitsSchema>;
 
 export const DEFAULT_ORGANIZATION_LIMITS: Readonly<OrganizationLimits> = Object.freeze({
   weight: 1, maxConcurrency: null, rate: null, maxMemoryInFlightMb: null, paused: false,
 });
+
+/** How long what has ended is kept, in days; what is older is removed within hours. */
+export const organizationRetentionSchema = z.strictObject({
+  runDays: z.int().min(1).max(3650).describe('runs, counted from their end'),
+  eventDays: z.int().min(1).max(3650).describe('what runs said; never longer than the run'),
+  metricDays: z.int().min(1).max(3650).describe('time series'),
+});
+export type OrganizationRetention = z.output<typeof organizationRetentionSchema>;
+
+export const DEFAULT_ORGANIZATION_RETENTION: Readonly<OrganizationRetention> = Object.freeze({ runDays: 90, eventDays: 30, metricDays: 400 });
 
 /** Body of `POST /v1/organizations` (platform admin). */
 export const createOrganizationSchema = z.strictObject({
@@ -28,7 +38,8 @@ export const createOrganizationSchema = z.strictObject({
   minimumTier: tierSchema.default('basic'),
   caps: limitCapsSchema.default({}).describe('the most one run may ask for, limit by limit'),
   limits: organizationLimitsSchema.partial().default({}),
-});
+  retention: organizationRetentionSchema.partial().default({}),
+}).meta({ id: 'CreateOrganization' });
 
 /** Body of `PATCH /v1/organizations/{id}` (platform admin): what is given is changed. */
 export const updateOrganizationSchema = z.strictObject({
@@ -38,7 +49,8 @@ export const updateOrganizationSchema = z.strictObject({
   minimumTier: tierSchema.optional(),
   caps: limitCapsSchema.optional().describe('all of them: what is left out has no cap any more'),
   limits: organizationLimitsSchema.partial().optional(),
-});
+  retention: organizationRetentionSchema.partial().optional(),
+}).meta({ id: 'UpdateOrganization' });
 export type UpdateOrganizationRequest = z.input<typeof updateOrganizationSchema>;
 export type CreateOrganizationRequest = z.input<typeof createOrganizationSchema>;
 
@@ -50,26 +62,13 @@ export const organizationSchema = z.strictObject({
   minimumTier: tierSchema,
   caps: limitCapsSchema,
   limits: organizationLimitsSchema,
+  retention: organizationRetentionSchema,
   createdAt: timeSchema,
-});
+}).meta({ id: 'Organization' });
 export type Organization = z.output<typeof organizationSchema>;
 
-/** `developer`: everything inside one organization. `admin`: the platform; belongs to none. */
-export const KEY_ROLES = ['developer', 'admin'] as const;
-export type KeyRole = (typeof KEY_ROLES)[number];
+export const organizationPageSchema = pageSchema(organizationSchema);
 
-/** Body of `POST /v1/keys`: a new key of the caller's organization, or of `orgId` when an admin asks. */
-export const createKeySchema = z.strictObject({
-  orgId: orgIdSchema.optional(),
-  name: slugSchema.default('default'),
-});
-
-/** The only time the secret is shown. */
-export const createdKeySchema = z.strictObject({
-  id: z.string(),
-  orgId: orgIdSchema,
-  name: z.string(),
-  secret: z.string(),
-  createdAt: timeSchema,
-});
-export type CreatedKey = z.output<typeof createdKeySchema>;
+/** Answer of `DELETE /v1/organizations/{id}`: rows that were deleted, per table. */
+export const deletedOrganizationSchema = z.strictObject({ id: orgIdSchema, rows: z.record(z.string(), z.int()) });
+export type DeletedOrganization = z.output<typeof deletedOrganizationSchema>;

@@ -28,6 +28,7 @@ export function planRun(request: CreateRun, version: AgentVersion, organization:
     backoff: request.backoff ?? manifest.backoff ?? DEFAULT_RETRY_BACKOFF,
     inputJson: storable(request.input, SIZE_CAPS.inputBytes, 'input'),
     metadata: checkedMetadata(request.metadata),
+    tags: [...new Set(request.tags)],
     priority: request.priority,
     fairnessKey: request.fairnessKey ?? null,
     ttlMs: request.ttlMs ?? DEFAULT_RUN_LIMITS.ttlMs,

@@ -13,7 +13,7 @@ export const problemSchema = z.object({
   retryable: z.boolean(),
   requestId: z.string().optional(),
   issues: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-});
+}).meta({ id: 'Problem' });
 export type Problem = z.output<typeof problemSchema>;
 
 /** The problem document of anything that was thrown. An error that is not ours says nothing of its insides. */

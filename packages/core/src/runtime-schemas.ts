@@ -41,7 +41,7 @@ export const containerSnapshotSchema = z.strictObject({
   eventLoopDelayMs: z.number().nullable().describe('how long its event loop last took to answer, or has not answered; null: not measured'),
   health: containerHealthSchema,
   ageMs: z.number(),
-});
+}).meta({ id: 'ContainerSnapshot' });
 export type ContainerSnapshot = z.output<typeof containerSnapshotSchema>;
 
 export const organizationRuntimeSnapshotSchema = z.strictObject({
@@ -50,7 +50,7 @@ export const organizationRuntimeSnapshotSchema = z.strictObject({
   reservedMb: z.int(),
   containers: z.array(containerSnapshotSchema),
   deaths: z.partialRecord(z.enum(CONTAINER_DEATHS), z.int()).describe('containers that died, by reason, since the worker started'),
-});
+}).meta({ id: 'OrganizationRuntimeSnapshot' });
 export type OrganizationRuntimeSnapshot = z.output<typeof organizationRuntimeSnapshotSchema>;
 
 /** What a worker found out, by trying, about the walls it can build. */
@@ -84,7 +84,7 @@ export const workerSnapshotSchema = z.strictObject({
   eventLoopDelayMs: z.number().describe('p99 over the last heartbeat'),
   organizations: z.array(organizationRuntimeSnapshotSchema),
   isolation: isolationReportSchema.optional(),
-});
+}).meta({ id: 'WorkerSnapshot' });
 export type WorkerSnapshot = z.output<typeof workerSnapshotSchema>;
 
 export const queueCountsSchema = z.strictObject({ waiting: z.int(), delayed: z.int(), active: z.int() });
@@ -110,7 +110,7 @@ export const runtimeStatusSchema = z.strictObject({
   workerHealth: z.record(z.string(), healthReportSchema).describe('by worker id'),
   health: healthReportSchema.describe('of the system'),
   alerts: z.array(alertSchema).describe('pending and firing, most severe first'),
-});
+}).meta({ id: 'RuntimeStatus' });
 export type RuntimeStatus = z.output<typeof runtimeStatusSchema>;
 
 const nullableMs = z.number().nullable();
@@ -183,7 +183,7 @@ export const runtimeMetricsSchema = z.strictObject({
   series: z.array(z.strictObject({ at: timeSchema, orgId: orgIdSchema, runs: z.int(), failures: z.int() }))
     .describe('per step, of the organizations listed; of windows of a day at most'),
   workers: z.array(workerMetricsSchema).describe('where grouped by worker'),
-});
+}).meta({ id: 'RuntimeMetrics' });
 export type RuntimeMetrics = z.output<typeof runtimeMetricsSchema>;
 
 const LONGEST_WINDOW_MS = 400 * 86_400_000;

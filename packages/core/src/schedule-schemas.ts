@@ -42,7 +42,7 @@ export const createScheduleSchema = z.strictObject({
   catchUp: policyFields.catchUp.default('last'),
   maxCatchUp: policyFields.maxCatchUp.default(10),
   paused: z.boolean().default(false),
-});
+}).meta({ id: 'CreateSchedule' });
 export type CreateScheduleRequest = z.input<typeof createScheduleSchema>;
 export type CreateSchedule = z.output<typeof createScheduleSchema>;
 
@@ -64,7 +64,7 @@ export const previewScheduleSchema = z.strictObject({
 });
 export type PreviewScheduleRequest = z.input<typeof previewScheduleSchema>;
 
-export const schedulePreviewSchema = z.strictObject({ times: z.array(timeSchema) });
+export const schedulePreviewSchema = z.strictObject({ times: z.array(timeSchema) }).meta({ id: 'SchedulePreview' });
 export type SchedulePreview = z.output<typeof schedulePreviewSchema>;
 
 export const scheduleSchema = z.strictObject({
@@ -86,7 +86,7 @@ export const scheduleSchema = z.strictObject({
     .describe('why the newest time made no run; null once one did'),
   timedAt: timeSchema.describe('when its timing was set: what an interval without startAt counts from'),
   createdAt: timeSchema,
-});
+}).meta({ id: 'Schedule' });
 export type Schedule = z.output<typeof scheduleSchema>;
 export type ScheduleError = NonNullable<Schedule['lastError']>;
 

@@ -31,7 +31,7 @@ export const whySchema = z.strictObject({
     highMs: z.int(),
     basis: z.string(),
   }).nullable().describe('null where nothing it could be told from has happened, or an obstacle has no known end'),
-});
+}).meta({ id: 'Why' });
 export type Why = z.output<typeof whySchema>;
 
 /** An organization as the dispatcher has it at one moment. */

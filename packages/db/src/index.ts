@@ -1,6 +1,7 @@
 /** Postgres: schema, migrations, queries by intent, and the grouped writer of runs. */
 export { createDatabase, type Database, type DatabaseOptions } from './database.ts';
-export { migrate } from './migrate.ts';
+export type { Statements } from './tenant-lanes.ts';
+export { migrate, migrationScript, readMigrations, type MigrationFile } from './migrate.ts';
 export { createRunStore, type RunStore, type RunStoreDeps } from './run-store.ts';
 export {
   MAX_REDELIVERIES, firstEventSeq,
@@ -18,17 +19,31 @@ export {
 export { createAgentVersion, type NewAgentVersion } from './queries/create-agent-version.ts';
 export { createOrganization, getOrganization, updateOrganization, type NewOrganization, type OrganizationChange } from './queries/organizations.ts';
 export { getRun } from './queries/get-run.ts';
-export { insertApiKey, type NewApiKey } from './queries/api-keys.ts';
+export { getApiKey, insertApiKey, listApiKeys, revokeApiKey, rotateApiKey, type NewApiKey } from './queries/api-keys.ts';
+export { insertAuditEntries, listAuditEntries } from './queries/audit-log.ts';
+export { createAuditWriter, type AuditWriter } from './audit-writer.ts';
+export {
+  beginIdempotentRequest, dropIdempotentRequest, keepIdempotentAnswer, type IdempotentBegin, type IdempotentRef, type IdempotentStanding,
+} from './queries/idempotent-requests.ts';
+export { takeRate, type RateTake } from './queries/take-rate.ts';
 export { listAgents, listVersions, type Page, type PageRequest } from './queries/list-agents.ts';
 export { listRunEvents } from './queries/list-run-events.ts';
 export { listRuns } from './queries/list-runs.ts';
 export { deleteEntry, getEntry, listEntries, setEntry, type EntryOwner } from './queries/agent-entries.ts';
 export { loadBundle } from './queries/load-bundle.ts';
 export { resolveVersion } from './queries/resolve-version.ts';
+export { resolveRunVersion, resolveRunVersions, type ResolvedVersion, type WantedOfOrganization, type WantedVersion } from './queries/resolve-run-version.ts';
+export {
+  deleteDeployment, getDeployment, listDeployments, putDeployment, rollBackDeployment, type DeploymentRef,
+} from './queries/deployments.ts';
+export { sampleVersions } from './queries/sample-versions.ts';
+export { listRunLogs } from './queries/list-run-logs.ts';
+export { adminListCanaries, adminNoteCanaryLook, adminRollBackCanary, type WatchedDeployment } from './admin/canaries.ts';
 export { changeSchedule, deleteSchedule, insertSchedule, type ScheduleSettings } from './queries/schedules-write.ts';
 export { countSchedules, getSchedule, listSchedules } from './queries/schedules-read.ts';
 
-export { adminFindKeyByHash, type ApiKey } from './admin/api-keys.ts';
+export { adminFindKeyByHash, adminTouchKey, type KeyHolder } from './admin/api-keys.ts';
+export { adminForgetRequests } from './admin/request-housekeeping.ts';
 export { adminListOrganizations } from './admin/organizations.ts';
 export {
   ROLLUP_STEPS, adminKeepMetricPartitions, adminReadRollupProgress, adminRollUpRunMetrics, type MetricRetention, type RollupStep,
@@ -42,6 +57,15 @@ export {
   adminAdvanceSchedules, adminClaimDueSchedules, adminNextScheduleTime, adminReleaseSchedule,
   type ClaimedSchedule, type ScheduleAdvance, type ScheduleWakeUp,
 } from './admin/schedules.ts';
+
+export { adminRecordWorker } from './admin/fleet.ts';
+export {
+  adminBeginDeletion, adminCountOpenRuns, adminDeleteKeys, adminPurgeOrganization, exportOrganization, type ExportedRow,
+} from './admin/purge.ts';
+export {
+  adminClaimRetention, adminClosePartitions, adminDeleteOldRows, adminDropEventPartitions, adminFindLostWorkers, adminForgetFleet, adminMakeEventPartitions,
+  adminReleaseRetention, adminRunsNeedingCare, type RetentionTurn, type StandingRun,
+} from './admin/upkeep.ts';
 
 export {
   adminReadContainerFaults, adminReadHeartbeatAges, adminReadKills, adminReadLargestHolder, adminReadPoolSaturation, adminReadStarved,

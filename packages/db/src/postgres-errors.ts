@@ -15,6 +15,7 @@ const UNAVAILABLE_CODES = new Set([
   'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT',
   '25006', // read-only: a standby that answers during a failover
   '40001', '40P01', '55P03', // serialization, deadlock, lock not available
+  'BP002', // ours: a tenant's statement on a connection that was opened after the tenant had been set on another
 ]);
 
 /** SQLSTATE classes: connection, resources, operator intervention (shutdown, crash), system. */

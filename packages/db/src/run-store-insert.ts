@@ -67,6 +67,7 @@ function runOf({ run, queuedAtMs, notBeforeMs, expiresAtMs }: TimedRun): Run {
     priority: run.priority,
     fairnessKey: run.fairnessKey,
     metadata: run.metadata,
+    tags: [...(run.tags ?? [])],
     workerId: null,
     queuedAt: new Date(queuedAtMs).toISOString(),
     notBefore: isoTime(notBeforeMs),

@@ -2,8 +2,9 @@ import { sql } from 'drizzle-orm';
 import { bigint, boolean, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, smallint, text, timestamp, unique } from 'drizzle-orm/pg-core';
 
 import type {
-  AgentManifest, AlertMeasure, AlertSeverity, AlertState, AttemptLimits, CatchUpPolicy, KeyRole, KillReceipt, LimitCaps, OrganizationLimits, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage, ScheduleError,
-  ScheduledRun, Tier,
+  AgentManifest, AlertMeasure, AlertSeverity, AlertState, AttemptLimits, Canary, CatchUpPolicy, ContainerState, Deployment, IsolationReport, KeyRole,
+  KillReceipt, LimitCaps, OrganizationLimits, OrganizationRetention, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage,
+  ScheduleError, ScheduledRun, Tier,
 } from '@bullpen/core';
 
 /**
@@ -40,6 +41,9 @@ export const organizations = pgTable('organizations', {
   minimumTier: text('minimum_tier').$type<Tier>().notNull(),
   limits: json<Partial<OrganizationLimits>>('limits').notNull().default({}),
   caps: json<LimitCaps>('caps').notNull().default({}),
+  retention: json<Partial<OrganizationRetention>>('retention').notNull().default({}),
+  retainedAt: time('retained_at').notNull().default('epoch'),
+  deletingAt: time('deleting_at'),
   createdAt: time('created_at').notNull().defaultNow(),
 });
 
@@ -50,6 +54,12 @@ export const apiKeys = pgTable('api_keys', {
   role: text('role').$type<KeyRole>().notNull(),
   secretHash: text('secret_hash').notNull().unique('api_keys_secret_hash'),
   createdAt: time('created_at').notNull().defaultNow(),
+  prefix: text('prefix').notNull().default(''),
+  createdBy: text('created_by'),
+  rotatedFrom: text('rotated_from'),
+  expiresAt: time('expires_at'),
+  revokedAt: time('revoked_at'),
+  lastUsedAt: time('last_used_at'),
 });
 
 export const agents = pgTable('agents', {
@@ -103,6 +113,7 @@ export const runs = pgTable('runs', {
   error: json<RunError>('error'),
   usage: json<RunUsage>('usage'),
   metadata: json<Record<string, string>>('metadata').notNull(),
+  tags: json<string[]>('tags').notNull().default([]),
   priority: smallint('priority').notNull().default(5),
   fairnessKey: text('fairness_key'),
   workerId: text('worker_id'),
@@ -132,7 +143,7 @@ export const runEvents = pgTable('run_events', {
   at: time('at').notNull(),
   event: json<RunEvent>('event').notNull(),
 }, (table) => [
-  primaryKey({ columns: [table.orgId, table.runId, table.seq] }),
+  primaryKey({ columns: [table.orgId, table.runId, table.seq, table.at] }),
   foreignKey({ name: 'run_events_run', columns: [table.orgId, table.runId], foreignColumns: [runs.orgId, runs.id] }).onDelete('cascade'),
 ]);
 
@@ -272,6 +283,121 @@ export const schedules = pgTable('schedules', {
   timedAt: time('timed_at').notNull(),
   createdAt: time('created_at').notNull(),
 }, (table) => [unique('schedules_name').on(table.orgId, table.name)]);
+
+export const auditLog = pgTable('audit_log', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  at: time('at').notNull(),
+  action: text('action').notNull(),
+  target: text('target').notNull(),
+  keyId: text('key_id').notNull(),
+  role: text('role').$type<KeyRole>().notNull(),
+  requestId: text('request_id').notNull(),
+  before: json<unknown>('before'),
+  after: json<unknown>('after'),
+});
+
+export const idempotentRequests = pgTable('idempotent_requests', {
+  owner: text('owner').notNull(),
+  keyHash: text('key_hash').notNull(),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  requestHash: text('request_hash').notNull(),
+  attemptId: text('attempt_id').notNull(),
+  status: smallint('status'),
+  answer: bytes('answer'),
+  lockedUntil: time('locked_until').notNull(),
+  expiresAt: time('expires_at').notNull(),
+}, (table) => [primaryKey({ columns: [table.owner, table.keyHash] })]);
+
+export const rateWindows = pgTable('rate_windows', {
+  keyId: text('key_id').notNull(),
+  windowAt: time('window_at').notNull(),
+  used: bigint('used', { mode: 'number' }).notNull(),
+}, (table) => [primaryKey({ columns: [table.keyId, table.windowAt] })]);
+
+export const workers = pgTable('workers', {
+  id: text('id').primaryKey(),
+  host: text('host').notNull(),
+  pid: integer('pid').notNull(),
+  state: text('state').$type<'running' | 'quiescing' | 'stopped' | 'lost'>().notNull(),
+  slots: integer('slots').notNull(),
+  running: integer('running').notNull(),
+  rssMb: doublePrecision('rss_mb').notNull(),
+  isolation: json<IsolationReport>('isolation'),
+  startedAt: time('started_at').notNull(),
+  seenAt: time('seen_at').notNull(),
+  endedAt: time('ended_at'),
+});
+
+export const containers = pgTable('containers', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  workerId: text('worker_id').notNull().references(() => workers.id, { onDelete: 'cascade' }),
+  tier: text('tier').$type<Tier>().notNull(),
+  state: text('state').$type<ContainerState>().notNull(),
+  death: text('death'),
+  limitMb: integer('limit_mb').notNull(),
+  heapMb: doublePrecision('heap_mb').notNull(),
+  externalMb: doublePrecision('external_mb').notNull(),
+  cpuMs: doublePrecision('cpu_ms').notNull(),
+  runs: integer('runs').notNull(),
+  runId: text('run_id'),
+  startedAt: time('started_at').notNull(),
+  seenAt: time('seen_at').notNull(),
+  endedAt: time('ended_at'),
+});
+
+export const webhooks = pgTable('webhooks', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  url: text('url').notNull(),
+  description: text('description').notNull().default(''),
+  eventTypes: text('event_types').array().notNull(),
+  secret: text('secret').notNull(),
+  disabledAt: time('disabled_at'),
+  disabledReason: text('disabled_reason'),
+  createdAt: time('created_at').notNull().defaultNow(),
+  updatedAt: time('updated_at').notNull().defaultNow(),
+}, (table) => [unique('webhooks_in_org').on(table.orgId, table.id)]);
+
+export const webhookDeliveries = pgTable('webhook_deliveries', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').notNull(),
+  webhookId: text('webhook_id').notNull(),
+  eventId: text('event_id').notNull(),
+  eventType: text('event_type').notNull(),
+  payload: json<unknown>('payload').notNull(),
+  state: text('state').$type<'pending' | 'delivered' | 'failed'>().notNull().default('pending'),
+  attempts: integer('attempts').notNull().default(0),
+  lastStatus: smallint('last_status'),
+  lastError: text('last_error'),
+  nextAt: time('next_at'),
+  createdAt: time('created_at').notNull().defaultNow(),
+  finishedAt: time('finished_at'),
+}, (table) => [
+  unique('webhook_deliveries_event').on(table.webhookId, table.eventId),
+  foreignKey({ name: 'webhook_deliveries_webhook', columns: [table.orgId, table.webhookId], foreignColumns: [webhooks.orgId, webhooks.id] })
+    .onDelete('cascade'),
+]);
+
+export const deployments = pgTable('deployments', {
+  orgId: text('org_id').notNull(),
+  agent: text('agent').notNull(),
+  name: text('name').notNull(),
+  version: integer('version').notNull(),
+  canary: json<Canary>('canary'),
+  canaryStartedAt: time('canary_started_at'),
+  canaryLooks: integer('canary_looks').notNull().default(0),
+  revision: integer('revision').notNull().default(1),
+  history: json<Deployment['history']>('history').notNull().default([]),
+  lastRollback: json<NonNullable<Deployment['lastRollback']>>('last_rollback'),
+  updatedAt: time('updated_at').notNull().defaultNow(),
+}, (table) => [
+  primaryKey({ columns: [table.orgId, table.agent, table.name] }),
+  foreignKey({
+    name: 'deployments_version', columns: [table.orgId, table.agent, table.version], foreignColumns: [agentVersions.orgId, agentVersions.agent, agentVersions.version],
+  }).onDelete('cascade'),
+]);
 
 export const alertRules = pgTable('alert_rules', {
   id: text('id').primaryKey(),

@@ -12,6 +12,7 @@ const MAX_SIBLINGS = 12_000;
 /** BullMQ's answers to whoever no longer holds the job: missing, lock missing, not active, locked by someone else. */
 const LOST_CODES = new Set<unknown>([-1, -2, -3, -6]);
 const LIVE_STATES = new Set(['waiting', 'delayed', 'active', 'prioritized']);
+const ERASED_AT_ONCE = 1000;
 const REMOVABLE_STATES = new Set(['waiting', 'delayed', 'prioritized']);
 
 /**
@@ -19,12 +20,12 @@ const REMOVABLE_STATES = new Set(['waiting', 'delayed', 'prioritized']);
  * backend. Uses BullMQ's public backend contract only. It holds no state but a cache of backends.
  */
 export class BullJobStore implements JobStore {
-  readonly #transport: Pick<OpenTransport, 'root' | 'prefixOf'>;
+  readonly #transport: Pick<OpenTransport, 'root' | 'prefixOf' | 'eraseQueue'>;
   readonly #workerName: string;
   readonly #clock: Clock;
   readonly #siblings = new Map<string, IQueueBackend>();
 
-  constructor(deps: { transport: Pick<OpenTransport, 'root' | 'prefixOf'>; workerName: string; clock: Clock }) {
+  constructor(deps: { transport: Pick<OpenTransport, 'root' | 'prefixOf' | 'eraseQueue'>; workerName: string; clock: Clock }) {
     this.#transport = deps.transport;
     this.#workerName = deps.workerName;
     this.#clock = deps.clock;
@@ -95,6 +96,16 @@ export class BullJobStore implements JobStore {
 
   async drain(orgId: string): Promise<void> {
     await this.#queue(orgId).drain(true);
+  }
+
+  async erase(orgId: string): Promise<void> {
+    const queue = this.#queue(orgId);
+    // A queue is only erased while it is paused. `force`: what is active as well; its holders find their leases lost.
+    await queue.pause(true);
+    let left: number;
+    do left = await queue.obliterate({ force: true, count: ERASED_AT_ONCE }); while (left > 0);
+    await this.#transport.eraseQueue(orgId);
+    this.#siblings.delete(orgId);
   }
 
   async activeMemoryMb(orgId: string): Promise<number> {

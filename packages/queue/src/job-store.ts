@@ -41,6 +41,8 @@ export interface JobStore {
   remove(orgId: string, runId: string): Promise<boolean>;
   /** Removes all that waits or is delayed. */
   drain(orgId: string): Promise<void>;
+  /** Removes the queue: all runs in it, what is active too, and all else that is kept for it. */
+  erase(orgId: string): Promise<void>;
   isLive(orgId: string, runId: string): Promise<boolean>;
   counts(orgId: string): Promise<JobCounts>;
   /** Delayed jobs whose time has come. */

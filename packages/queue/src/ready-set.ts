@@ -32,6 +32,8 @@ export interface ReadySet {
   known(batchSize: number): AsyncIterable<KnownOrganization[]>;
   /** Drops an organization, unless it was marked since `generation` was read. Its limits stay. */
   forget(orgId: string, generation: string): Promise<void>;
+  /** Drops the organization, its limits and the order of its runs too, whatever it has. */
+  erase(orgId: string): Promise<void>;
 }
 
 /** One that gives organizations to callers and takes them back, for a dispatch that is put together of several calls. */

@@ -177,6 +177,13 @@ export class RunQueueService implements RunQueue {
     await this.#retry('drain', () => jobs.drain(orgId));
   }
 
+  async erase(orgId: string): Promise<void> {
+    const { jobs, bullQueues, transport: { readySet } } = this.#use();
+    await this.#retry('erase', () => jobs.erase(orgId));
+    await this.#retry('erase', () => readySet.erase(orgId));
+    bullQueues.delete(orgId);
+  }
+
   async remove(orgId: string, runId: string): Promise<boolean> {
     const { jobs } = this.#use();
     return this.#retry('remove', () => jobs.remove(orgId, runId));

@@ -52,6 +52,8 @@ export interface RunQueue extends Service {
   standing(orgId: string): Promise<QueueStanding>;
   /** Removes the organization's waiting and delayed runs; what is taken goes on. */
   drain(orgId: string): Promise<void>;
+  /** Removes the organization's queue and limits: afterwards nothing of it is left, and what was taken is lost to its holder. */
+  erase(orgId: string): Promise<void>;
   /** Removes a waiting or delayed run. False where it is neither. */
   remove(orgId: string, runId: string): Promise<boolean>;
   /** Those of `runIds` that are not in the queue: neither waiting, delayed nor taken. */

@@ -29,6 +29,8 @@ export interface OpenTransport {
   readonly readySet: ReadySet;
   readonly innerOrder: InnerOrderStore;
   createDispatch(deps: { jobs: JobStore; faults: Faults }): Dispatch;
+  /** Removes what BullMQ leaves of an erased queue, and the order of its runs. */
+  eraseQueue(orgId: string): Promise<void>;
   /** What the keys of an organization's queue begin with. */
   prefixOf(orgId: string): string;
   standing(orgId: string): Promise<Standing>;

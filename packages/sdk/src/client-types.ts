@@ -1,7 +1,9 @@
 import type {
-  Agent as StoredAgent, AgentManifestInput, AgentVersion, BulkResult, ChangeScheduleRequest, CreateOrganizationRequest, CreateRunBatchRequest, CreateRunRequest,
-  CreateScheduleRequest, CreatedKey, DoctorReport, DrainResult, KeyRole, KillOrder, Organization, PreviewScheduleRequest, RewrapResult, Run, RunBatch, RunFilter, RunPage, RunState, RuntimeMetrics,
-  RuntimeStatus, Schedule, SchedulePage, SchedulePreview, Secret, SecretList, UpdateOrganizationRequest, Why,
+  Agent as StoredAgent, AgentManifestInput, AgentVersion, ApiKey, AuditEntry, BulkResult, CanaryHealth, ChangeScheduleRequest, CreateKeyRequest,
+  CreateOrganizationRequest, CreateRunBatchRequest, CreateRunRequest, CreateScheduleRequest, CreatedKey, DeletedOrganization, Deployment,
+  DoctorReport, DrainResult, KeyRole, KillOrder, LogLevel, Organization, PreviewScheduleRequest, PutDeploymentRequest, RewrapResult,
+  RotateKeyRequest, Run, RunBatch, RunFilter, RunLogs, RunPage, RunState, RuntimeMetrics, RuntimeStatus, Schedule, SchedulePage, SchedulePreview,
+  Secret, SecretList, UpdateOrganizationRequest, Why,
 } from '@bullpen/core';
 
 import type { Fetch } from './http.ts';
@@ -48,8 +50,27 @@ export interface CreateRunOptions extends CallOptions {
 }
 
 export interface ListRunsOptions extends PageOptions {
-  state?: RunState | undefined;
+  /** One of these. */
+  state?: RunState | readonly RunState[] | undefined;
   agent?: string | undefined;
+  version?: number | undefined;
+  /** All of these. */
+  tag?: string | readonly string[] | undefined;
+  errorCode?: string | undefined;
+  fairnessKey?: string | undefined;
+  /** All of these must be among the run's. */
+  metadata?: Readonly<Record<string, string>> | undefined;
+  /** ISO 8601. */
+  queuedAfter?: string | undefined;
+  queuedBefore?: string | undefined;
+}
+
+export interface ListLogsOptions extends CallOptions {
+  /** Only lines with a higher `seq`. */
+  after?: number | undefined;
+  /** From this level up. */
+  level?: LogLevel | undefined;
+  limit?: number | undefined;
 }
 
 export interface BulkOptions extends CallOptions {
@@ -74,6 +95,10 @@ export interface RunsClient {
   why(runId: string, options?: CallOptions): Promise<Why>;
   /** What the run says, live, reconnecting by itself; see `RunStreamItem`. */
   events(runId: string, options?: RunStreamOptions): AsyncGenerator<RunStreamItem, void, undefined>;
+  /** Its log lines, oldest first, a page at a time. */
+  logs(runId: string, options?: ListLogsOptions): Promise<RunLogs>;
+  /** The result and nothing else. RUN_NOT_FINISHED where it is not over, NOT_FOUND where it has none. */
+  result<Result = unknown>(runId: string, options?: CallOptions): Promise<Result>;
   /** The run when it is over. */
   wait<Result = unknown>(runId: string, options?: CallOptions): Promise<RunOf<Result>>;
 }
@@ -98,6 +123,29 @@ export interface AgentsClient {
   versions(agent: string, options?: PageOptions): Promise<Page<AgentVersion>>;
 }
 
+/** Which version runs take. */
+export interface DeploymentsClient {
+  list(agent: string, options?: PageOptions): Promise<Page<Deployment>>;
+  get(agent: string, deployment: string, options?: CallOptions): Promise<Deployment>;
+  /** Makes it, or points it elsewhere. */
+  put(agent: string, deployment: string, request: PutDeploymentRequest, options?: CallOptions): Promise<Deployment>;
+  /** Out of a canary, else to the stable version before, else to `version`. */
+  rollBack(agent: string, deployment: string, request?: { version?: number }, options?: CallOptions): Promise<Deployment>;
+  /** How a canary compares with the stable version. */
+  health(agent: string, deployment: string, options?: CallOptions): Promise<CanaryHealth>;
+  delete(agent: string, deployment: string, options?: CallOptions): Promise<void>;
+}
+
+export interface KeysClient {
+  /** The answer holds the secret; it is shown this once. `orgId` is for admins. */
+  create(request: CreateKeyRequest, options?: CallOptions): Promise<CreatedKey>;
+  list(options?: PageOptions): Promise<Page<ApiKey>>;
+  get(keyId: string, options?: CallOptions): Promise<ApiKey>;
+  /** A new secret; the old one works for `overlapMs` beside it. */
+  rotate(keyId: string, request?: RotateKeyRequest, options?: CallOptions): Promise<CreatedKey>;
+  revoke(keyId: string, options?: CallOptions): Promise<ApiKey>;
+}
+
 export interface SchedulesClient {
   create(request: CreateScheduleRequest, options?: CallOptions): Promise<Schedule>;
   list(options?: PageOptions): Promise<SchedulePage>;
@@ -110,6 +158,14 @@ export interface SchedulesClient {
   next(name: string, options?: CallOptions & { count?: number | undefined }): Promise<SchedulePreview>;
   /** The next times of one that there is not. */
   preview(request: PreviewScheduleRequest, options?: CallOptions): Promise<SchedulePreview>;
+}
+
+export interface ListAuditOptions extends PageOptions {
+  action?: string | undefined;
+  target?: string | undefined;
+  keyId?: string | undefined;
+  since?: string | undefined;
+  until?: string | undefined;
 }
 
 export interface WhoAmI {
@@ -127,6 +183,10 @@ export interface BullpenClient {
   readonly organizations: {
     create(request: CreateOrganizationRequest, options?: CallOptions): Promise<Organization>;
     list(options?: PageOptions): Promise<Page<Organization>>;
+    /** All it has, as lines of JSON: `{ table, row }` each, and at the end `{ end: true, rows }`; without that line it is not whole. */
+    export(orgId: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>>;
+    /** Deletes it with all it has: rows, keys, queue. */
+    delete(orgId: string, options?: CallOptions): Promise<DeletedOrganization>;
     get(orgId: string, options?: CallOptions): Promise<Organization>;
     update(orgId: string, change: UpdateOrganizationRequest, options?: CallOptions): Promise<Organization>;
     /** None of its runs is started until `resume`; those that run go on. */
@@ -135,9 +195,11 @@ export interface BullpenClient {
     /** Cancels what waits; a key of the organization itself will do. */
     drain(orgId: string, options?: CallOptions): Promise<DrainResult>;
   };
-  readonly keys: {
-    /** The answer holds the secret; it is shown this once. `orgId` is for admins. */
-    create(request: { orgId?: string; name?: string }, options?: CallOptions): Promise<CreatedKey>;
+  readonly deployments: DeploymentsClient;
+  readonly keys: KeysClient;
+  readonly audit: {
+    /** What was written to the organization and by which key, newest first. */
+    list(options?: ListAuditOptions): Promise<Page<AuditEntry>>;
   };
   /** Secrets of the organization: written, listed by name, never read back. */
   readonly secrets: {

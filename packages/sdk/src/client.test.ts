@@ -65,8 +65,15 @@ describe('the client', () => {
 
   it('does not repeat what may have had its effect', async () => {
     const { fetch, calls } = scripted(refused);
-    await expect(clientOf(fetch).keys.create({ name: 'ci' })).rejects.toMatchObject({ code: 'API_UNREACHABLE' });
+    await expect(clientOf(fetch).runs.cancel('run_1')).rejects.toMatchObject({ code: 'API_UNREACHABLE' });
     expect(calls).toHaveLength(1);
+  });
+
+  it('repeats what makes something under one idempotency key', async () => {
+    const { fetch, calls } = scripted(refused);
+    await expect(clientOf(fetch).keys.create({ name: 'ci' })).rejects.toMatchObject({ code: 'API_UNREACHABLE' });
+    expect(calls.length).toBeGreaterThan(1);
+    expect(new Set(calls.map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
   });
 
   it('does not repeat what the API refused, and keeps its code, sentence and facts', async () => {

@@ -1,7 +1,7 @@
-import { BullpenError, type RunPage } from '@bullpen/core';
+import { BullpenError, type DeletedOrganization, type RunPage } from '@bullpen/core';
 
 import type {
-  AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, ListRunsOptions, RunsClient, SchedulesClient,
+  AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeploymentsClient, KeysClient, ListRunsOptions, RunsClient, SchedulesClient,
 } from './client-types.ts';
 import { createHttp, type Http, type HttpRequest } from './http.ts';
 import { streamRun } from './run-stream.ts';
@@ -28,18 +28,34 @@ export function createClient(options: ClientOptions): BullpenClient {
     agents: agentsClient(http),
     schedules: schedulesClient(http),
     organizations: organizationsClient(http),
-    keys: { create: (request, call) => post('/v1/keys', request, call) },
+    deployments: deploymentsClient(http),
+    keys: keysClient(http),
+    audit: { list: (query) => get('/v1/audit', query) },
     secrets: secretsClient(http),
     admin: {
       rewrapSecrets: (call) => post('/api/admin/secrets/rewrap', undefined, call),
       status: (call) => get('/api/admin/runtime/status', call),
       metrics: (query) => get('/api/admin/runtime/metrics', query),
-      killContainer: (containerId, call) => post(`/api/admin/runtime/containers/${encodeURIComponent(containerId)}/kill`, {}, call),
-      killRun: (orgId, runId, call) => post(`/api/admin/runtime/runs/${encodeURIComponent(orgId)}/${encodeURIComponent(runId)}/kill`, {}, call),
-      doctor: ({ repair = true, ...call } = {}) => post('/api/admin/doctor', { repair }, call),
+      killContainer: (containerId, call) => poster(http)(`/api/admin/runtime/containers/${encodeURIComponent(containerId)}/kill`, {}, call),
+      killRun: (orgId, runId, call) => poster(http)(`/api/admin/runtime/runs/${encodeURIComponent(orgId)}/${encodeURIComponent(runId)}/kill`, {}, call),
+      doctor: ({ repair = true, ...call } = {}) => poster(http)('/api/admin/doctor', { repair }, call),
     },
     whoami: (call) => get('/v1/whoami', call),
   };
+}
+
+async function exportOrganization(http: Http, orgId: string, call: CallOptions = {}): Promise<ReadableStream<Uint8Array>> {
+  const path = `/v1/organizations/${encodeURIComponent(orgId)}/export`;
+  const { body } = await http.open({ method: 'GET', path, signal: call.signal, idempotent: true });
+  if (body === null) throw new BullpenError('API_UNREACHABLE', 'the API answered without a body');
+  return body;
+}
+
+async function deleteOrganization(http: Http, orgId: string, call: CallOptions = {}): Promise<DeletedOrganization> {
+  const path = `/v1/organizations/${encodeURIComponent(orgId)}`;
+  // What broke off is gone on with by asking again; that its own answer was lost shows as NOT_FOUND.
+  const request = { method: 'DELETE', path, query: { confirm: orgId }, signal: call.signal, idempotent: false, extraTimeoutMs: 600_000 } as const;
+  return (await http.send<DeletedOrganization>(request)).body;
 }
 
 function runsClient(http: Http): RunsClient {
@@ -48,7 +64,10 @@ function runsClient(http: Http): RunsClient {
   const runs: RunsClient = {
     create: async (request, options = {}) => (await http.send<never>(createRunCall(request, options))).body,
     get: (runId, call) => get(pathOf(runId), call),
-    list: (options: ListRunsOptions = {}) => get<RunPage>('/v1/runs', options),
+    list({ metadata, ...options }: ListRunsOptions = {}) {
+      const query = { ...options, metadata: pairsOf(metadata) };
+      return get<RunPage>('/v1/runs', query);
+    },
     createBatch: async (batch, options = {}) => (await http.send<never>({ ...createRunCall({ runs: batch }, options), path: '/v1/runs/batch' })).body,
     cancel: (runId, call) => poster(http)(`${pathOf(runId)}/cancel`, undefined, call),
     cancelMany: (filter, { dryRun, ...call } = {}) => poster(http)('/v1/runs/cancel', { filter, dryRun }, call),
@@ -56,6 +75,8 @@ function runsClient(http: Http): RunsClient {
     replayMany: (filter, { dryRun, ...call } = {}) => poster(http)('/v1/runs/replay', { filter, dryRun }, call),
     why: (runId, call) => get(`${pathOf(runId)}/why`, call),
     events: (runId, options = {}) => streamRun(http, runId, options),
+    logs: (runId, options) => get(`${pathOf(runId)}/logs`, options),
+    result: (runId, call) => get(`${pathOf(runId)}/result`, call),
     async wait(runId, call = {}) {
       const items = streamRun(http, runId, { signal: call.signal });
       while ((await items.next()).done !== true);
@@ -64,6 +85,9 @@ function runsClient(http: Http): RunsClient {
   };
   return runs;
 }
+
+const pairsOf = (metadata: Readonly<Record<string, string>> | undefined) =>
+  (metadata === undefined ? undefined : Object.entries(metadata).map(([name, value]) => `${name}:${value}`));
 
 function createRunCall(request: unknown, options: CreateRunOptions): HttpRequest {
   return {
@@ -107,12 +131,55 @@ function agentsClient(http: Http): AgentsClient {
   };
 }
 
+function deploymentsClient(http: Http): DeploymentsClient {
+  const get = getter(http);
+  const of = (agent: string, deployment?: string): string =>
+    `/v1/agents/${encodeURIComponent(agent)}/deployments${deployment === undefined ? '' : `/${encodeURIComponent(deployment)}`}`;
+  return {
+    list: (agent, page) => get(of(agent), page),
+    get: (agent, deployment, call) => get(of(agent, deployment), call),
+    async put(agent, deployment, request, call = {}) {
+      // Saying twice where it points is saying it once.
+      const { body } = await http.send<never>({ method: 'PUT', path: of(agent, deployment), body: request, signal: call.signal, idempotent: true });
+      return body;
+    },
+    rollBack: (agent, deployment, request = {}, call) => creator(http)(`${of(agent, deployment)}/rollback`, request, call),
+    health: (agent, deployment, call) => get(`${of(agent, deployment)}/health`, call),
+    async delete(agent, deployment, call = {}) {
+      await http.send({ method: 'DELETE', path: of(agent, deployment), signal: call.signal, idempotent: false });
+    },
+  };
+}
+
+function keysClient(http: Http): KeysClient {
+  const get = getter(http);
+  const of = (keyId: string): string => `/v1/keys/${encodeURIComponent(keyId)}`;
+  return {
+    create: (request, call) => creator(http)('/v1/keys', request, call),
+    list: (page) => get('/v1/keys', page),
+    get: (keyId, call) => get(of(keyId), call),
+    rotate: (keyId, request = {}, call) => creator(http)(`${of(keyId)}/rotate`, request, call),
+    async revoke(keyId, call = {}) {
+      const { body } = await http.send<never>({ method: 'DELETE', path: of(keyId), signal: call.signal, idempotent: true });
+      return body;
+    },
+  };
+}
+
+/** A POST that the API carries out once however often it arrives: it may be repeated when nobody knows whether it did. */
+const creator = (http: Http) => async <T>(path: string, body: unknown, call: CallOptions = {}): Promise<T> => {
+  const answer = await http.send<T>({ method: 'POST', path, body, headers: { 'idempotency-key': madeUpKey() }, signal: call.signal, idempotent: true });
+  return answer.body;
+};
+
 function organizationsClient(http: Http): BullpenClient['organizations'] {
   const get = getter(http);
   const pathOf = (orgId: string): string => `/v1/organizations/${encodeURIComponent(orgId)}`;
   const update: BullpenClient['organizations']['update'] = (orgId, change, call) => patcher(http)(pathOf(orgId), change, call);
   return {
-    create: (request, call) => poster(http)('/v1/organizations', request, call),
+    create: (request, call) => creator(http)('/v1/organizations', request, call),
+    export: (orgId, call) => exportOrganization(http, orgId, call),
+    delete: (orgId, call) => deleteOrganization(http, orgId, call),
     list: (page) => get('/v1/organizations', page),
     get: (orgId, call) => get(pathOf(orgId), call),
     update,
@@ -127,7 +194,7 @@ function schedulesClient(http: Http): SchedulesClient {
   const pathOf = (name: string): string => `/v1/schedules/${encodeURIComponent(name)}`;
   const update: SchedulesClient['update'] = (name, change, call) => patcher(http)(pathOf(name), change, call);
   return {
-    create: (request, call) => poster(http)('/v1/schedules', request, call),
+    create: (request, call) => creator(http)('/v1/schedules', request, call),
     list: (page) => get('/v1/schedules', page),
     get: (name, call) => get(pathOf(name), call),
     update,

@@ -13,6 +13,12 @@ describe('defineAgent', () => {
     expect(agent.run({ name: 'Ada' }, {} as AgentContext)).toBe('Hello, Ada');
   });
 
+  it('takes schemas as JSON schema or from a library that can say what they are', () => {
+    const library = { '~standard': { jsonSchema: { input: ({ target }: { target: string }) => ({ $comment: target, type: 'object' }) } } };
+    const { manifest } = defineAgent({ name: 'typed', inputSchema: library, outputSchema: { type: 'string' }, run: () => 'x' });
+    expect(manifest).toEqual({ inputSchema: { $comment: 'draft-2020-12', type: 'object' }, outputSchema: { type: 'string' } });
+  });
+
   it('keeps the definition as `this` of its run', () => {
     const definition = { name: 'self', greeting: 'hi', run(): string { return this.greeting; } };
     expect(defineAgent(definition).run(null, {} as AgentContext)).toBe('hi');

@@ -17,7 +17,8 @@ export interface HttpOptions {
 export interface HttpRequest {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: string;
-  query?: Readonly<Record<string, string | number | undefined>>;
+  /** A list is written as the same name several times. */
+  query?: Readonly<Record<string, string | number | readonly string[] | undefined>>;
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
   signal?: AbortSignal | undefined;
@@ -106,7 +107,8 @@ function reasonOf(error: unknown): string {
 function urlOf(options: HttpOptions, request: HttpRequest): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(request.query ?? {})) {
-    if (value !== undefined) query.set(name, String(value));
+    if (value === undefined) continue;
+    for (const one of Array.isArray(value) ? value : [value]) query.append(name, String(one));
   }
   const search = query.size === 0 ? '' : `?${query}`;
   return `${options.baseUrl.replace(/\/+$/, '')}${request.path}${search}`;

@@ -5,7 +5,8 @@ export type {
 } from './agent-context.ts';
 export { createClient } from './client.ts';
 export type {
-  AgentsClient, BulkOptions, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeployRequest, DeployedVersion, ListRunsOptions,
+  AgentsClient, BulkOptions, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeployRequest, DeployedVersion, DeploymentsClient, KeysClient,
+  ListAuditOptions, ListLogsOptions, ListRunsOptions,
   Page, PageOptions, RunOf, RunsClient, SchedulesClient, WhoAmI,
 } from './client-types.ts';
 export type { Fetch } from './http.ts';

@@ -55,7 +55,9 @@ export async function* streamRun(http: Http, runId: string, options: RunStreamOp
     }
     barren = performance.now() - openedAtMs < GOOD_CONNECTION_MS ? barren + 1 : 0;
     if (barren > MAX_BARREN_CONNECTIONS) throw givenUp(runId, failure);
-    await pause(cursor.pauseMs ?? Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.max(0, barren - 1)), options.signal);
+    // At least what the server asked for; longer each time, since its successor may take a while to start.
+    const backoffMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.max(0, barren - 1));
+    await pause(Math.max(cursor.pauseMs ?? 0, backoffMs), options.signal);
   }
 }
 

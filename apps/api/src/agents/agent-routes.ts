@@ -1,65 +1,47 @@
-import { createHash } from 'node:crypto';
-
-import {
-  agentNameSchema, BullpenError, checkTier, createVersionSchema, cursorSchema, pageLimitSchema, parseOrThrow, SIZE_CAPS,
-  type AgentManifest, type Organization,
-} from '@bullpen/core';
+import { agentNameSchema, agentPageSchema, agentVersionSchema, createVersionSchema, SIZE_CAPS, versionPageSchema } from '@bullpen/core';
 import { createAgentVersion, listAgents, listVersions, type Database } from '@bullpen/db';
-import { Router } from 'express';
+import type { SchemaChecker } from '@bullpen/json-schema';
 import { z } from 'zod';
 
-import { tenant } from '../auth/authenticate.ts';
+import { pageQuerySchema } from '../http/page-query.ts';
+import { ok, route, type Route } from '../http/route.ts';
 import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
+import { checkBundle, checkManifest } from './new-version.ts';
 
-const pageQuerySchema = z.strictObject({ cursor: cursorSchema.optional(), limit: pageLimitSchema });
-const pageOf = (query: unknown) => {
-  const { limit, cursor } = parseOrThrow(pageQuerySchema, query, 'query');
-  return { limit, ...(cursor === undefined ? {} : { cursor }) };
-};
+/** JSON writes a character of a bundle in up to six bytes, but hardly ever does; twice the cap plus the rest is ample. */
+const BUNDLE_BODY_BYTES = 2 * SIZE_CAPS.bundleBytes + 64 * 1024;
+
+const tag = 'agents';
+const agentParams = z.strictObject({ name: agentNameSchema });
 
 /** `/v1/agents` and their versions. */
-export function agentRoutes(deps: { db: Database; organizations: OrganizationDirectory }): Router {
-  const { db, organizations } = deps;
-  const router = Router();
-
-  router.get('/agents', async (req, res) => {
-    res.json(await listAgents(db, tenant(req, res), pageOf(req.query)));
-  });
-
-  router.get('/agents/:name/versions', async (req, res) => {
-    const agent = parseOrThrow(agentNameSchema, req.params.name, 'agent name');
-    res.json(await listVersions(db, tenant(req, res), agent, pageOf(req.query)));
-  });
-
-  router.post('/agents/:name/versions', async (req, res) => {
-    const orgId = tenant(req, res);
-    const agent = parseOrThrow(agentNameSchema, req.params.name, 'agent name');
-    const { manifest, bundle, sha256: declared } = parseOrThrow(createVersionSchema, req.body);
-    const sha256 = checkBundle(bundle, declared);
-    checkManifest(manifest, await organizations.get(orgId));
-    const { version, created } = await createAgentVersion(db, orgId, { agent, manifest, bundle, sha256 });
-    res.status(created ? 201 : 200).json(version);
-  });
-
-  return router;
-}
-
-function checkBundle(bundle: string, declared: string | undefined): string {
-  const bytes = Buffer.byteLength(bundle);
-  if (bytes > SIZE_CAPS.bundleBytes) throw new BullpenError('INPUT_TOO_LARGE', `the bundle has ${bytes} bytes, the cap is ${SIZE_CAPS.bundleBytes}`);
-  if (bundle.includes('\u0000') || !bundle.isWellFormed()) {
-    throw new BullpenError('BUNDLE_INVALID', 'the bundle holds a NUL character or a lone surrogate');
-  }
-  const sha256 = createHash('sha256').update(bundle).digest('hex');
-  if (declared !== undefined && declared !== sha256) {
-    throw new BullpenError('BUNDLE_HASH_MISMATCH', `the bundle has sha256 ${sha256}, the request declares ${declared}`, { sha256, declared });
-  }
-  return sha256;
-}
-
-function checkManifest(manifest: AgentManifest, organization: Organization): void {
-  checkTier(manifest.tier, organization.minimumTier);
-  if (manifest.memoryMb !== undefined && manifest.memoryMb > organization.maxMemoryMb) {
-    throw new BullpenError('LIMIT_EXCEEDED', `memoryMb ${manifest.memoryMb} is beyond the organization's ${organization.maxMemoryMb}`);
-  }
+export function agentRoutes({ db, organizations, schemas }: { db: Database; organizations: OrganizationDirectory; schemas: SchemaChecker }): Route[] {
+  return [
+    route({
+      method: 'get', path: '/v1/agents', operationId: 'listAgents', tag, scope: 'organization', permission: 'agents:read',
+      summary: 'List agents, newest first', query: pageQuerySchema,
+      answer: { statuses: { 200: 'a page of agents' }, schema: agentPageSchema },
+      handle: async ({ orgId, query }) => ok(await listAgents(db, orgId, query)),
+    }),
+    route({
+      method: 'get', path: '/v1/agents/{name}/versions', operationId: 'listAgentVersions', tag, scope: 'organization', permission: 'agents:read',
+      summary: 'List versions of an agent, newest first', params: agentParams, query: pageQuerySchema,
+      answer: { statuses: { 200: 'a page of versions; empty where there is no such agent' }, schema: versionPageSchema },
+      handle: async ({ orgId, params, query }) => ok(await listVersions(db, orgId, params.name, query)),
+    }),
+    route({
+      method: 'post', path: '/v1/agents/{name}/versions', operationId: 'createAgentVersion', tag, scope: 'organization', permission: 'agents:write',
+      summary: 'Upload a version of an agent, unless the newest is the same', params: agentParams, body: createVersionSchema,
+      bodyBytes: BUNDLE_BODY_BYTES, idempotency: 'kept', audit: { target: ({ params }, { version }) => `agent/${params.name}/versions/${version}` },
+      answer: { statuses: { 200: 'the newest version is the same', 201: 'a new version' }, schema: agentVersionSchema },
+      errors: ['NOT_FOUND', 'BUNDLE_INVALID', 'BUNDLE_HASH_MISMATCH', 'SCHEMA_INVALID', 'SCHEMA_TOO_COSTLY', 'TIER_UNAVAILABLE', 'LIMIT_EXCEEDED'],
+      async handle({ orgId, params, body: { manifest, bundle, sha256: declared } }) {
+        const sha256 = checkBundle(bundle, declared);
+        checkManifest(manifest, await organizations.get(orgId));
+        for (const schema of [manifest.inputSchema, manifest.outputSchema]) if (schema !== undefined) await schemas.compile(schema);
+        const { version, created } = await createAgentVersion(db, orgId, { agent: params.name, manifest, bundle, sha256 });
+        return { status: created ? 201 : 200, body: version };
+      },
+    }),
+  ];
 }

@@ -1,5 +1,5 @@
 import { BullpenError, orgIdSchema, parseOrThrow } from '@bullpen/core';
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
 
 import type { ApiKeys } from './api-keys.ts';
 import type { Principal } from './principal.ts';
@@ -10,19 +10,19 @@ export const ADMIN_COOKIE = 'bullpen_admin';
 export const ORG_HEADER = 'x-bullpen-org';
 
 /** `Authorization: Bearer KEY` or `x-api-key: KEY`. */
-export function authenticate(keys: ApiKeys): RequestHandler {
-  return async (req, res, next) => {
-    const secret = bearerOf(req) ?? req.header('x-api-key');
-    res.locals.principal = await principalOf(keys, secret);
-    next();
-  };
+export function secretOf(req: Request): string | undefined {
+  return bearerOf(req) ?? req.header('x-api-key');
 }
 
-/** The same for the operator's paths, which a browser visits: the cookie, or HTTP Basic with the key as password. */
+/** The same for the operator's paths, which a browser visits: also the cookie, or HTTP Basic with the key as password. */
+export function secretOfOperator(req: Request): string | undefined {
+  return secretOf(req) ?? basicPasswordOf(req) ?? cookieOf(req, ADMIN_COOKIE);
+}
+
+/** For the boards, which are other people's routers. */
 export function authenticateAdmin(keys: ApiKeys): RequestHandler {
   return async (req, res, next) => {
-    const secret = bearerOf(req) ?? req.header('x-api-key') ?? basicPasswordOf(req) ?? cookieOf(req, ADMIN_COOKIE);
-    const principal = await principalOf(keys, secret);
+    const principal = await principalOf(keys, secretOfOperator(req));
     if (principal.role !== 'admin') throw new BullpenError('FORBIDDEN', 'this needs a key of the platform admin');
     res.locals.principal = principal;
     next();
@@ -38,15 +38,8 @@ export async function principalOf(keys: ApiKeys, secret: string | undefined): Pr
   return principal;
 }
 
-/** The principal that `authenticate` found. */
-export function principal(res: Response): Principal {
-  if (res.locals.principal === undefined) throw new BullpenError('UNAUTHENTICATED', 'no API key was checked on this path');
-  return res.locals.principal;
-}
-
 /** The organization a request is about: the key's own, or the one that an admin names. */
-export function tenant(req: Request, res: Response): string {
-  const { orgId, role } = principal(res);
+export function tenant(req: Request, { orgId, role }: Principal): string {
   const named = req.header(ORG_HEADER);
   if (role === 'admin') {
     if (named === undefined) throw new BullpenError('INVALID_REQUEST', `an admin key names the organization in the header ${ORG_HEADER}`);
@@ -56,10 +49,6 @@ export function tenant(req: Request, res: Response): string {
     throw new BullpenError('FORBIDDEN', 'the key belongs to another organization');
   }
   return orgId;
-}
-
-export function requireAdmin(res: Response): void {
-  if (principal(res).role !== 'admin') throw new BullpenError('FORBIDDEN', 'this needs a key of the platform admin');
 }
 
 function bearerOf(req: Request): string | undefined {

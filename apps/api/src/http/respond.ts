@@ -1,6 +1,6 @@
 import { BullpenError, newId, toProblem, type Logger } from '@bullpen/core';
 import type { HttpExchange } from '@bullpen/metrics';
-import type { ErrorRequestHandler, NextFunction, Request, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
 
 import type { Principal } from '../auth/principal.ts';
 
@@ -13,9 +13,6 @@ declare global {
     }
   }
 }
-
-/** Express 5 forwards rejections by itself; this only names the shape of a handler. */
-export type Handler = (req: Request, res: Response, next: NextFunction) => Promise<void> | void;
 
 /** Gives every request an id: the caller's `x-request-id` where it is a plain token, else a new one. */
 export function requestIds(): RequestHandler {
@@ -72,7 +69,8 @@ export function problemHandler(log: Logger): ErrorRequestHandler {
       next(error);
       return;
     }
-    if (problem.status === 429 || problem.status === 503) res.setHeader('Retry-After', '1');
+    const retryAfterS = (error as { facts?: { retryAfterS?: unknown } }).facts?.retryAfterS;
+    if (problem.status === 429 || problem.status === 503) res.setHeader('Retry-After', typeof retryAfterS === 'number' ? retryAfterS : 1);
     // A browser that visits a board asks its user: any name, the admin key as password.
     if (problem.status === 401) res.setHeader('WWW-Authenticate', `${req.originalUrl.startsWith('/admin/') ? 'Basic' : 'Bearer'} realm="bullpen"`);
     res.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));

@@ -10,11 +10,13 @@ export interface FrameSink {
 const PAGE = 500;
 /** A live message may be missed: look at Postgres at least this often. Also the pulse that keeps proxies awake. */
 const LOOK_EVERY_MS = 5000;
+/** For a load balancer to hear that the process takes no more. */
+const RECONNECT_AFTER_MS = 500;
 
 /**
  * One client that follows one run by server-sent events. Postgres is the source, the live bus only the hint to read it:
  * every event with a number above `after` is sent once, in order, whatever messages are lost or doubled. It ends with
- * an `end` frame when the run has ended and all it said has been sent.
+ * an `end` frame when the run has ended and all it said has been sent; with `reconnect` when its process stops before.
  */
 export class RunEventStream {
   readonly #deps: { db: Database; bus: LiveBus };
@@ -46,6 +48,7 @@ export class RunEventStream {
         if (!follow || ended) return await this.#sendEnd(run);
         await this.#nextHint();
       }
+      await this.#sendReconnect();
     } finally {
       await unsubscribe();
     }
@@ -81,6 +84,11 @@ export class RunEventStream {
   async #sendEnd(run: Run): Promise<void> {
     const { input: _input, result: _result, ...summary } = run;
     await this.#sink.write(`event: end\ndata: ${JSON.stringify(summary)}\n\n`);
+  }
+
+  /** The process stops (or the client is gone, and nobody hears it): another one goes on after the last event. */
+  async #sendReconnect(): Promise<void> {
+    await this.#sink.write(`event: reconnect\nretry: ${RECONNECT_AFTER_MS}\ndata: {}\n\n`);
   }
 
   async #nextHint(): Promise<void> {

@@ -1,9 +1,12 @@
-import { messageOf, planRun, toEnqueuedRun, type Clock, type CreateRun, type Logger, type NewRun, type Run } from '@bullpen/core';
-import { cancelWaitingRuns, getRun, resolveVersion, type Database, type RunStore } from '@bullpen/db';
+import { messageOf, planRun, toEnqueuedRun, type AgentVersion, type Clock, type CreateRun, type EnqueuedRun, type Logger, type NewRun, type Run } from '@bullpen/core';
+import { cancelWaitingRuns, getRun, resolveRunVersions, type Database, type ResolvedVersion, type RunStore, type WantedOfOrganization } from '@bullpen/db';
 import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
+import type { SchemaChecker } from '@bullpen/json-schema';
 import { cancelTopic, runTopic, type LiveBus, type RunQueue } from '@bullpen/queue';
 
+import { checkInput } from '../agents/check-input.ts';
 import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
+import { gather } from './gather.ts';
 import { hashRequest } from './request-hash.ts';
 import { RunWaiter } from './run-waiter.ts';
 
@@ -18,6 +21,7 @@ export interface RunServiceDeps {
   bus: LiveBus;
   metrics: MetricsCollector;
   organizations: OrganizationDirectory;
+  schemas: SchemaChecker;
   clock: Clock;
   log: Logger;
 }
@@ -28,6 +32,9 @@ export interface CreatedRun {
   created: boolean;
 }
 
+const GATHER_VERSIONS = { most: 200, parallel: 2 };
+/** While the queue is away a call takes seconds; what waits meanwhile must not take turns of seconds, so it all goes in one. */
+const GATHER_JOBS = { most: 5000, parallel: 2 };
 /** A run of a batch. */
 export interface BatchItem {
   request: CreateRun;
@@ -39,9 +46,17 @@ const DRAIN_PAGE = 500;
 
 export class RunService {
   readonly #deps: RunServiceDeps;
+  readonly #resolve: (wanted: WantedOfOrganization) => Promise<ResolvedVersion>;
+  readonly #enqueue: (run: EnqueuedRun) => Promise<void>;
 
   constructor(deps: RunServiceDeps) {
     this.#deps = deps;
+    // In a crowd one statement and one round trip to the queue serve many runs; alone each goes at once.
+    this.#resolve = gather((wanted) => resolveRunVersions(deps.db, wanted), GATHER_VERSIONS);
+    this.#enqueue = gather(async (runs) => {
+      await deps.queue.enqueue(runs);
+      return runs.map(() => undefined);
+    }, GATHER_JOBS);
   }
 
   /** @param traceparent - of the request, kept with the run */
@@ -51,19 +66,16 @@ export class RunService {
 
   /** All of them, or none: rows in one transaction, then jobs in another. */
   async createAll(orgId: string, items: readonly BatchItem[]): Promise<CreatedRun[]> {
-    const { db, store, organizations } = this.#deps;
+    const { store, organizations, schemas } = this.#deps;
     const organization = await organizations.get(orgId);
-    // Each version is read once, however many runs it has.
-    const versions = new Map<string, ReturnType<typeof resolveVersion>>();
-    const versionOf = ({ agent, version }: CreateRun) => {
-      const name = `${agent} ${version ?? ''}`;
-      const reading = versions.get(name) ?? resolveVersion(db, orgId, agent, version);
-      versions.set(name, reading);
-      return reading;
-    };
-    const plans = await Promise.all(items.map(async ({ request, idempotency }) => planRun(request, await versionOf(request), organization, idempotency)));
+    const plans = await Promise.all(items.map(async ({ request, idempotency }) => {
+      const version = await this.#versionOf(orgId, request);
+      const plan = planRun(request, version, organization, idempotency);
+      await checkInput(schemas, version, plan.inputJson);
+      return plan;
+    }));
     const inserted = await store.insertAll(plans);
-    await this.#enqueue(plans.filter((_, i) => inserted[i]!.created));
+    await Promise.all(plans.filter((_, i) => inserted[i]!.created).map((plan) => this.#addJob(plan)));
     return inserted;
   }
 
@@ -92,7 +104,7 @@ export class RunService {
   /** The run when it has ended, or as it is after `waitMs`. */
   async createAndWait(orgId: string, request: CreateRun, idempotencyKey: string | null, wait: { ms: number; signal: AbortSignal }, traceparent: string | null = null): Promise<CreatedRun> {
     const plan = { ...await this.#plan(orgId, request, idempotencyKey), traceparent };
-    // Listening before the row is written: a run may end before a subscription made afterwards is heard.
+    // Listening before the job is added: a run may end before a subscription made afterwards is heard.
     const [{ run, created }, waiter] = await this.#insertListening(plan);
     const { bus, db } = this.#deps;
     const right = run.id === plan.id ? waiter : await new RunWaiter({ db, bus }, orgId, run.id).open();
@@ -100,6 +112,16 @@ export class RunService {
       return { run: await right.wait(wait.ms, wait.signal, run), created };
     } finally {
       if (right !== waiter) await right.close();
+      await waiter.close();
+    }
+  }
+
+  /** A run that is there already, when it has ended or as it is after `waitMs`. @throws BullpenError NOT_FOUND */
+  async waitFor(orgId: string, runId: string, waitMs: number, signal: AbortSignal): Promise<Run> {
+    const waiter = await new RunWaiter(this.#deps, orgId, runId).open();
+    try {
+      return await waiter.wait(waitMs, signal);
+    } finally {
       await waiter.close();
     }
   }
@@ -139,36 +161,48 @@ export class RunService {
   async #plan(orgId: string, request: CreateRun, idempotencyKey: string | null) {
     const [organization, version] = await Promise.all([
       this.#deps.organizations.get(orgId),
-      resolveVersion(this.#deps.db, orgId, request.agent, request.version),
+      this.#versionOf(orgId, request),
     ]);
-    return planRun(request, version, organization, idempotencyKey === null ? null : { key: idempotencyKey, requestHash: hashRequest(request) });
+    const plan = planRun(request, version, organization, idempotencyKey === null ? null : { key: idempotencyKey, requestHash: hashRequest(request) });
+    await checkInput(this.#deps.schemas, version, plan.inputJson);
+    return plan;
+  }
+
+  async #versionOf(orgId: string, { agent, version, deployment, fairnessKey }: CreateRun): Promise<AgentVersion> {
+    const found = await this.#resolve({ orgId, agent, version, deployment, fairnessKey });
+    if (!found.ok) throw found.error;
+    return found.version;
   }
 
   async #insertListening(plan: NewRun): Promise<[CreatedRun, RunWaiter]> {
-    const waiter = await new RunWaiter(this.#deps, plan.orgId, plan.id).open();
+    const waiter = new RunWaiter(this.#deps, plan.orgId, plan.id);
+    // Without the bus it looks at the row every second, and the caller waits that much longer.
+    const listening = waiter.open().catch((error: unknown) => this.#deps.log.warn({ runId: plan.id, reason: messageOf(error) }, 'run.wait_without_bus'));
     try {
-      return [await this.insertPlanned(plan), waiter];
+      return [await this.insertPlanned(plan, listening), waiter];
     } catch (error) {
+      await listening;
       await waiter.close();
       throw error;
     }
   }
 
-  /** Writes the row, then adds the job. */
-  async insertPlanned(plan: NewRun): Promise<CreatedRun> {
-    const inserted = await this.#deps.store.insert(plan);
-    if (inserted.created) await this.#enqueue([plan]);
+  /**
+   * Writes the row, then adds the job.
+   * @param listening - what has to be there before the run can end, which it cannot before its job is added
+   */
+  async insertPlanned(plan: NewRun, listening?: Promise<unknown>): Promise<CreatedRun> {
+    const [inserted] = await Promise.all([this.#deps.store.insert(plan), listening]);
+    if (inserted.created) await this.#addJob(plan);
     return inserted;
   }
 
-  async #enqueue(plans: readonly NewRun[]): Promise<void> {
-    const [first] = plans;
-    if (!first) return;
-    const { queue, log } = this.#deps;
+  /** What the queue does not take now the reconciler brings it. */
+  async #addJob({ orgId, id: runId, agent, version, memoryMb, priority, fairnessKey, delayMs }: NewRun): Promise<void> {
     try {
-      await queue.enqueue(plans.map(({ orgId, id: runId, agent, version, memoryMb, priority, fairnessKey, delayMs }) => toEnqueuedRun({ orgId, runId, agent, version, memoryMb, priority, fairnessKey, delayMs })));
+      await this.#enqueue(toEnqueuedRun({ orgId, runId, agent, version, memoryMb, priority, fairnessKey, delayMs }));
     } catch (error) {
-      log.warn({ orgId: first.orgId, runId: first.id, runs: plans.length, reason: messageOf(error) }, 'run.enqueue_left_to_reconciler');
+      this.#deps.log.warn({ orgId, runId, reason: messageOf(error) }, 'run.enqueue_left_to_reconciler');
     }
   }
 }

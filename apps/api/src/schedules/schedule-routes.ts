@@ -1,62 +1,91 @@
 import {
-  changeScheduleSchema, createScheduleSchema, cursorSchema, pageLimitSchema, parseOrThrow, previewCountSchema, previewScheduleSchema,
-  scheduleNameSchema, type Clock,
+  changeScheduleSchema, createScheduleSchema, previewCountSchema, previewScheduleSchema, scheduleNameSchema, schedulePageSchema, schedulePreviewSchema,
+  scheduleSchema, type Clock,
 } from '@bullpen/core';
 import { deleteSchedule, getSchedule, listSchedules, type Database } from '@bullpen/db';
-import { Router, type Request } from 'express';
+import type { SchemaChecker } from '@bullpen/json-schema';
 import { z } from 'zod';
 
-import { tenant } from '../auth/authenticate.ts';
+import { pageQuerySchema } from '../http/page-query.ts';
+import { created, noContent, ok, route, type Route } from '../http/route.ts';
 import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
 import { ScheduleService } from './schedule-service.ts';
 import { timingOf } from './schedule-settings.ts';
 
-const pageQuerySchema = z.strictObject({ cursor: cursorSchema.optional(), limit: pageLimitSchema });
-const previewQuerySchema = z.strictObject({ count: previewCountSchema });
+const tag = 'schedules';
+const scheduleParams = z.strictObject({ name: scheduleNameSchema });
+const oneSchedule = (status: number, sentence: string) => ({ statuses: { [status]: sentence }, schema: scheduleSchema });
+const previewAnswer = { statuses: { 200: 'the next times' }, schema: schedulePreviewSchema };
+const RUN_ERRORS = [
+  'SCHEDULE_INVALID', 'SCHEDULE_NEVER_FIRES', 'LIMIT_EXCEEDED', 'AGENT_NOT_FOUND', 'NOT_FOUND', 'TIER_UNAVAILABLE', 'TIER_BELOW_MINIMUM', 'INPUT_NOT_STORABLE', 'INPUT_INVALID',
+] as const;
 
-const nameOf = (req: Request<{ name: string }>) => parseOrThrow(scheduleNameSchema, req.params.name, 'schedule name');
+export interface ScheduleRouteDeps {
+  db: Database;
+  organizations: OrganizationDirectory;
+  schemas: SchemaChecker;
+  clock: Clock;
+}
 
 /** `/v1/schedules`. */
-export function scheduleRoutes(deps: { db: Database; organizations: OrganizationDirectory; clock: Clock }): Router {
-  const { db, clock } = deps;
+export function scheduleRoutes(deps: ScheduleRouteDeps): Route[] {
   const schedules = new ScheduleService(deps);
-  const router = Router();
+  return [...manyRoutes(deps, schedules), ...oneRoutes(deps, schedules)];
+}
 
-  router.post('/schedules', async (req, res) => {
-    const schedule = await schedules.create(tenant(req, res), parseOrThrow(createScheduleSchema, req.body));
-    res.status(201).setHeader('Location', `/v1/schedules/${schedule.name}`).json(schedule);
-  });
+function manyRoutes({ db, clock }: ScheduleRouteDeps, schedules: ScheduleService): Route[] {
+  const shared = { tag, scope: 'organization' } as const;
+  return [
+    route({
+      ...shared, method: 'post', path: '/v1/schedules', operationId: 'createSchedule', permission: 'schedules:write',
+      summary: 'Make a schedule', body: createScheduleSchema, idempotency: 'kept', audit: { target: ({ body }) => `schedule/${body.name}` }, answer: oneSchedule(201, 'the schedule'), errors: ['ALREADY_EXISTS', ...RUN_ERRORS],
+      async handle({ orgId, body }) {
+        const schedule = await schedules.create(orgId, body);
+        return created(`/v1/schedules/${schedule.name}`, schedule);
+      },
+    }),
+    route({
+      ...shared, method: 'post', path: '/v1/schedules/preview', operationId: 'previewNewSchedule', permission: 'schedules:read',
+      summary: 'Say when a schedule would fire', body: previewScheduleSchema, audit: 'nothing is written', answer: previewAnswer, errors: ['SCHEDULE_INVALID'],
+      handle: ({ body: { count, ...asked } }) => ok(schedules.preview(timingOf(asked, clock.nowMs()), count)),
+    }),
+    route({
+      ...shared, method: 'get', path: '/v1/schedules', operationId: 'listSchedules', permission: 'schedules:read',
+      summary: 'List schedules', query: pageQuerySchema, answer: { statuses: { 200: 'a page of schedules' }, schema: schedulePageSchema },
+      handle: async ({ orgId, query }) => ok(await listSchedules(db, orgId, query)),
+    }),
+  ];
+}
 
-  router.post('/schedules/preview', (req, res) => {
-    tenant(req, res);
-    const { count, ...asked } = parseOrThrow(previewScheduleSchema, req.body);
-    res.json(schedules.preview(timingOf(asked, clock.nowMs()), count));
-  });
-
-  router.get('/schedules', async (req, res) => {
-    const orgId = tenant(req, res);
-    res.json(await listSchedules(db, orgId, parseOrThrow(pageQuerySchema, req.query, 'query')));
-  });
-
-  router.get('/schedules/:name', async (req, res) => {
-    res.json(await getSchedule(db, tenant(req, res), nameOf(req)));
-  });
-
-  router.patch('/schedules/:name', async (req, res) => {
-    const orgId = tenant(req, res);
-    res.json(await schedules.change(orgId, nameOf(req), parseOrThrow(changeScheduleSchema, req.body)));
-  });
-
-  router.delete('/schedules/:name', async (req, res) => {
-    await deleteSchedule(db, tenant(req, res), nameOf(req));
-    res.status(204).end();
-  });
-
-  router.get('/schedules/:name/preview', async (req, res) => {
-    const orgId = tenant(req, res);
-    const { count } = parseOrThrow(previewQuerySchema, req.query, 'query');
-    res.json(schedules.preview(await getSchedule(db, orgId, nameOf(req)), count));
-  });
-
-  return router;
+function oneRoutes({ db }: ScheduleRouteDeps, schedules: ScheduleService): Route[] {
+  const shared = { tag, scope: 'organization', params: scheduleParams } as const;
+  const audit = {
+    target: ({ params }: { params: { name: string } }) => `schedule/${params.name}`,
+    before: ({ orgId, params }: { orgId: string; params: { name: string } }) => getSchedule(db, orgId, params.name),
+  };
+  return [
+    route({
+      ...shared, method: 'get', path: '/v1/schedules/{name}', operationId: 'getSchedule', permission: 'schedules:read',
+      summary: 'Get a schedule', answer: oneSchedule(200, 'the schedule'), errors: ['NOT_FOUND'],
+      handle: async ({ orgId, params }) => ok(await getSchedule(db, orgId, params.name)),
+    }),
+    route({
+      ...shared, method: 'patch', path: '/v1/schedules/{name}', operationId: 'changeSchedule', permission: 'schedules:write',
+      summary: 'Change, pause or resume a schedule', body: changeScheduleSchema, audit, answer: oneSchedule(200, 'the schedule as it is now'), errors: RUN_ERRORS,
+      handle: async ({ orgId, params, body }) => ok(await schedules.change(orgId, params.name, body)),
+    }),
+    route({
+      ...shared, method: 'delete', path: '/v1/schedules/{name}', operationId: 'deleteSchedule', permission: 'schedules:write',
+      summary: 'Delete a schedule', audit, answer: { statuses: { 204: 'it is gone' } }, errors: ['NOT_FOUND'],
+      async handle({ orgId, params }) {
+        await deleteSchedule(db, orgId, params.name);
+        return noContent();
+      },
+    }),
+    route({
+      ...shared, method: 'get', path: '/v1/schedules/{name}/preview', operationId: 'previewSchedule', permission: 'schedules:read',
+      summary: 'Say when a schedule fires next', query: z.strictObject({ count: previewCountSchema }), answer: previewAnswer, errors: ['NOT_FOUND'],
+      handle: async ({ orgId, params, query }) => ok(schedules.preview(await getSchedule(db, orgId, params.name), query.count)),
+    }),
+  ];
 }

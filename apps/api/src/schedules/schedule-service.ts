@@ -2,8 +2,10 @@ import {
   BullpenError, MAX_SCHEDULES_PER_ORGANIZATION, newId, nextTimes, planScheduledRun, scheduleTimes,
   type ChangeSchedule, type Clock, type CreateSchedule, type Schedule, type SchedulePreview, type ScheduleTiming, type ScheduledRun,
 } from '@bullpen/core';
-import { changeSchedule, countSchedules, getSchedule, insertSchedule, resolveVersion, type Database } from '@bullpen/db';
+import { changeSchedule, countSchedules, getSchedule, insertSchedule, resolveRunVersion, type Database } from '@bullpen/db';
+import type { SchemaChecker } from '@bullpen/json-schema';
 
+import { checkInput } from '../agents/check-input.ts';
 import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
 import { changedSettings, newSettings } from './schedule-settings.ts';
 
@@ -14,6 +16,7 @@ import { changedSettings, newSettings } from './schedule-settings.ts';
 export interface ScheduleServiceDeps {
   db: Database;
   organizations: OrganizationDirectory;
+  schemas: SchemaChecker;
   clock: Clock;
 }
 
@@ -56,11 +59,12 @@ export class ScheduleService {
   }
 
   async #checkRun(orgId: string, schedule: { id: string; name: string; run: ScheduledRun }): Promise<void> {
-    const { db, organizations, clock } = this.#deps;
+    const { db, organizations, clock, schemas } = this.#deps;
     const [organization, version] = await Promise.all([
       organizations.get(orgId),
-      resolveVersion(db, orgId, schedule.run.agent, schedule.run.version),
+      resolveRunVersion(db, orgId, schedule.run),
     ]);
-    planScheduledRun(schedule, version, organization, clock.nowMs());
+    const plan = planScheduledRun(schedule, version, organization, clock.nowMs());
+    await checkInput(schemas, version, plan.inputJson);
   }
 }

@@ -1,31 +1,45 @@
-import { parseOrThrow, putSecretSchema, secretNameSchema } from '@bullpen/core';
+import { putSecretSchema, rewrapResultSchema, secretListSchema, secretNameSchema, secretSchema } from '@bullpen/core';
 import type { SecretStore } from '@bullpen/db';
-import { Router, type Request } from 'express';
+import { z } from 'zod';
 
-import { tenant } from '../auth/authenticate.ts';
+import { noContent, ok, route, type Route } from '../http/route.ts';
 
-const nameOf = (req: Request<{ name: string }>) => parseOrThrow(secretNameSchema, req.params.name, 'secret name');
+const tag = 'secrets';
+const secretParams = z.strictObject({ name: secretNameSchema });
+const reading = { tag, scope: 'organization', permission: 'secrets:read' } as const;
+const writing = { tag, scope: 'organization', permission: 'secrets:write' } as const;
+const target = ({ params }: { params: { name: string } }) => `secret/${params.name}`;
 
-/** `/v1/secrets`: written and deleted here, listed by name, never read back. */
-export function secretRoutes({ secrets }: { secrets: SecretStore }): Router {
-  const router = Router();
-
-  router.get('/secrets', async (req, res) => {
-    res.json({ items: await secrets.list(tenant(req, res)) });
-  });
-
-  router.put('/secrets/:name', async (req, res) => {
-    const orgId = tenant(req, res);
-    const name = nameOf(req);
-    const { value } = parseOrThrow(putSecretSchema, req.body);
-    const secret = await secrets.put(orgId, name, value);
-    res.status(secret.version === 1 ? 201 : 200).json(secret);
-  });
-
-  router.delete('/secrets/:name', async (req, res) => {
-    await secrets.delete(tenant(req, res), nameOf(req));
-    res.status(204).end();
-  });
-
-  return router;
+/** `/v1/secrets`: written and deleted here, listed by name, never read back; and the operator's change of the master key. */
+export function secretRoutes({ secrets }: { secrets: SecretStore }): Route[] {
+  return [
+    route({
+      ...reading, method: 'get', path: '/v1/secrets', operationId: 'listSecrets', summary: 'List the names of secrets',
+      answer: { statuses: { 200: 'names and versions' }, schema: secretListSchema },
+      handle: async ({ orgId }) => ok({ items: await secrets.list(orgId) }),
+    }),
+    route({
+      ...writing, method: 'put', path: '/v1/secrets/{name}', operationId: 'putSecret', summary: 'Set a secret, or give it a new value',
+      params: secretParams, body: putSecretSchema, audit: { target },
+      answer: { statuses: { 200: 'it has a new value', 201: 'it is new' }, schema: secretSchema }, errors: ['LIMIT_EXCEEDED'],
+      async handle({ orgId, params, body }) {
+        const secret = await secrets.put(orgId, params.name, body.value);
+        return { status: secret.version === 1 ? 201 : 200, body: secret };
+      },
+    }),
+    route({
+      ...writing, method: 'delete', path: '/v1/secrets/{name}', operationId: 'deleteSecret', summary: 'Delete a secret',
+      params: secretParams, audit: { target }, answer: { statuses: { 204: 'it is gone' } }, errors: ['NOT_FOUND'],
+      async handle({ orgId, params }) {
+        await secrets.delete(orgId, params.name);
+        return noContent();
+      },
+    }),
+    route({
+      method: 'post', path: '/api/admin/secrets/rewrap', operationId: 'rewrapSecrets', tag, scope: 'operator', permission: 'platform:write',
+      summary: 'Seal every secret under the newest master key', body: z.strictObject({}).optional(), audit: { target: () => 'secrets' },
+      answer: { statuses: { 200: 'how many were sealed anew' }, schema: rewrapResultSchema },
+      handle: async () => ok(await secrets.rewrapAll()),
+    }),
+  ];
 }

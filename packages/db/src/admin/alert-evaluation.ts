@@ -70,17 +70,17 @@ const EVALUATION_LOCK_KEY = 714_025_944;
  * at it.
  */
 export async function adminEvaluateAlerts(db: Database, nowMs: number, decide: (state: EvaluationState) => Promise<EvaluationResult>): Promise<boolean> {
-  return reaching(() => db.sql.begin(async (transaction) => {
+  return reaching(() => db.transaction(async (transaction) => {
     const [lock] = await transaction<{ isOurs: boolean }[]>`SELECT pg_try_advisory_xact_lock(${EVALUATION_LOCK_KEY}) AS "isOurs"`;
     if (lock?.isOurs !== true) return false;
     const result = await decide(await readState(transaction, nowMs));
     await writeAlerts(transaction, result.alerts, nowMs);
     await writeDeliveries(transaction, result.deliveries, nowMs);
     return true;
-  })) as Promise<boolean>;
+  }));
 }
 
-async function readState(sql: postgres.TransactionSql, nowMs: number): Promise<EvaluationState> {
+async function readState(sql: postgres.Sql, nowMs: number): Promise<EvaluationState> {
   const rules = await sql<WatchedRule[]>`
     SELECT id, org_id AS "orgId", name, measure, threshold, window_ms AS "windowMs", for_ms AS "forMs", severity, enabled, webhook_url AS "webhookUrl",
       created_at AS "createdAt", webhook_url IS NOT NULL AS "isTold" FROM alert_rules`;
@@ -95,7 +95,7 @@ async function readState(sql: postgres.TransactionSql, nowMs: number): Promise<E
   };
 }
 
-async function writeAlerts(sql: postgres.TransactionSql, alerts: readonly AlertWrite[], nowMs: number): Promise<void> {
+async function writeAlerts(sql: postgres.Sql, alerts: readonly AlertWrite[], nowMs: number): Promise<void> {
   const dropped = alerts.filter(({ state }) => state === 'dropped');
   if (dropped.length > 0) await sql`DELETE FROM alerts WHERE id = ANY (${column(dropped, ({ id }) => id)}::text[])`;
   const kept = alerts.filter(({ state }) => state !== 'dropped');
@@ -118,7 +118,7 @@ async function writeAlerts(sql: postgres.TransactionSql, alerts: readonly AlertW
       firing_at = coalesce(a.firing_at, excluded.firing_at), resolved_at = excluded.resolved_at`;
 }
 
-async function writeDeliveries(sql: postgres.TransactionSql, deliveries: readonly DeliveryWrite[], nowMs: number): Promise<void> {
+async function writeDeliveries(sql: postgres.Sql, deliveries: readonly DeliveryWrite[], nowMs: number): Promise<void> {
   if (deliveries.length === 0) return;
   await sql`
     INSERT INTO alert_deliveries (id, alert_id, org_id, rule_id, body, next_attempt_at, created_at)

@@ -10,8 +10,8 @@ export interface EntryOwner {
 }
 
 export async function getEntry(db: Database, { orgId, agent }: EntryOwner, key: string): Promise<KvEntry | null> {
-  const [found] = await reading(() => db.sql<KvEntry[]>`
-    SELECT key, value, revision FROM agent_entries WHERE org_id = ${orgId} AND agent = ${agent} AND key = ${key}`);
+  const [found] = await reading(() => db.tenant(orgId, ({ sql }) => sql<KvEntry[]>`
+    SELECT key, value, revision FROM agent_entries WHERE org_id = ${orgId} AND agent = ${agent} AND key = ${key}`));
   return found ?? null;
 }
 
@@ -49,7 +49,7 @@ export async function deleteEntry(db: Database, { orgId, agent }: EntryOwner, en
 /** Entries by key, in the order of its bytes; a page ends with `limit` entries or the one that reaches `pageBytes`. */
 export async function listEntries(db: Database, { orgId, agent }: EntryOwner, page: { prefix: string; after: string | null; limit: number }): Promise<KvPage> {
   const { prefix, after, limit } = page;
-  const rows = await reading(() => db.sql<(KvEntry & { total: number })[]>`
+  const rows = await reading(() => db.tenant(orgId, ({ sql }) => sql<(KvEntry & { total: number })[]>`
     SELECT key, value, revision, total FROM (
       SELECT key, value, revision, count(*) OVER ()::integer AS total, sum(bytes) OVER (ORDER BY key) - bytes AS bytes_before, row_number() OVER (ORDER BY key) AS number
       FROM (
@@ -57,7 +57,7 @@ export async function listEntries(db: Database, { orgId, agent }: EntryOwner, pa
         WHERE org_id = ${orgId} AND agent = ${agent} AND starts_with(key, ${prefix}) AND key > ${after ?? ''} ORDER BY key LIMIT ${limit + 1}
       ) AS candidates
     ) AS counted
-    WHERE number <= ${limit} AND bytes_before < ${KV_BOUNDS.pageBytes} ORDER BY key`);
+    WHERE number <= ${limit} AND bytes_before < ${KV_BOUNDS.pageBytes} ORDER BY key`));
   const entries = rows.map(({ key, value, revision }) => ({ key, value, revision }));
   const hasMore = rows.length < (rows[0]?.total ?? 0);
   return { entries, next: hasMore ? (entries.at(-1)?.key ?? null) : null };

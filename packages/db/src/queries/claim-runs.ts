@@ -1,7 +1,8 @@
 import { WAITING_RUN_STATES, statesLeadingTo, type EgressManifest } from '@bullpen/core';
 
-import { column, timeText } from '../array-literal.ts';
+import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
+import { givenRows } from '../given-rows.ts';
 import { MAX_REDELIVERIES, type ClaimWrite } from '../run-writes.ts';
 import { stateList, summaryColumns, type SummaryRow } from './run-columns.ts';
 
@@ -29,11 +30,18 @@ const ENDINGS = {
  * Either way the lease grows, which fences out whoever held it. A run that must not run any more ends here. Rows in a
  * terminal state, and rows that are not there, are left out of the answer.
  *
+ * The state is not named as such (`|| ''`), or an index of states would do for the plan of one claim, which is kept.
+ *
  * The commit does not wait for the disk (`set_config` is local to this statement's transaction): a claim that a crash
  * of Postgres takes back is a run that is delivered again, no more.
  */
 export async function claimRuns(db: Database, claims: readonly ClaimWrite[], nowMs: number): Promise<ClaimRow[]> {
-  const { sql } = db;
+  const { sql, given } = givenRows(db, claims, [
+    ['org_id', 'text', (claim) => claim.orgId],
+    ['run_id', 'text', (claim) => claim.runId],
+    ['worker_id', 'text', (claim) => claim.workerId],
+    ['at', 'timestamptz', () => timeText(nowMs)],
+  ]);
   const claimable = stateList(sql, [...statesLeadingTo('running'), 'running']);
   const waiting = stateList(sql, WAITING_RUN_STATES);
   const next = sql`CASE
@@ -53,15 +61,8 @@ export async function claimRuns(db: Database, claims: readonly ClaimWrite[], now
       started_at = CASE WHEN ${next} = 'running' THEN NULL ELSE r.started_at END,
       finished_at = CASE WHEN ${next} = 'running' THEN NULL ELSE given.at END,
       error = CASE WHEN ${next} = 'running' THEN r.error ELSE ${JSON.stringify(ENDINGS)}::text::jsonb -> ${next} END
-    FROM (
-      SELECT org_id, run_id, worker_id, ${timeText(nowMs)}::timestamptz AS at
-      FROM unnest(
-        ${column(claims, (claim) => claim.orgId)}::text[],
-        ${column(claims, (claim) => claim.runId)}::text[],
-        ${column(claims, (claim) => claim.workerId)}::text[]
-      ) AS claims (org_id, run_id, worker_id)
-    ) AS given, commit_early
-    WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state IN (${claimable})
+    FROM ${given}, commit_early
+    WHERE r.org_id = given.org_id AND r.id = given.run_id AND (r.state || '') IN (${claimable})
     RETURNING ${summaryColumns(sql)}, r.traceparent, r.lease, r.backoff,
       (SELECT sha256 FROM agent_versions WHERE id = r.version_id) AS sha256,
       (SELECT manifest -> 'secrets' FROM agent_versions WHERE id = r.version_id) AS secrets,

@@ -1,5 +1,3 @@
-import type postgres from 'postgres';
-
 import { BullpenError, newId, type AgentManifest, type AgentVersion } from '@bullpen/core';
 
 import type { Database } from '../database.ts';
@@ -20,42 +18,25 @@ const FOREIGN_KEY_VIOLATION = '23503';
 const UNSTORABLE_TEXT = '22021';
 
 /**
- * Adds a version, and the agent with its first one. The agent's row is locked meanwhile, so that versions count
- * without gaps. A version that is the same as the newest (bundle and manifest) is not added again.
+ * Adds a version, and the agent with its first one, by the database's function of this name: one statement, so that a
+ * connection that is lost meanwhile leaves all or nothing. A version that is the same as the newest (bundle and manifest)
+ * is not added again.
  *
- * @throws BullpenError NOT_FOUND (the organization), BUNDLE_INVALID (text that Postgres cannot keep).
+ * @throws BullpenError NOT_FOUND (the organization), BUNDLE_INVALID (text that Postgres cannot keep), SERVICE_UNAVAILABLE
+ * (it may have been added all the same: then the same call finds it).
  */
 export async function createAgentVersion(
-  db: Database, orgId: string, given: NewAgentVersion,
+  db: Database, orgId: string, { agent, manifest, bundle, sha256 }: NewAgentVersion,
 ): Promise<{ version: AgentVersion; created: boolean }> {
   try {
-    const { version, created } = await reaching(() => db.sql.begin((transaction) => addVersion(transaction, orgId, given)));
-    return { version: await findVersion(db, orgId, given.agent, version), created };
+    const [added] = await reaching(() => db.tenant(orgId, ({ sql }) => sql<{ version: number; created: boolean }[]>`
+      SELECT version, created FROM create_agent_version(
+        ${orgId}, ${agent}, ${newId('version')}, ${sha256}, ${bundle}, ${Buffer.byteLength(bundle)}::integer, ${JSON.stringify(manifest)}::text::jsonb)`));
+    if (added === undefined) throw new BullpenError('INTERNAL', `create_agent_version did not answer for ${agent}`);
+    return { version: await findVersion(db, orgId, agent, added.version), created: added.created };
   } catch (error) {
     throw namedFault(error, orgId);
   }
-}
-
-async function addVersion(
-  transaction: postgres.TransactionSql, orgId: string, { agent, manifest, bundle, sha256 }: NewAgentVersion,
-): Promise<{ version: number; created: boolean }> {
-  await transaction`INSERT INTO agents (org_id, name) VALUES (${orgId}, ${agent}) ON CONFLICT DO NOTHING`;
-  await transaction`SELECT 1 FROM agents WHERE org_id = ${orgId} AND name = ${agent} FOR UPDATE`;
-  const manifestJson = JSON.stringify(manifest);
-  const [newest] = await transaction<{ version: number; same: boolean }[]>`
-    SELECT version, sha256 = ${sha256} AND manifest = ${manifestJson}::text::jsonb AS same
-    FROM agent_versions WHERE org_id = ${orgId} AND agent = ${agent}
-    ORDER BY version DESC LIMIT 1`;
-  if (newest?.same) return { version: newest.version, created: false };
-  const version = (newest?.version ?? 0) + 1;
-  await transaction`
-    INSERT INTO bundles (org_id, sha256, code, bytes) VALUES (${orgId}, ${sha256}, ${bundle}, ${Buffer.byteLength(bundle)})
-    ON CONFLICT DO NOTHING`;
-  await transaction`
-    INSERT INTO agent_versions (id, org_id, agent, version, sha256, manifest)
-    VALUES (${newId('version')}, ${orgId}, ${agent}, ${version}, ${sha256}, ${manifestJson}::text::jsonb)`;
-  await transaction`UPDATE agents SET latest_version = ${version} WHERE org_id = ${orgId} AND name = ${agent}`;
-  return { version, created: true };
 }
 
 function namedFault(error: unknown, orgId: string): unknown {

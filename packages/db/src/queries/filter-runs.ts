@@ -1,10 +1,10 @@
 import type { NewRun, RunFilter, RunState } from '@bullpen/core';
-import type postgres from 'postgres';
 
 import { column } from '../array-literal.ts';
 import type { Database } from '../database.ts';
 import { reading } from '../postgres-errors.ts';
 import { stateList } from './run-columns.ts';
+import { runConditions } from './run-conditions.ts';
 
 /**
  * Ids of the organization's runs that match, newest first, before `beforeId`: primary key, read backwards.
@@ -13,33 +13,21 @@ import { stateList } from './run-columns.ts';
 export async function listFilteredRunIds(
   db: Database, orgId: string, filter: RunFilter, among: readonly RunState[], page: { beforeId?: string; limit: number },
 ): Promise<string[]> {
-  const { sql } = db;
   const states = filter.states === undefined ? among : among.filter((state) => filter.states?.includes(state));
   if (states.length === 0) return [];
-  const rows = await reading(() => sql<{ id: string }[]>`
+  const rows = await reading(() => db.tenant(orgId, ({ sql }) => sql<{ id: string }[]>`
     SELECT r.id FROM runs r
-    WHERE r.org_id = ${orgId} AND r.state IN (${stateList(sql, states)}) ${conditions(sql, filter)}
+    WHERE r.org_id = ${orgId} AND r.state IN (${stateList(sql, states)}) ${runConditions(sql, filter)}
       ${page.beforeId === undefined ? sql`` : sql`AND r.id < ${page.beforeId}`}
-    ORDER BY r.id DESC LIMIT ${page.limit}`);
+    ORDER BY r.id DESC LIMIT ${page.limit}`));
   return rows.map(({ id }) => id);
-}
-
-function conditions(sql: postgres.Sql, filter: RunFilter): postgres.Fragment {
-  const { agent, errorCode, fairnessKey, metadata, queuedAfter, queuedBefore } = filter;
-  return sql`
-    ${agent === undefined ? sql`` : sql`AND r.agent = ${agent}`}
-    ${errorCode === undefined ? sql`` : sql`AND r.error->>'code' = ${errorCode}`}
-    ${fairnessKey === undefined ? sql`` : sql`AND r.fairness_key = ${fairnessKey}`}
-    ${metadata === undefined ? sql`` : sql`AND r.metadata @> ${JSON.stringify(metadata)}::text::jsonb`}
-    ${queuedAfter === undefined ? sql`` : sql`AND r.queued_at > ${queuedAfter}::timestamptz`}
-    ${queuedBefore === undefined ? sql`` : sql`AND r.queued_at < ${queuedBefore}::timestamptz`}`;
 }
 
 /** What is needed to run these again: the version, input and limits they had. By primary key, in the order of `runIds`. */
 export async function readRunsToReplay(db: Database, orgId: string, runIds: readonly string[]): Promise<Omit<NewRun, 'ttlMs' | 'delayMs' | 'idempotencyKey' | 'requestHash'>[]> {
-  const rows = await reading(() => db.sql<Omit<NewRun, 'ttlMs' | 'delayMs' | 'idempotencyKey' | 'requestHash'>[]>`
+  const rows = await reading(() => db.tenant(orgId, ({ sql }) => sql<Omit<NewRun, 'ttlMs' | 'delayMs' | 'idempotencyKey' | 'requestHash'>[]>`
     SELECT r.id, r.org_id AS "orgId", r.agent, r.version, r.version_id AS "versionId", r.tier, r.timeout_ms AS "timeoutMs", r.memory_mb AS "memoryMb",
-      r.limits, r.max_attempts AS "maxAttempts", r.backoff, r.input::text AS "inputJson", r.metadata, r.priority, r.fairness_key AS "fairnessKey"
-    FROM runs r WHERE r.org_id = ${orgId} AND r.id = ANY (${column(runIds, (runId) => runId)}::text[]) ORDER BY r.id DESC`);
+      r.limits, r.max_attempts AS "maxAttempts", r.backoff, r.input::text AS "inputJson", r.metadata, r.tags, r.priority, r.fairness_key AS "fairnessKey"
+    FROM runs r WHERE r.org_id = ${orgId} AND r.id = ANY (${column(runIds, (runId) => runId)}::text[]) ORDER BY r.id DESC`));
   return [...rows];
 }

@@ -1,7 +1,22 @@
-import { column, timeText } from '../array-literal.ts';
+import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
+import { givenRows, type GivenColumn } from '../given-rows.ts';
 import type { FinishWrite } from '../run-writes.ts';
 import { keyOfRun } from './run-columns.ts';
+
+const COLUMNS: readonly GivenColumn<FinishWrite>[] = [
+  ['org_id', 'text', (write) => write.orgId],
+  ['run_id', 'text', (write) => write.runId],
+  ['lease', 'integer', (write) => write.lease],
+  ['leaving', 'text', () => 'running'],
+  ['state', 'text', (write) => write.state],
+  ['result', 'text', (write) => write.resultJson],
+  ['error', 'text', (write) => write.error && JSON.stringify(write.error)],
+  ['usage', 'text', (write) => write.usage && JSON.stringify(write.usage)],
+  ['kill', 'text', ({ kill }) => (kill ? JSON.stringify(kill) : null)],
+  ['started_at', 'timestamptz', (write) => timeText(write.startedAtMs)],
+  ['finished_at', 'timestamptz', (write) => timeText(write.finishedAtMs)],
+];
 
 /**
  * running -> terminal, by primary key, for the holder of the lease. Gives the keys of the runs that moved: a run that
@@ -11,7 +26,8 @@ import { keyOfRun } from './run-columns.ts';
  * which it believes to be nearly empty, and read all of it.
  */
 export async function finishRuns(db: Database, writes: readonly FinishWrite[]): Promise<Set<string>> {
-  const moved = await db.sql<{ org_id: string; id: string }[]>`
+  const { sql, given } = givenRows(db, writes, COLUMNS);
+  const moved = await sql<{ org_id: string; id: string }[]>`
     UPDATE runs r SET
       state = given.state,
       result = given.result::jsonb,
@@ -20,19 +36,7 @@ export async function finishRuns(db: Database, writes: readonly FinishWrite[]): 
       kill = coalesce(given.kill::jsonb, r.kill),
       started_at = given.started_at,
       finished_at = given.finished_at
-    FROM unnest(
-      ${column(writes, (write) => write.orgId)}::text[],
-      ${column(writes, (write) => write.runId)}::text[],
-      ${column(writes, (write) => write.lease)}::integer[],
-      ${column(writes, () => 'running')}::text[],
-      ${column(writes, (write) => write.state)}::text[],
-      ${column(writes, (write) => write.resultJson)}::text[],
-      ${column(writes, (write) => write.error && JSON.stringify(write.error))}::text[],
-      ${column(writes, (write) => write.usage && JSON.stringify(write.usage))}::text[],
-      ${column(writes, ({ kill }) => (kill ? JSON.stringify(kill) : null))}::text[],
-      ${column(writes, (write) => timeText(write.startedAtMs))}::timestamptz[],
-      ${column(writes, (write) => timeText(write.finishedAtMs))}::timestamptz[]
-    ) AS given (org_id, run_id, lease, leaving, state, result, error, usage, kill, started_at, finished_at)
+    FROM ${given}
     WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state = given.leaving AND r.lease = given.lease
     RETURNING r.org_id, r.id`;
   return new Set(moved.map((row) => keyOfRun(row.org_id, row.id)));

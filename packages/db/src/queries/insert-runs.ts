@@ -1,5 +1,6 @@
-import { column, timeText } from '../array-literal.ts';
+import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
+import { givenRows, type GivenColumn } from '../given-rows.ts';
 import type { NewRun } from '../run-writes.ts';
 import { keyOfRun } from './run-columns.ts';
 
@@ -11,44 +12,46 @@ export interface TimedRun {
   expiresAtMs: number | null;
 }
 
+const COLUMNS: readonly GivenColumn<TimedRun>[] = [
+  ['id', 'text', ({ run }) => run.id],
+  ['org_id', 'text', ({ run }) => run.orgId],
+  ['agent', 'text', ({ run }) => run.agent],
+  ['version', 'integer', ({ run }) => run.version],
+  ['version_id', 'text', ({ run }) => run.versionId],
+  ['tier', 'text', ({ run }) => run.tier],
+  ['max_attempts', 'integer', ({ run }) => run.maxAttempts],
+  ['timeout_ms', 'integer', ({ run }) => run.timeoutMs],
+  ['memory_mb', 'integer', ({ run }) => run.memoryMb],
+  ['limits', 'text', ({ run }) => JSON.stringify(run.limits)],
+  ['backoff', 'text', ({ run }) => JSON.stringify(run.backoff)],
+  ['input', 'text', ({ run }) => run.inputJson],
+  ['metadata', 'text', ({ run }) => JSON.stringify(run.metadata)],
+  ['tags', 'text', ({ run }) => JSON.stringify(run.tags ?? [])],
+  ['priority', 'smallint', ({ run }) => run.priority],
+  ['fairness_key', 'text', ({ run }) => run.fairnessKey],
+  ['idempotency_key', 'text', ({ run }) => run.idempotencyKey],
+  ['request_hash', 'text', ({ run }) => run.requestHash],
+  ['queued_at', 'timestamptz', (row) => timeText(row.queuedAtMs)],
+  ['not_before', 'timestamptz', (row) => timeText(row.notBeforeMs)],
+  ['expires_at', 'timestamptz', (row) => timeText(row.expiresAtMs)],
+  ['traceparent', 'text', ({ run }) => run.traceparent ?? null],
+];
+
 /**
  * Inserts the runs that are not there yet: neither their id (primary key) nor their idempotency key (index
  * runs_idempotency). Gives the keys of those it inserted.
  */
 export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promise<Set<string>> {
-  const inserted = await db.sql<{ org_id: string; id: string }[]>`
+  const { sql, given } = givenRows(db, rows, COLUMNS);
+  const inserted = await sql<{ org_id: string; id: string }[]>`
     INSERT INTO runs (
-      id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata,
+      id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata, tags,
       priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at, traceparent)
     SELECT
       id, org_id, agent, version, version_id, CASE WHEN not_before IS NULL THEN 'queued' ELSE 'scheduled' END, tier,
-      max_attempts, timeout_ms, memory_mb, limits::jsonb, backoff::jsonb, input::jsonb, metadata::jsonb, priority, fairness_key, idempotency_key, request_hash,
+      max_attempts, timeout_ms, memory_mb, limits::jsonb, backoff::jsonb, input::jsonb, metadata::jsonb, tags::jsonb, priority, fairness_key, idempotency_key, request_hash,
       queued_at, not_before, expires_at, traceparent
-    FROM unnest(
-      ${column(rows, ({ run }) => run.id)}::text[],
-      ${column(rows, ({ run }) => run.orgId)}::text[],
-      ${column(rows, ({ run }) => run.agent)}::text[],
-      ${column(rows, ({ run }) => run.version)}::integer[],
-      ${column(rows, ({ run }) => run.versionId)}::text[],
-      ${column(rows, ({ run }) => run.tier)}::text[],
-      ${column(rows, ({ run }) => run.maxAttempts)}::integer[],
-      ${column(rows, ({ run }) => run.timeoutMs)}::integer[],
-      ${column(rows, ({ run }) => run.memoryMb)}::integer[],
-      ${column(rows, ({ run }) => JSON.stringify(run.limits))}::text[],
-      ${column(rows, ({ run }) => JSON.stringify(run.backoff))}::text[],
-      ${column(rows, ({ run }) => run.inputJson)}::text[],
-      ${column(rows, ({ run }) => JSON.stringify(run.metadata))}::text[],
-      ${column(rows, ({ run }) => run.priority)}::smallint[],
-      ${column(rows, ({ run }) => run.fairnessKey)}::text[],
-      ${column(rows, ({ run }) => run.idempotencyKey)}::text[],
-      ${column(rows, ({ run }) => run.requestHash)}::text[],
-      ${column(rows, (row) => timeText(row.queuedAtMs))}::timestamptz[],
-      ${column(rows, (row) => timeText(row.notBeforeMs))}::timestamptz[],
-      ${column(rows, (row) => timeText(row.expiresAtMs))}::timestamptz[],
-      ${column(rows, ({ run }) => run.traceparent ?? null)}::text[]
-    ) AS given (
-      id, org_id, agent, version, version_id, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata,
-      priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at, traceparent)
+    FROM ${given}
     ON CONFLICT DO NOTHING
     RETURNING org_id, id`;
   return new Set(inserted.map((row) => keyOfRun(row.org_id, row.id)));

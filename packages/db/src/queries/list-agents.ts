@@ -22,10 +22,10 @@ export interface Page<Item> {
 export async function listAgents(db: Database, orgId: string, { limit, cursor }: PageRequest): Promise<Page<Agent>> {
   const [createdAt = '', name = ''] = cursor === undefined ? [] : decodeCursor(cursor, 'time', 'text');
   const before = cursor === undefined ? undefined : or(lt(agents.createdAt, createdAt), and(eq(agents.createdAt, createdAt), lt(agents.name, name)));
-  const rows = await reading(() => db.orm.select().from(agents)
+  const rows = await reading(() => db.tenant(orgId, ({ orm }) => orm.select().from(agents)
     .where(and(eq(agents.orgId, orgId), before))
     .orderBy(desc(agents.createdAt), desc(agents.name))
-    .limit(limit + 1));
+    .limit(limit + 1)));
   return toPage(rows, limit, (row) => [row.createdAt, row.name], (row) => row);
 }
 
@@ -34,7 +34,7 @@ export async function listVersions(
   db: Database, orgId: string, agent: string, { limit, cursor }: PageRequest,
 ): Promise<Page<AgentVersion>> {
   const before = cursor === undefined ? undefined : lt(agentVersions.version, sql`${decodeCursor(cursor, 'number')[0]}::integer`);
-  const rows = await reading(() => db.orm
+  const rows = await reading(() => db.tenant(orgId, ({ orm }) => orm
     .select({
       id: agentVersions.id, orgId: agentVersions.orgId, agent: agentVersions.agent, version: agentVersions.version,
       sha256: agentVersions.sha256, bundleBytes: bundles.bytes, manifest: agentVersions.manifest, createdAt: agentVersions.createdAt,
@@ -43,6 +43,6 @@ export async function listVersions(
     .innerJoin(bundles, and(eq(bundles.orgId, agentVersions.orgId), eq(bundles.sha256, agentVersions.sha256)))
     .where(and(eq(agentVersions.orgId, orgId), eq(agentVersions.agent, agent), before))
     .orderBy(desc(agentVersions.version))
-    .limit(limit + 1));
+    .limit(limit + 1)));
   return toPage(rows, limit, (row) => [String(row.version)], (row) => row);
 }

@@ -1,6 +1,10 @@
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, isNull, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 
-import { BullpenError, DEFAULT_ORGANIZATION_LIMITS, type LimitCaps, type Organization, type OrganizationLimits, type Tier } from '@bullpen/core';
+import {
+  BullpenError, DEFAULT_ORGANIZATION_LIMITS, DEFAULT_ORGANIZATION_RETENTION,
+  type LimitCaps, type Organization, type OrganizationLimits, type OrganizationRetention, type Tier,
+} from '@bullpen/core';
 
 import type { Database } from '../database.ts';
 import { reaching, reading } from '../postgres-errors.ts';
@@ -14,6 +18,7 @@ export interface NewOrganization {
   minimumTier: Tier;
   limits?: Partial<OrganizationLimits>;
   caps?: LimitCaps;
+  retention?: Partial<OrganizationRetention>;
 }
 
 export type OrganizationChange = Partial<Omit<NewOrganization, 'id'>>;
@@ -21,8 +26,8 @@ export type OrganizationChange = Partial<Omit<NewOrganization, 'id'>>;
 type OrganizationRow = typeof organizations.$inferSelect;
 
 /** The row keeps what differs from the defaults. */
-export function organizationOf({ limits, ...row }: OrganizationRow): Organization {
-  return { ...row, limits: { ...DEFAULT_ORGANIZATION_LIMITS, ...limits } };
+export function organizationOf({ limits, retention, retainedAt: _retainedAt, deletingAt: _deletingAt, ...row }: OrganizationRow): Organization {
+  return { ...row, limits: { ...DEFAULT_ORGANIZATION_LIMITS, ...limits }, retention: { ...DEFAULT_ORGANIZATION_RETENTION, ...retention } };
 }
 
 /** @throws BullpenError ALREADY_EXISTS. */
@@ -32,17 +37,24 @@ export async function createOrganization(db: Database, organization: NewOrganiza
   return organizationOf(created);
 }
 
-/** By primary key. @throws BullpenError NOT_FOUND. */
+/** By primary key; one that is being deleted is gone. @throws BullpenError NOT_FOUND. */
 export async function getOrganization(db: Database, orgId: string): Promise<Organization> {
-  const [found] = await reading(() => db.orm.select().from(organizations).where(eq(organizations.id, orgId)));
+  const [found] = await reading(() => db.tenant(orgId, ({ orm }) => orm.select().from(organizations)
+    .where(and(eq(organizations.id, orgId), isNull(organizations.deletingAt)))));
   if (!found) throw new BullpenError('NOT_FOUND', `no organization ${orgId}`, { orgId });
   return organizationOf(found);
 }
 
-/** By primary key; limits are merged into what they were. @throws BullpenError NOT_FOUND. */
-export async function updateOrganization(db: Database, orgId: string, { limits, ...change }: OrganizationChange): Promise<Organization> {
-  const merged = limits === undefined ? {} : { limits: sql`${organizations.limits} || ${JSON.stringify(limits)}::text::jsonb` };
-  const values = { ...change, ...merged };
+/** By primary key; limits and retention are merged into what they were. @throws BullpenError NOT_FOUND. */
+export async function updateOrganization(
+  db: Database, orgId: string, { limits, retention, ...change }: OrganizationChange,
+): Promise<Organization> {
+  const merge = (column: PgColumn, patch: object) => sql`${column} || ${JSON.stringify(patch)}::text::jsonb`;
+  const values = {
+    ...change,
+    ...(limits === undefined ? {} : { limits: merge(organizations.limits, limits) }),
+    ...(retention === undefined ? {} : { retention: merge(organizations.retention, retention) }),
+  };
   if (Object.keys(values).length === 0) return getOrganization(db, orgId);
   const [updated] = await reaching(() => db.orm.update(organizations).set(values).where(eq(organizations.id, orgId)).returning());
   if (!updated) throw new BullpenError('NOT_FOUND', `no organization ${orgId}`, { orgId });

@@ -19,8 +19,8 @@ export async function getSchedule(db: Database, orgId: string, name: string): Pr
 
 /** The same with its revision, for a write that follows. @throws BullpenError NOT_FOUND. */
 export async function getScheduleAt(db: Database, orgId: string, name: string): Promise<{ schedule: Schedule; revision: number }> {
-  const [found] = await reading(() => db.orm.select({ revision, schedule: scheduleColumns }).from(schedules)
-    .where(and(eq(schedules.orgId, orgId), eq(schedules.name, name))));
+  const [found] = await reading(() => db.tenant(orgId, ({ orm }) => orm.select({ revision, schedule: scheduleColumns }).from(schedules)
+    .where(and(eq(schedules.orgId, orgId), eq(schedules.name, name)))));
   if (!found) throw noSchedule(name);
   return found;
 }
@@ -29,16 +29,16 @@ export async function getScheduleAt(db: Database, orgId: string, name: string): 
 export async function listSchedules(db: Database, orgId: string, { limit, cursor }: PageRequest): Promise<SchedulePage> {
   const after = cursor === undefined ? undefined : gt(schedules.name, decodeCursor(cursor, 'text')[0]);
   const withoutInput = sql<ScheduleSummary['run']>`${schedules.run} - 'input'`;
-  const rows = await reading(() => db.orm.select({ ...scheduleColumns, run: withoutInput }).from(schedules)
+  const rows = await reading(() => db.tenant(orgId, ({ orm }) => orm.select({ ...scheduleColumns, run: withoutInput }).from(schedules)
     .where(and(eq(schedules.orgId, orgId), after))
     .orderBy(asc(schedules.name))
-    .limit(limit + 1));
+    .limit(limit + 1)));
   return toPage(rows, limit, (row) => [row.name], (row) => row);
 }
 
 /** By the index schedules_name. */
 export async function countSchedules(db: Database, orgId: string): Promise<number> {
-  const [found] = await reading(() => db.orm.select({ schedules: count() }).from(schedules).where(eq(schedules.orgId, orgId)));
+  const [found] = await reading(() => db.tenant(orgId, ({ orm }) => orm.select({ schedules: count() }).from(schedules).where(eq(schedules.orgId, orgId))));
   return found?.schedules ?? 0;
 }
 

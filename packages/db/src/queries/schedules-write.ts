@@ -18,8 +18,8 @@ export async function insertSchedule(
   db: Database, orgId: string, schedule: ScheduleSettings & Pick<Schedule, 'id' | 'name' | 'createdAt'>,
 ): Promise<Schedule> {
   try {
-    const [created] = await reaching(() => db.orm.insert(schedules).values({ ...schedule, orgId })
-      .onConflictDoNothing({ target: [schedules.orgId, schedules.name] }).returning(scheduleColumns));
+    const [created] = await reaching(() => db.tenant(orgId, ({ orm }) => orm.insert(schedules).values({ ...schedule, orgId })
+      .onConflictDoNothing({ target: [schedules.orgId, schedules.name] }).returning(scheduleColumns)));
     if (created) return created;
   } catch (error) {
     if (postgresCodeOf(error) === FOREIGN_KEY_VIOLATION) throw new BullpenError('NOT_FOUND', `no organization ${orgId}`, { orgId });
@@ -44,8 +44,8 @@ export async function changeSchedule(
   for (let tries = 0; tries < TRIES; tries += 1) {
     const { schedule, revision } = await getScheduleAt(db, orgId, name);
     const next = { ...change(schedule), revision: revision + 1, claimedUntil: null };
-    const [changed] = await reaching(() => db.orm.update(schedules).set(next)
-      .where(and(eq(schedules.id, schedule.id), eq(schedules.orgId, orgId), eq(schedules.revision, revision))).returning(scheduleColumns));
+    const [changed] = await reaching(() => db.tenant(orgId, ({ orm }) => orm.update(schedules).set(next)
+      .where(and(eq(schedules.id, schedule.id), eq(schedules.orgId, orgId), eq(schedules.revision, revision))).returning(scheduleColumns)));
     if (changed) return changed;
   }
   throw new BullpenError('SERVICE_UNAVAILABLE', `schedule ${name} is changed by too many at once`, { name });
@@ -53,7 +53,7 @@ export async function changeSchedule(
 
 /** Its runs stay. By the unique index schedules_name. @throws BullpenError NOT_FOUND. */
 export async function deleteSchedule(db: Database, orgId: string, name: string): Promise<void> {
-  const gone = await reaching(() => db.orm.delete(schedules)
-    .where(and(eq(schedules.orgId, orgId), eq(schedules.name, name))).returning({ id: schedules.id }));
+  const gone = await reaching(() => db.tenant(orgId, ({ orm }) => orm.delete(schedules)
+    .where(and(eq(schedules.orgId, orgId), eq(schedules.name, name))).returning({ id: schedules.id })));
   if (gone.length === 0) throw noSchedule(name);
 }

@@ -27,14 +27,14 @@ export async function putSecret(db: Database, orgId: string, name: string, seale
 
 /** All of them, by name: by primary key. They are bounded per organization. */
 export async function listSecrets(db: Database, orgId: string): Promise<Secret[]> {
-  return reading(() => db.sql<Secret[]>`
-    SELECT name, version, created_at AS "createdAt", updated_at AS "updatedAt" FROM secrets WHERE org_id = ${orgId} ORDER BY name`);
+  return reading(() => db.tenant(orgId, ({ sql }) => sql<Secret[]>`
+    SELECT name, version, created_at AS "createdAt", updated_at AS "updatedAt" FROM secrets WHERE org_id = ${orgId} ORDER BY name`));
 }
 
 /** By primary key. */
 export async function countOtherSecrets(db: Database, orgId: string, name: string): Promise<number> {
-  const [counted] = await reading(() => db.sql<{ count: number }[]>`
-    SELECT count(*)::integer AS count FROM secrets WHERE org_id = ${orgId} AND name <> ${name}`);
+  const [counted] = await reading(() => db.tenant(orgId, ({ sql }) => sql<{ count: number }[]>`
+    SELECT count(*)::integer AS count FROM secrets WHERE org_id = ${orgId} AND name <> ${name}`));
   return counted?.count ?? 0;
 }
 

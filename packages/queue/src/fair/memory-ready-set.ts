@@ -198,6 +198,10 @@ export class MemoryReadySet implements ClaimingReadySet {
     if (this.#memoryMb.has(orgId)) this.#memoryMb.set(orgId, 0);
   }
 
+  async erase(orgId: string): Promise<void> {
+    for (const kept of [this.#ready, this.#later, this.#parked, this.#claimed, this.#known, this.#virtualTimes, this.#limits, this.#memoryMb]) kept.delete(orgId);
+  }
+
   #note(orgId: string): void {
     this.#known.set(orgId, (this.#known.get(orgId) ?? 0) + 1);
   }

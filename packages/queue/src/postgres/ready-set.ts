@@ -115,6 +115,10 @@ export class PostgresReadySet implements ClaimingReadySet {
     await this.#run('forget', [orgId, generation]);
   }
 
+  async erase(orgId: string): Promise<void> {
+    await this.#run('erase', [orgId]);
+  }
+
   async #charge(name: 'settle' | 'adjust', values: readonly unknown[]): Promise<void> {
     const charging = this.#run(name, values);
     this.#charging.add(charging);

@@ -3,6 +3,7 @@ import type { Pool, QueryResultRow } from 'pg';
 
 const STATEMENT_NAMES = [
   'mark-ready', 'schedule', 'promote', 'claim', 'settle', 'reserve', 'adjust', 'set-limits', 'limits', 'standing', 'known', 'forget', 'take-sweep-turn', 'is-ordered', 'extend-flows',
+  'erase', 'erase-queue',
 ] as const;
 type StatementName = (typeof STATEMENT_NAMES)[number];
 

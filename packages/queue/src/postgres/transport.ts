@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 
 import { ClaimingDispatch } from '../claiming-dispatch.ts';
 import { openPostgresRelay } from '../live/relay-connection.ts';
+import { queueNameOf } from '../redis/keys.ts';
 import { UNLIMITED_STALLS, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
 import { isUnavailable, unavailable, within } from '../unavailable.ts';
 import { MAX_QUEUE_CONNECTIONS, connectionConfig, createPool } from './connections.ts';
@@ -50,6 +51,9 @@ async function open({ url, prefix, log, clock }: PostgresTransportOptions, setti
     readySet,
     innerOrder: new PostgresInnerOrderStore(pool),
     createDispatch: ({ jobs, faults }) => new ClaimingDispatch({ readySet, jobs, clock, log, faults, newLeaseToken: () => crypto.randomUUID() }),
+    async eraseQueue(orgId) {
+      await statements('erase-queue', [queueNameOf(orgId)]);
+    },
     prefixOf: () => prefix,
     standing: (orgId) => readStanding(statements, orgId),
     // On connections of its own: of the queue's few it would keep one for good.

@@ -8,6 +8,12 @@ import type { RedisAddress } from './address.ts';
  */
 export type RedisClient = Redis;
 
+/** Each node that keeps keys: SCAN sees its own only. */
+export function mastersOf(client: RedisClient): Redis[] {
+  const either: unknown = client;
+  return either instanceof Cluster ? either.nodes('master') : [client];
+}
+
 export type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
 
 const SENTINEL_WITHIN_MS = 2000;

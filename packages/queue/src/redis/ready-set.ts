@@ -102,6 +102,10 @@ export class RedisReadySet implements ReadySet {
     await this.#run('forget', [this.#clock.nowMs(), head, tail, KEPT_EVENTS, orgId]);
   }
 
+  async erase(orgId: string): Promise<void> {
+    await this.#run('erase', [orgId]);
+  }
+
   async look(max: number): Promise<ShardView> {
     const [times, readyCount, dueCount, clock, elsewhere, nextDueMs] = (await this.#run('look', [this.#clock.nowMs(), max])) as LookReply;
     return { times: times.map(Number), readyCount, dueCount, clock: Number(clock), elsewhere: numberOrNull(elsewhere), nextDueMs: numberOrNull(nextDueMs) };

@@ -4,7 +4,7 @@ import { READY_SET_KEYS, readySetKey } from './keys.ts';
 import type { RedisClient } from './new-client.ts';
 
 /** Scripts on the ready set alone. */
-const READY_SCRIPTS = ['mark-ready', 'schedule', 'adjust', 'set-limits', 'take-sweep-turn', 'look', 'level'] as const;
+const READY_SCRIPTS = ['mark-ready', 'schedule', 'adjust', 'set-limits', 'take-sweep-turn', 'look', 'level', 'erase'] as const;
 /** Scripts that look into the queues as well, with the layout of BullMQ's queues before them. */
 const RUN_SCRIPTS = ['enqueue', 'turn', 'forget'] as const;
 type ScriptName = (typeof READY_SCRIPTS)[number] | (typeof RUN_SCRIPTS)[number];

@@ -66,6 +66,10 @@ export class ShardedReadySet implements ReadySet {
     return this.#shards[shardOf(orgId, this.#shards.length)]!.forget(orgId);
   }
 
+  erase(orgId: string): Promise<void> {
+    return this.#shards[shardOf(orgId, this.#shards.length)]!.erase(orgId);
+  }
+
   /** Items by shard. */
   grouped<T>(items: readonly T[], orgIdOf: (item: T) => string): [shard: number, T[]][] {
     return [...Map.groupBy(items, (item) => shardOf(orgIdOf(item), this.#shards.length))];

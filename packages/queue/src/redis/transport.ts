@@ -13,8 +13,8 @@ import { parseRedisUrl } from './address.ts';
 import { connect, createBlockingClient, createMainClient, quit } from './connections.ts';
 import { RedisDispatch } from './dispatch.ts';
 import { RedisInnerOrderStore } from './inner-order-store.ts';
-import { CLUSTER_SHARDS, clusterWakeKey, queuePrefix, readySetKey, shardPrefix } from './keys.ts';
-import type { RedisClient } from './new-client.ts';
+import { CLUSTER_SHARDS, clusterWakeKey, orderKey, queueNameOf, queuePrefix, readySetKey, shardPrefix } from './keys.ts';
+import { mastersOf, type RedisClient } from './new-client.ts';
 import { RedisReadySet } from './ready-set.ts';
 import { defineScripts } from './scripts.ts';
 import { ShardedDispatch } from './sharded-dispatch.ts';
@@ -23,6 +23,7 @@ import { readStanding } from './standing.ts';
 import { Wake } from './wake.ts';
 
 const PING_WITHIN_MS = 2000;
+const SCANNED_AT_ONCE = 1000;
 
 interface RedisTransportOptions {
   url: string;
@@ -50,6 +51,7 @@ async function open({ url, prefix, log, clock }: RedisTransportOptions, settings
     root,
     ...parts,
     prefixOf: (orgId) => queuePrefix(prefix, orgId, isCluster),
+    eraseQueue: (orgId) => eraseQueue(client, queuePrefix(prefix, orgId, isCluster), orgId),
     openRelay: async (name) => openRelayOver(client, { prefix, name }),
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => client.ping());
@@ -60,6 +62,20 @@ async function open({ url, prefix, log, clock }: RedisTransportOptions, settings
       await quit(client, by.remainingMs);
     },
   };
+}
+
+/** Organizations' ids hold nothing that a pattern of SCAN would read otherwise. All keys of one queue are in one slot, on one node. */
+async function eraseQueue(client: RedisClient, prefix: string, orgId: string): Promise<void> {
+  const pattern = `${prefix}:${queueNameOf(orgId)}:*`;
+  for (const node of mastersOf(client)) {
+    let cursor = '0';
+    do {
+      const [next, keys] = await node.scan(cursor, 'MATCH', pattern, 'COUNT', SCANNED_AT_ONCE);
+      cursor = next;
+      if (keys.length > 0) await client.unlink(...keys);
+    } while (cursor !== '0');
+  }
+  await client.unlink(orderKey(prefix, orgId));
 }
 
 interface PartsDeps {

@@ -1,0 +1,24 @@
+import type { Database } from '@bullpen/db';
+import { exportOrganization } from '@bullpen/db';
+import type { Response } from 'express';
+
+/**
+ * Sends all that an organization has as lines of JSON, `{"table", "row"}` each, and at the end `{"end": true, "rows"}`: a file
+ * without that line is not whole. A slow client is waited for.
+ */
+export async function sendExport(db: Database, orgId: string, res: Response): Promise<void> {
+  res.status(200).setHeader('Content-Type', 'application/x-ndjson; charset=utf-8');
+  res.setHeader('Content-Disposition', `attachment; filename="${orgId}.ndjson"`);
+  res.setHeader('Cache-Control', 'no-store');
+  const write = async (text: string) => {
+    if (res.destroyed) throw new Error('the client went away');
+    if (!res.write(text)) await new Promise<void>((resolve) => { res.once('drain', resolve).once('close', resolve); });
+  };
+  try {
+    const rows = await exportOrganization(db, orgId, (page) => write(page.map((line) => `${JSON.stringify(line)}\n`).join('')));
+    res.end(`${JSON.stringify({ end: true, rows })}\n`);
+  } catch (error) {
+    // The head is sent: that the last line is missing is all that can still be said.
+    res.destroy(error as Error);
+  }
+}

@@ -1,0 +1,52 @@
+import type { AuditEntry, ListAudit } from '@bullpen/core';
+
+import { column } from '../array-literal.ts';
+import { decodeCursor, toPage } from '../cursor.ts';
+import type { Database } from '../database.ts';
+import { reading } from '../postgres-errors.ts';
+import type { Statements } from '../tenant-lanes.ts';
+import type { Page } from './list-agents.ts';
+
+/**
+ * Adds entries; one whose id is there already (a write whose answer was lost) is left as it is.
+ * @param options - `waitsForDisk` false: the commit does not, and a crash of Postgres may take the last entries back
+ */
+export async function insertAuditEntries(db: Database, entries: readonly AuditEntry[], { waitsForDisk }: { waitsForDisk: boolean }): Promise<void> {
+  const jsonOf = (value: unknown) => (value === null || value === undefined ? null : JSON.stringify(value));
+  await db.sql`
+    WITH commit AS MATERIALIZED (SELECT set_config('synchronous_commit', ${waitsForDisk ? 'on' : 'off'}, true))
+    INSERT INTO audit_log (id, org_id, at, action, target, key_id, role, request_id, before, after)
+    SELECT id, org_id, at, action, target, key_id, role, request_id, before::jsonb, after::jsonb
+    FROM unnest(
+      ${column(entries, (entry) => entry.id)}::text[],
+      ${column(entries, (entry) => entry.orgId)}::text[],
+      ${column(entries, (entry) => entry.at)}::timestamptz[],
+      ${column(entries, (entry) => entry.action)}::text[],
+      ${column(entries, (entry) => entry.target)}::text[],
+      ${column(entries, (entry) => entry.keyId)}::text[],
+      ${column(entries, (entry) => entry.role)}::text[],
+      ${column(entries, (entry) => entry.requestId)}::text[],
+      ${column(entries, (entry) => jsonOf(entry.before))}::text[],
+      ${column(entries, (entry) => jsonOf(entry.after))}::text[]
+    ) AS given (id, org_id, at, action, target, key_id, role, request_id, before, after), commit
+    ON CONFLICT DO NOTHING`;
+}
+
+/** Writes to an organization (null: to the platform itself), newest first: index audit_log_newest, read backwards. */
+export async function listAuditEntries(db: Database, orgId: string | null, query: ListAudit): Promise<Page<AuditEntry>> {
+  const { action, target, keyId, since, until, cursor, limit } = query;
+  const before = cursor === undefined ? null : decodeCursor(cursor, 'text')[0];
+  const read = ({ sql }: Statements) => sql<AuditEntry[]>`
+    SELECT id, org_id AS "orgId", at, action, target, key_id AS "keyId", role, request_id AS "requestId", before, after
+    FROM audit_log
+    WHERE ${orgId === null ? sql`org_id IS NULL` : sql`org_id = ${orgId}`}
+      ${action === undefined ? sql`` : sql`AND action = ${action}`}
+      ${target === undefined ? sql`` : sql`AND target = ${target}`}
+      ${keyId === undefined ? sql`` : sql`AND key_id = ${keyId}`}
+      ${since === undefined ? sql`` : sql`AND at >= ${since}::timestamptz`}
+      ${until === undefined ? sql`` : sql`AND at < ${until}::timestamptz`}
+      ${before === null ? sql`` : sql`AND id < ${before}`}
+    ORDER BY id DESC LIMIT ${limit + 1}`;
+  const rows = await reading(() => (orgId === null ? read(db).then() : db.tenant(orgId, read)));
+  return toPage(rows, limit, (row) => [row.id], (row) => row);
+}

@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+
+/** As much of JSON schema as our document uses. */
+interface Schema {
+  $ref?: string;
+  type?: string | string[];
+  enum?: unknown[];
+  const?: unknown;
+  pattern?: string;
+  format?: string;
+  minimum?: number;
+  maximum?: number;
+  maxLength?: number;
+  items?: Schema;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  additionalProperties?: boolean | Schema;
+  anyOf?: Schema[];
+  oneOf?: Schema[];
+}
+
+const DEEPEST = 4;
+
+/** Text as hostile as it comes: NUL, lone surrogates, long, empty. */
+export const roughText = fc.oneof(
+  fc.string({ maxLength: 30 }), fc.string({ unit: 'binary', maxLength: 30 }), fc.constantFrom('\u0000', '\ud800', '%', '../..', 'x'.repeat(5000), '__proto__', '1e999'),
+);
+
+/** Any JSON, nested and odd. */
+export const roughJson: fc.Arbitrary<unknown> = fc.oneof(fc.jsonValue({ maxDepth: 4 }), roughText, fc.constantFrom(null, {}, [], -1, 1e308, 2 ** 53, true));
+
+/** Values that fit `schema`, mostly: what only a regular expression or a refinement says may be missed. */
+export function fitting(schema: Schema, components: Readonly<Record<string, Schema>>, depth = 0): fc.Arbitrary<unknown> {
+  const into = (one: Schema) => fitting(one, components, depth + 1);
+  if (depth > DEEPEST) return fc.constant(null);
+  if (schema.$ref !== undefined) return into(components[schema.$ref.split('/').at(-1) ?? ''] ?? {});
+  if (schema.const !== undefined) return fc.constant(schema.const);
+  if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
+  const choices = schema.anyOf ?? schema.oneOf;
+  if (choices !== undefined) return fc.oneof(...choices.map(into));
+  if (Array.isArray(schema.type)) return fc.oneof(...schema.type.map((type) => into({ ...schema, type })));
+  return ofType(schema, into);
+}
+
+function ofType(schema: Schema, into: (schema: Schema) => fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+  switch (schema.type) {
+    case 'string': return text(schema);
+    case 'integer': return fc.integer({ min: Math.max(schema.minimum ?? 0, -(2 ** 31)), max: Math.min(schema.maximum ?? 1000, 2 ** 31 - 1) });
+    case 'number': return fc.double({ min: schema.minimum ?? 0, max: schema.maximum ?? 1000, noNaN: true });
+    case 'boolean': return fc.boolean();
+    case 'null': return fc.constant(null);
+    case 'array': return fc.array(into(schema.items ?? {}), { maxLength: 3 });
+    case 'object': return object(schema, into);
+    default: return fc.jsonValue({ maxDepth: 2 });
+  }
+}
+
+function text({ pattern, format, maxLength = 30 }: Schema): fc.Arbitrary<unknown> {
+  if (format === 'date-time') return fc.date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true }).map((date) => date.toISOString());
+  if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));
+  return fc.string({ maxLength: Math.min(maxLength, 30) });
+}
+
+function object({ properties = {}, required = [], additionalProperties }: Schema, into: (schema: Schema) => fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+  const named = fc.record(Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, into(schema)])), { requiredKeys: required });
+  if (typeof additionalProperties !== 'object') return named;
+  return fc.tuple(named, fc.dictionary(fc.string({ minLength: 1, maxLength: 10 }), into(additionalProperties), { maxKeys: 3 })).map(([some, more]) => ({ ...more, ...some }));
+}
