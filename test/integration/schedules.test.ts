@@ -190,7 +190,7 @@ describe('a schedule by a held clock', () => {
     const queue = { ...apiOf(system).queue, enqueue: async (runs: readonly object[]) => { added.push(...runs); } };
     await schedulerOn(system, clock, { queue }).turn();
     const [run] = await runsOf(system, 'acme', 'urgent');
-    expect(added).toEqual([{ orgId: 'acme', runId: run?.id, agent: 'echo', memoryMb: 64, priority: 1, fairnessKey: 'user-7', delayMs: 0 }]);
+    expect(added).toEqual([{ orgId: 'acme', runId: run?.id, agent: 'echo', version: 1, memoryMb: 64, priority: 1, fairnessKey: 'user-7', delayMs: 0 }]);
     await acme.call('DELETE', '/urgent');
   });
 

@@ -2,8 +2,9 @@
 -- KEYS: see prelude.lua
 -- ARGV: 1 now (epoch ms), 2 and 3 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 4 events that BullMQ keeps per queue, 5 name of the
 --       worker, 6 lease (ms), 7 token of the leases, 8 cost of a run that nothing is known of, 9 how many to take, 10 whom the
---       worker has no room for ('' for nobody, else ms to pass them over for and organizations, with blanks between), then groups of six for runs that ended: organization, id, token, MB freed, what is still owed (resource-seconds), what the organization's runs
---       cost on average ('' where that has not changed)
+--       worker has no room for ('' for nobody, else ms to pass them over for and organizations, with blanks between), then groups
+--       of six for runs that ended: organization, id, token, MB freed, what is still owed (resource-seconds), what the
+--       organization's runs cost on average ('' where that has not changed)
 -- Returns { which of the ended were not held (from 1); of each run taken: organization, id, data, times it was handed out before,
 -- what it was charged; jobs taken that are no runs, as organization and id; epoch ms of the head of `later` or false }.
 -- Atomic. The runs taken are those that virtual-time order gives if they are taken one by one, each charging its organization.
@@ -166,8 +167,7 @@ local function take(at)
   local cost = isAlone and 0 or tonumber(meta[5] or unknownCost)
   local n = #runs
   runs[n + 1], runs[n + 2], runs[n + 3], runs[n + 4], runs[n + 5] = org, id, facts[2], before + tonumber(facts[4] or '0'), isAlone and '0' or meta[5] or ARGV[8]
-  local isEmpty = call('EXISTS', queue .. 'wait') == 0 and call('EXISTS', queue .. 'prioritized') == 0
-  return cost / (limits.weight or 1), isEmpty and leave.idle
+  return cost / (limits.weight or 1), call('EXISTS', queue .. 'wait', queue .. 'prioritized') == 0 and leave.idle
 end
 
 local taken, looks = 0, 0
