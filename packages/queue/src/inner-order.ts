@@ -65,13 +65,13 @@ export interface InnerOrderStore {
 }
 
 /** For how long an organization that had no order is taken to have none. */
-const REMEMBER_MS = 1000;
+const REMEMBER_MS = 5000;
 const MAX_REMEMBERED = 100_000;
 
 /**
  * Gives runs their BullMQ priorities; 0, which is plain order of arrival, to organizations that never use priority or
- * fairness keys. Such an organization is looked up once a second; what it enqueues in the second in which another process
- * uses the first key comes before it.
+ * fairness keys. Such an organization is looked up every five seconds; what it enqueues within them, while another process
+ * uses its first key, comes before that.
  */
 export class InnerOrder {
   readonly #store: InnerOrderStore;
