@@ -6,7 +6,6 @@ import { KEPT_EVENTS, jobDataOf, jobOptionsOf, readRun } from '../bull-jobs.ts';
 import { PASS_MS, type ChargedRun, type Dispatch, type RunEnd, type RunGroup, type TurnRequest, type TurnResult } from '../dispatch.ts';
 import type { JobStore } from '../job-store.ts';
 import { CostAverages, DEFAULT_COST_SECONDS } from '../run-cost.ts';
-import { queueAffixes } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 import type { Wake } from './wake.ts';
 
@@ -21,7 +20,6 @@ interface RedisDispatchDeps {
   wake: Pick<Wake, 'wait'>;
   run: RunScript;
   jobs: Pick<JobStore, 'setAside'>;
-  prefix: string;
   workerName: string;
   leaseMs: number;
   clock: Clock;
@@ -34,7 +32,6 @@ interface RedisDispatchDeps {
  */
 export class RedisDispatch implements Dispatch {
   readonly #deps: RedisDispatchDeps;
-  readonly #queueArguments: readonly (string | number)[];
   readonly #turnArguments: readonly (string | number)[];
   /** Short: it is kept with every lease. */
   readonly #tokenBase = randomBytes(9).toString('base64url');
@@ -43,9 +40,7 @@ export class RedisDispatch implements Dispatch {
 
   constructor(deps: RedisDispatchDeps) {
     this.#deps = deps;
-    const { head, tail } = queueAffixes(deps.prefix);
-    this.#queueArguments = [head, tail, KEPT_EVENTS];
-    this.#turnArguments = [head, tail, KEPT_EVENTS, deps.workerName, deps.leaseMs];
+    this.#turnArguments = [KEPT_EVENTS, deps.workerName, deps.leaseMs];
   }
 
   async enqueue(groups: readonly RunGroup[]): Promise<void> {
@@ -73,7 +68,7 @@ export class RedisDispatch implements Dispatch {
   }
 
   async #add(groups: readonly RunGroup[]): Promise<void> {
-    const args: (string | number)[] = [this.#deps.clock.nowMs(), ...this.#queueArguments];
+    const args: (string | number)[] = [this.#deps.clock.nowMs()];
     for (const { orgId, runs, priorities } of groups) {
       args.push(orgId, runs.length);
       for (let i = 0; i < runs.length; i += 1) pushRun(args, runs[i]!, priorities[i] ?? 0);

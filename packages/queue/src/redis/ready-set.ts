@@ -1,9 +1,8 @@
 import type { Clock, OrganizationLimits } from '@bullpen/core';
 
-import { KEPT_EVENTS } from '../bull-jobs.ts';
 import { patchOf, withDefaults } from '../organization-limits.ts';
 import type { Adjustment, KnownOrganization, ReadySet, ScheduledOrganization } from '../ready-set.ts';
-import { queueAffixes, readySetKey } from './keys.ts';
+import { readySetKey } from './keys.ts';
 import type { RedisClient } from './new-client.ts';
 import type { RunScript } from './scripts.ts';
 
@@ -98,8 +97,7 @@ export class RedisReadySet implements ReadySet {
 
   /** The script looks into the queue itself, so it needs no generation to know that nothing came in between. */
   async forget(orgId: string): Promise<void> {
-    const { head, tail } = queueAffixes(this.#prefix);
-    await this.#run('forget', [this.#clock.nowMs(), head, tail, KEPT_EVENTS, orgId]);
+    await this.#run('forget', [orgId]);
   }
 
   async erase(orgId: string): Promise<void> {

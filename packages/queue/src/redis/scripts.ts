@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-import { READY_SET_KEYS, readySetKey } from './keys.ts';
+import { READY_SET_KEYS, queueAffixes, readySetKey } from './keys.ts';
 import type { RedisClient } from './new-client.ts';
 
 /** Scripts on the ready set alone. */
@@ -9,13 +9,13 @@ const READY_SCRIPTS = ['mark-ready', 'schedule', 'adjust', 'set-limits', 'take-s
 const RUN_SCRIPTS = ['enqueue', 'turn', 'forget'] as const;
 type ScriptName = (typeof READY_SCRIPTS)[number] | (typeof RUN_SCRIPTS)[number];
 
-/** Runs one of the scripts in ./lua on the ready set's keys. */
+/** Runs one of the scripts in ./lua on the ready set's keys, and on the queues beside it where it looks into them. */
 export type RunScript = (name: ScriptName, args: readonly (string | number)[]) => Promise<unknown>;
 
 type Command = (...args: (string | number)[]) => Promise<unknown>;
 
-/** The arguments 2 to 4 of the scripts that move runs, as lua/bull.lua names them. */
-const RUN_ARGUMENTS = 'local QUEUE_HEAD, QUEUE_TAIL, KEPT_EVENTS = ARGV[2], ARGV[3], ARGV[4]\n';
+/** The first arguments of the scripts that look into the queues, as lua/bull.lua names them; they follow from the prefix. */
+const QUEUE_ARGUMENTS = 'local QUEUE_HEAD, QUEUE_TAIL = ARGV[1], ARGV[2]\n';
 
 /**
  * Registers the scripts on a client (sent once by EVAL, by their hash from then on).
@@ -23,7 +23,7 @@ const RUN_ARGUMENTS = 'local QUEUE_HEAD, QUEUE_TAIL, KEPT_EVENTS = ARGV[2], ARGV
  */
 export function defineScripts(client: RedisClient): (prefix: string) => RunScript {
   const prelude = readScript('prelude');
-  const bull = prelude + RUN_ARGUMENTS + readScript('bull');
+  const bull = prelude + QUEUE_ARGUMENTS + readScript('bull');
   const define = (name: ScriptName, before: string): void => {
     client.defineCommand(commandOf(name), { numberOfKeys: READY_SET_KEYS.length, lua: before + readScript(name) });
   };
@@ -32,7 +32,11 @@ export function defineScripts(client: RedisClient): (prefix: string) => RunScrip
   const commands = client as unknown as Record<string, Command>;
   return (prefix) => {
     const keys = READY_SET_KEYS.map((key) => readySetKey(prefix, key));
-    return (name, args) => commands[commandOf(name)]!(...keys, ...args);
+    const { head, tail } = queueAffixes(prefix);
+    const first = new Map<ScriptName, readonly (string | number)[]>([
+      ...READY_SCRIPTS.map((name) => [name, keys] as const), ...RUN_SCRIPTS.map((name) => [name, [...keys, head, tail]] as const),
+    ]);
+    return (name, args) => commands[commandOf(name)]!(...first.get(name)!, ...args);
   };
 }
 

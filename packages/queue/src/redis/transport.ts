@@ -101,7 +101,7 @@ function openWhole({ client, blocking, prefix, settings, clock, log }: PartsDeps
   return {
     readySet: new RedisReadySet({ client, run, prefix, clock }),
     innerOrder: new RedisInnerOrderStore(client, () => prefix),
-    createDispatch: ({ jobs }) => new RedisDispatch({ wake, run, jobs, prefix, workerName: settings.name, leaseMs: settings.leaseMs, clock, log }),
+    createDispatch: ({ jobs }) => new RedisDispatch({ wake, run, jobs, workerName: settings.name, leaseMs: settings.leaseMs, clock, log }),
     standing: (orgId) => readStanding(client, prefix, orgId),
   };
 }
@@ -118,7 +118,7 @@ function openShards({ client, blocking, prefix, settings, clock, log }: PartsDep
     readySet,
     innerOrder: new RedisInnerOrderStore(client, (orgId) => queuePrefix(prefix, orgId, true)),
     createDispatch({ jobs }) {
-      const shards = prefixes.map((ofShard, i) => new RedisDispatch({ wake, run: runs[i]!, jobs, prefix: ofShard, workerName: settings.name, leaseMs: settings.leaseMs, clock, log }));
+      const shards = runs.map((run) => new RedisDispatch({ wake, run, jobs, workerName: settings.name, leaseMs: settings.leaseMs, clock, log }));
       return new ShardedDispatch({ shards, readySet, wake, clock, log });
     },
     standing(orgId) {

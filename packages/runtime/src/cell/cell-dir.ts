@@ -1,16 +1,20 @@
-import { chmodSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+import { statField } from './process-readings.ts';
 
 /**
  * The directory of a worker's cells: bundles as they see them, the filter. Its name says whose it is (pid namespace, pid,
  * when that process started), so that what a worker left behind that was killed can be told from what a living one uses.
  */
 const PREFIX = 'bullpen-cells-';
+/** When a process started, in clock ticks since the boot. */
+const START_FIELD = 22;
 const NAME = /^bullpen-cells-(\w+)-(\d+)-(\d+)-\w{6}$/;
 
 export function makeCellDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), `${PREFIX}${pidNamespace()}-${process.pid}-${startOf(process.pid) ?? 0}-`));
+  const dir = mkdtempSync(join(tmpdir(), `${PREFIX}${pidNamespace()}-${process.pid}-${statField(process.pid, START_FIELD) ?? 0}-`));
   chmodSync(dir, 0o711); // cells pass through it to their own, whose names they are not told
   return dir;
 }
@@ -38,23 +42,13 @@ function removeOurs(dir: string): boolean {
 
 /** A pid is used again: only with the same start is it the same process. */
 function isAlive(pid: number, start: number): boolean {
-  const startedAt = startOf(pid);
+  const startedAt = statField(pid, START_FIELD);
   if (startedAt !== null) return startedAt === start;
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** In clock ticks since the boot, the 22nd field; null where there is no such process, or no /proc. */
-function startOf(pid: number): number | null {
-  try {
-    const [rest = ''] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(')').slice(-1);
-    return Number(rest.trim().split(' ')[19]);
-  } catch {
-    return null;
   }
 }
 

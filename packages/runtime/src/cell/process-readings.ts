@@ -13,6 +13,7 @@ export interface CellReading {
 
 const MIB = 1024 * 1024;
 const NEAR_PIDS = 64;
+const PARENT_FIELD = 4;
 
 interface MachineUnits {
   readonly pageBytes: number;
@@ -82,17 +83,18 @@ export class ProcessReadings {
 
 /** The one child of a pid namespace's first process; its pid is most often among the next ones. */
 export function childOf(parentPid: number): number {
-  const isChild = (pid: number) => parentOf(pid) === parentPid;
+  const isChild = (pid: number) => statField(pid, PARENT_FIELD) === parentPid;
   for (let pid = parentPid + 1; pid <= parentPid + NEAR_PIDS; pid += 1) if (isChild(pid)) return pid;
   const found = readdirSync('/proc').map(Number).find((pid) => Number.isSafeInteger(pid) && isChild(pid));
   if (found === undefined) throw new Error(`process ${parentPid} has no child`);
   return found;
 }
 
-function parentOf(pid: number): number | null {
+/** A field of /proc/PID/stat by its number in proc(5), from 3 on; null where there is no such process, or no /proc. */
+export function statField(pid: number, field: number): number | null {
   try {
     const [rest = ''] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(')').slice(-1);
-    return Number(rest.trim().split(' ')[1]);
+    return Number(rest.trim().split(' ')[field - 3]);
   } catch {
     return null;
   }

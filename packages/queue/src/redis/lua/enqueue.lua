@@ -1,11 +1,11 @@
 -- Adds runs to the queues of their organizations and offers those.
 -- KEYS: see prelude.lua
--- ARGV: 1 now (epoch ms), 2 and 3 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 4 not used, then for each organization: it, how
+-- ARGV: 1 and 2 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 3 now (epoch ms), then for each organization: it, how
 --       many runs, and for each run: id, data, options (JSON), delay (ms), priority (0: none)
 -- Returns 0.
 -- Atomic: all are added, each organization is known and offered, or due at the first of its delays. A run whose job exists
 -- stays as it is.
-local now, i = tonumber(ARGV[1]), 5
+local now, i = tonumber(ARGV[3]), 4
 local FIELDS = 6
 -- One that exists keeps its place; what is written to it again is what it says already, but for when and how it was added.
 local function add(queue, id, data, options, delayMs, priority)

@@ -1,6 +1,6 @@
 -- One turn of a worker: ends runs, and takes the next ones of those whose turn it is.
 -- KEYS: see prelude.lua
--- ARGV: 1 now (epoch ms), 2 and 3 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 4 events that BullMQ keeps per queue, 5 name of the
+-- ARGV: 1 and 2 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 3 now (epoch ms), 4 events that BullMQ keeps per queue, 5 name of the
 --       worker, 6 lease (ms), 7 token of the leases, 8 cost of a run that nothing is known of, 9 how many to take, 10 whom the
 --       worker has no room for ('' for nobody, else ms to pass them over for and organizations, with blanks between), then groups
 --       of six for runs that ended: organization, id, token, MB freed, what is still owed (resource-seconds), what the
@@ -8,7 +8,7 @@
 -- Returns { which of the ended were not held (from 1); of each run taken: organization, id, data, times it was handed out before,
 -- what it was charged; jobs taken that are no runs, as organization and id; epoch ms of the head of `later` or false }.
 -- Atomic. The runs taken are those that virtual-time order gives if they are taken one by one, each charging its organization.
-local now, max = tonumber(ARGV[1]), tonumber(ARGV[9])
+local now, max, keptEvents = tonumber(ARGV[3]), tonumber(ARGV[9]), ARGV[4]
 local worker, leaseMs, token, unknownCost = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 -- In a queue's meta, beside BullMQ's own fields, so that they are read at once.
 local AVERAGE_COST = 'bullpen.cost'
@@ -37,7 +37,7 @@ for i = 11, #ARGV, 6 do
   charge(org, tonumber(ARGV[i + 4]))
   if hasParked or hasLimits then runEnded(org, tonumber(ARGV[i + 3]), limitsOf(org)) end
   -- Written now and then: also how many events BullMQ is to keep, which it would set to 10,000 otherwise.
-  if ARGV[i + 5] ~= '' then call('HSET', queue .. 'meta', AVERAGE_COST, ARGV[i + 5], 'opts.maxLenEvents', KEPT_EVENTS) end
+  if ARGV[i + 5] ~= '' then call('HSET', queue .. 'meta', AVERAGE_COST, ARGV[i + 5], 'opts.maxLenEvents', keptEvents) end
 end
 
 local due = max > 0 and call('ZRANGEBYSCORE', LATER, '-inf', now, 'LIMIT', 0, 256) or {}
