@@ -26,6 +26,7 @@ import { whyCommand } from './commands/why.ts';
 import { resolveAdminConnection, resolveConnection } from './config.ts';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
 import { harmless } from './output.ts';
+import type { FoundConfig } from './project-config.ts';
 
 /** Runs one command line (without `node` and the script) and gives the exit code. Never throws. */
 export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
@@ -40,7 +41,7 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
     deps.output.live(null);
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (deps.interrupted.aborted) return EXIT.interrupted;
-    sayError(error, args.includes('--json'), deps);
+    sayError(error, args.includes('--json') || args.includes('--json-lines'), deps);
     return exitCodeOf(error);
   }
 }
@@ -68,7 +69,8 @@ function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command 
     .option('--url <url>', 'address of the API (BULLPEN_API_URL)')
     .option('--key <key>', 'API key (BULLPEN_API_KEY)')
     .option('--org <org>', 'organization (BULLPEN_ORG); the first of the credentials file where left out')
-    .option('--json', 'print JSON for machines')
+    .option('--json', 'print one JSON value for machines')
+    .option('--json-lines', 'the same, and what is followed (run, logs, top) as it comes, a value a line')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', `\nKeys and address come from the flags, else the environment, else .bullpen/credentials.json\n(of this folder, the folders above it, or the checkout), which \`npm start\` writes.\n\n${EXIT_CODES_HELP}`)
     .exitOverride()
@@ -95,13 +97,30 @@ type Bind = <Options extends object>(action: CommandAction<Options>) => (...args
 const binder = (deps: CliDeps, done: (exitCode: number) => void): Bind => <Options extends object>(action: CommandAction<Options>) =>
   async (...given) => {
     const command = given.at(-1) as Command;
-    const options = command.optsWithGlobals<Options & GlobalOptions>();
+    const options = withJson(command.optsWithGlobals<Options & GlobalOptions>());
     const args = given.slice(0, -2).flat().filter((arg): arg is string => arg !== undefined);
-    const client = () => deps.connect(resolveConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials()));
-    const adminConnection = () => resolveAdminConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials());
+    const project = await projectOf(deps);
+    const credentials = () => (hasKey(options, deps) ? null : deps.findCredentials());
+    // What the folder's config says stands behind what the environment says.
+    const env = () => ({ ...deps.env, apiUrl: deps.env.apiUrl ?? project()?.apiUrl, org: deps.env.org ?? project()?.org });
+    const client = () => deps.connect(resolveConnection(options, env(), credentials()));
+    const adminConnection = () => resolveAdminConnection(options, env(), credentials());
     const adminClient = () => deps.connect(adminConnection());
-    done(await action({ deps, output: deps.output, options, client, adminClient, adminConnection }, ...args));
+    done(await action({ deps, output: deps.output, options, client, adminClient, adminConnection, project }, ...args));
   };
+
+/** A config that is broken stops the commands that need it, and no other. */
+async function projectOf(deps: CliDeps): Promise<() => FoundConfig | null> {
+  try {
+    const found = await deps.findProject();
+    return () => found;
+  } catch (error) {
+    return () => { throw error; };
+  }
+}
+
+/** Lines of JSON are JSON. */
+const withJson = <Options extends GlobalOptions>(options: Options): Options => (options.jsonLines === true ? { ...options, json: true } : options);
 
 const hasKey = (options: GlobalOptions, deps: CliDeps): boolean => (options.key ?? deps.env.apiKey) !== undefined;
 
