@@ -1,9 +1,14 @@
-import type { Clock, StoredRunEvent } from '@bullpen/core';
-
-import type { LocalSink } from './local-run.ts';
+import type { Clock, RunEvent, StoredRunEvent } from '@bullpen/core';
 
 /** The same numbers as a worker gives: unique and growing within a run. */
 const SEQ_PER_ATTEMPT = 1_000_000;
+
+/** Where an attempt's events go, in their order. */
+export interface LocalSink {
+  /** The agent's function is about to be called. */
+  started(): void;
+  event(event: RunEvent): void;
+}
 
 /** What a run says, numbered, and when its agent was called last. */
 export interface EventBook {

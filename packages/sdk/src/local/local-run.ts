@@ -1,11 +1,11 @@
 import {
   BullpenError, agentManifestSchema, createRunSchema, defined, messageOf, parseOrThrow, planRun, retryDelayMs, systemClock,
   type AgentManifest, type AgentManifestInput, type AttemptOutcome, type Clock, type CreateRunRequest, type NewRun, type Organization, type RunError,
-  type RunEvent, type RunUsage, type StoredRunEvent, type TerminalRunState,
+  type RunUsage, type StoredRunEvent, type TerminalRunState,
 } from '@bullpen/core';
 
 import type { RunOf } from '../client-types.ts';
-import { createEventBook, type EventBook } from './event-book.ts';
+import { createEventBook, type EventBook, type LocalSink } from './event-book.ts';
 import { zodChecker, type ValueChecker, type ValueIssue } from './value-checker.ts';
 
 /**
@@ -35,12 +35,6 @@ export interface LocalAttempt {
   readonly manifest: AgentManifest;
   /** From 1. */
   readonly attempt: number;
-}
-
-export interface LocalSink {
-  /** The agent's function is about to be called. */
-  started(): void;
-  event(event: RunEvent): void;
 }
 
 /** Never rejects: how an attempt ended is a value. */
