@@ -2,6 +2,7 @@ import { ORGANIZATION_ROLES, errorCodeOf, messageOf } from '@bullpen/core';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
 import type { CliDeps, CommandAction, GlobalOptions } from './cli.ts';
+import { wholeNumber, type Bind } from './command-options.ts';
 import { batchCommand } from './commands/batch.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { deployCommand } from './commands/deploy.ts';
@@ -26,6 +27,7 @@ import { whyCommand } from './commands/why.ts';
 import { resolveAdminConnection, resolveConnection } from './config.ts';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
 import { harmless } from './output.ts';
+import { addWebhookCommands } from './webhook-commands.ts';
 
 /** Runs one command line (without `node` and the script) and gives the exit code. Never throws. */
 export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
@@ -86,10 +88,9 @@ function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command 
   addScheduleCommands(program.command('schedules').description('runs at times: list, create, pause, resume, next, delete'), binder(deps, done));
   addOperatorCommands(program, binder(deps, done));
   addSecretCommands(program, binder(deps, done));
+  addWebhookCommands(program, binder(deps, done));
   return program;
 }
-
-type Bind = <Options extends object>(action: CommandAction<Options>) => (...args: unknown[]) => Promise<void>;
 
 /** Turns a command's action into what commander calls: its arguments, then its options, then the command. */
 const binder = (deps: CliDeps, done: (exitCode: number) => void): Bind => <Options extends object>(action: CommandAction<Options>) =>
@@ -279,9 +280,4 @@ function batchSize(text: string): number {
   const runs = wholeNumber(text);
   if (runs < 1 || runs > 1000) throw new InvalidArgumentError('it must be from 1 to 1000.');
   return runs;
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('it must be a whole number.');
-  return Number(text);
 }

@@ -3,11 +3,12 @@ import type {
   CreateOrganizationRequest, CreateRunBatchRequest, CreateRunRequest, CreateScheduleRequest, CreatedKey, DeletedOrganization, Deployment,
   DoctorReport, DrainResult, KeyRole, KillOrder, LogLevel, MetricGrouping, Organization, PreviewScheduleRequest, PutDeploymentRequest, RewrapResult,
   RotateKeyRequest, Run, RunBatch, RunFilter, RunLogs, RunPage, RunState, RuntimeMetrics, RuntimeStatus, Schedule, SchedulePage, SchedulePreview,
-  Secret, SecretList, UpdateOrganizationRequest, Why,
+  Secret, SecretList, UpdateOrganizationRequest, WebhookBoard, WebhookDelivery, Why,
 } from '@bullpen/core';
 
 import type { Fetch } from './http.ts';
 import type { RunStreamItem, RunStreamOptions } from './run-stream.ts';
+import type { TriggersClient, WebhooksClient } from './webhooks-client-types.ts';
 
 export interface ClientOptions {
   /** Where the API listens, for example `http://127.0.0.1:3000`. */
@@ -219,6 +220,8 @@ export interface BullpenClient {
     /** SECRET_NOT_FOUND where there is none. */
     delete(name: string, options?: CallOptions): Promise<void>;
   };
+  readonly webhooks: WebhooksClient;
+  readonly triggers: TriggersClient;
   /** Needs an admin key. */
   readonly admin: {
     /** Seals every secret under the newest master key, after which older ones are not needed any more. */
@@ -229,6 +232,10 @@ export interface BullpenClient {
     /** Kills what a container executes, and the container, at once; the run's `kill` says what became of it. */
     killContainer(containerId: string, options?: CallOptions): Promise<KillOrder>;
     killRun(orgId: string, runId: string, options?: CallOptions): Promise<KillOrder>;
+    /** Webhooks of all organizations, and what did not arrive. */
+    webhooks(options?: CallOptions): Promise<WebhookBoard>;
+    /** Sends a delivery of any organization again. */
+    replayDelivery(deliveryId: string, options?: CallOptions): Promise<WebhookDelivery>;
     /** Compares every run with every job; mends what it finds unless `repair` is false. */
     doctor(options?: CallOptions & { repair?: boolean | undefined }): Promise<DoctorReport>;
   };
