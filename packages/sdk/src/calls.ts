@@ -1,4 +1,4 @@
-import type { CallOptions } from './client-types.ts';
+import type { CallOptions } from './call-options.ts';
 import type { Http } from './http.ts';
 
 /** The kinds of call there are, by what repeating one does. */

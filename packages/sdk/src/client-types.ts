@@ -6,9 +6,12 @@ import type {
   Secret, SecretList, UpdateOrganizationRequest, WebhookBoard, WebhookDelivery, Why,
 } from '@bullpen/core';
 
+import type { CallOptions, PageOptions } from './call-options.ts';
 import type { Fetch } from './http.ts';
 import type { RunStreamItem, RunStreamOptions } from './run-stream.ts';
 import type { TriggersClient, WebhooksClient } from './webhooks-client-types.ts';
+
+export type { CallOptions, PageOptions };
 
 export interface ClientOptions {
   /** Where the API listens, for example `http://127.0.0.1:3000`. */
@@ -22,16 +25,6 @@ export interface ClientOptions {
   timeoutMs?: number;
   /** How often a request that is safe to repeat is repeated when it gets no answer or a 503; 3 where left out. */
   retries?: number;
-}
-
-/** Every call can be called off. */
-export interface CallOptions {
-  signal?: AbortSignal | undefined;
-}
-
-export interface PageOptions extends CallOptions {
-  cursor?: string | undefined;
-  limit?: number | undefined;
 }
 
 /** A page, newest first; `nextCursor` is null on the last one. */

@@ -3,7 +3,7 @@ import type {
   RotateSecretRequest, RotateTriggerRequest, RotatedTrigger, Trigger, Webhook, WebhookDelivery, WebhookDeliveryDetail, WebhookDeliveryPage,
 } from '@bullpen/core';
 
-import type { CallOptions, PageOptions } from './client-types.ts';
+import type { CallOptions, PageOptions } from './call-options.ts';
 
 /** Webhooks out: who is told of what, and what became of telling them. */
 export interface WebhooksClient {

@@ -6,7 +6,7 @@ import { getDelivery, insertTestDelivery, listDeliveries, replayDelivery, replay
 import { z } from 'zod';
 
 import { accepted, ok, route, type Route } from '../http/route.ts';
-import type { WebhookRouteDeps } from './webhook-routes.ts';
+import type { WebhookRouteDeps } from './webhook-route-deps.ts';
 
 const shared = { tag: 'webhooks', scope: 'organization' } as const;
 const reading = { ...shared, permission: 'webhooks:read' } as const;

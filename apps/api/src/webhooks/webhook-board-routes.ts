@@ -3,7 +3,7 @@ import { adminReadWebhookBoard, replayDelivery } from '@bullpen/db';
 import { z } from 'zod';
 
 import { accepted, ok, route, type Route } from '../http/route.ts';
-import type { WebhookRouteDeps } from './webhook-routes.ts';
+import type { WebhookRouteDeps } from './webhook-route-deps.ts';
 
 const shared = { tag: 'operator', scope: 'operator' } as const;
 

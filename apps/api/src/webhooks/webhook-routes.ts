@@ -1,21 +1,15 @@
 import {
   changeWebhookSchema, createWebhookSchema, createdWebhookSchema, idSchema, newId, newSigningSecret, rotateSecretSchema, webhookListSchema, webhookSchema,
-  type Clock,
 } from '@bullpen/core';
 import {
-  changeWebhook, deleteWebhook, getWebhook, insertWebhook, listWebhooks, rotateWebhookSecret, type Database, type SigningSecrets,
+  changeWebhook, deleteWebhook, getWebhook, insertWebhook, listWebhooks, rotateWebhookSecret,
 } from '@bullpen/db';
 import { z } from 'zod';
 
 import { created, noContent, ok, route, type Route } from '../http/route.ts';
 import { deliveryRoutes } from './delivery-routes.ts';
 import { webhookBoardRoutes } from './webhook-board-routes.ts';
-
-export interface WebhookRouteDeps {
-  db: Database;
-  signing: SigningSecrets;
-  clock: Clock;
-}
+import type { WebhookRouteDeps } from './webhook-route-deps.ts';
 
 type IdParams = { params: { id: string } };
 
