@@ -8,7 +8,8 @@ import {
   createWebhookCommand, deleteWebhookCommand, deliveriesCommand, disableWebhookCommand, enableWebhookCommand, listWebhooksCommand, replayWebhookCommand,
   rotateWebhookCommand, testWebhookCommand,
 } from './commands/webhooks.ts';
-import { wholeNumber, type Bind } from './command-options.ts';
+import type { Bind } from './command-groups.ts';
+import { wholeNumber } from './option-parsers.ts';
 
 /** `bullpen webhooks ...` and `bullpen triggers ...`. */
 export function addWebhookCommands(program: Command, bind: Bind): void {
