@@ -37,8 +37,8 @@ export interface CellOwner {
 const START_TIMEOUT_MS = 10_000;
 /** How long a kill waits for what bubblewrap tells. */
 const DOOMED_MS = 1000;
-/** From the end of bubblewrap to that of all it stands for, where nothing goes wrong: less. */
-const SWEEP_MS = 100;
+/** From the end of bubblewrap to that of all it stands for, where nothing goes wrong: less. A sweep looks at every process. */
+const SWEEP_MS = 1000;
 const MAX_LAST_WORDS = 8192;
 const units = process.platform === 'linux' ? readMachineUnits() : { pageBytes: 4096, tickMs: 10 };
 
