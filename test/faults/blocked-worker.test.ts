@@ -64,11 +64,13 @@ describe.each<QueueBackend>(['redis', 'postgres'])('a worker whose event loop st
     expect(done).toMatchObject({ state: 'succeeded', attempt: 1 });
     expect(line(child, 'worker.goes_on')).toBeUndefined();
     // What was said under the first lease may have been kept before everything stood still.
-    expect(await leasesOf(runId)).toContain(2);
+    const leases = await leasesOf(runId);
+    expect(leases).toContain(2);
     await eventually('it goes on, and hears that it lost the run', async () => line(child, 'queue.lease_lost') ?? line(child, 'queue.lease_was_lost'), 30_000);
     child.process.kill('SIGTERM');
     expect(await child.exited).toBe(0);
     expect(await acme.runs.get(runId)).toEqual(done);
+    expect(await leasesOf(runId)).toEqual(leases);
   });
 
   it('loses its run when it never goes on', async () => {

@@ -65,15 +65,17 @@ describe('a result that Postgres refuses', () => {
 });
 
 describe('events that Postgres refuses', () => {
-  it('fail alone: those of a run that is gone', async () => {
+  it('fail alone, and those of a run that is gone are not kept', async () => {
     const { db, store, claimed } = fixture;
-    const runs = [...await Promise.all(Array.from({ length: 9 }, () => claimed())), { runId: newId('run'), lease: 1 }];
-    const settled = await Promise.allSettled(runs.map(({ runId, lease }) => store.appendEvents({
+    const runs = [...await Promise.all(Array.from({ length: 10 }, () => claimed())), { runId: newId('run'), lease: 1 }];
+    const settled = await Promise.allSettled(runs.map(({ runId, lease }, n) => store.appendEvents({
       orgId: ORG, runId, lease,
-      events: [{ seq: lease * 1_000_000, attempt: 1, at: '2026-01-01T00:00:00.000Z', event: { type: 'emit', name: 'n', data: null } }],
+      events: [{ seq: lease * 1_000_000, attempt: 1, at: '2026-01-01T00:00:00.000Z', event: { type: 'emit', name: 'n', data: n === 9 ? '\0' : null } }],
     })));
-    expect(settled.map(({ status }) => status)).toEqual([...runs.slice(1).map(() => 'fulfilled'), 'rejected']);
-    expect(settled[9]).toMatchObject({ reason: { code: 'RECORD_FAILED' } });
-    expect(await Promise.all(runs.slice(0, 9).map(({ runId }) => listRunEvents(db, ORG, runId, -1, 10)))).toHaveLength(9);
+    expect(settled.slice(0, 9)).toEqual(Array.from({ length: 9 }, () => ({ status: 'fulfilled', value: true })));
+    expect(settled[9]).toMatchObject({ status: 'rejected', reason: { code: 'RECORD_FAILED' } });
+    expect(settled[10]).toEqual({ status: 'fulfilled', value: false });
+    const kept = await Promise.all(runs.map(({ runId }) => listRunEvents(db, ORG, runId, -1, 10)));
+    expect(kept.map(({ length }) => length)).toEqual([...Array.from({ length: 9 }, () => 1), 0, 0]);
   });
 });

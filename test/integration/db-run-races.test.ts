@@ -103,12 +103,21 @@ describe('two writers at the same moment', () => {
     }
   });
 
-  it('take a run over while its old worker still writes events: both are kept, in order of the leases', async () => {
-    const first = await fixture.claimed();
-    const second = await claimOf(stores[1], first.runId);
-    const event = (lease: number) => ({ seq: lease * 1_000_000, attempt: 1, at: '2026-01-01T00:00:00.000Z', event: { type: 'progress' as const, fraction: 1 } });
-    await Promise.all([second, first].map(({ lease, runId }, n) => (stores[n] as RunStore).appendEvents({ orgId: ORG, runId, lease, events: [event(lease)] })));
-    const rows = await fixture.db.sql`SELECT seq FROM run_events WHERE run_id = ${first.runId} ORDER BY seq`;
-    expect(rows.map((row) => row['seq'])).toEqual([1_000_000, 2_000_000]);
+  it('take a run over while its old worker still writes events: what it says afterwards is not kept, and it is told', async () => {
+    const seqs = async (runId: string) => (await fixture.db.sql`SELECT seq FROM run_events WHERE run_id = ${runId} ORDER BY seq`).map((row) => Number(row['seq']));
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const { runId, lease } = await fixture.claimed();
+      const say = (store: RunStore, seq: number, of: number) =>
+        store.appendEvents({ orgId: ORG, runId, lease: of, events: [{ seq, attempt: 1, at: '2026-01-01T00:00:00.000Z', event: { type: 'progress', fraction: 1 } }] });
+      const said = Array.from({ length: 9 }, (_, n) => say(stores[0] as RunStore, lease * 1_000_000 + n, lease));
+      const second = await claimOf(stores[1], runId);
+      const keptThen = await seqs(runId);
+      const kept = await Promise.all(said);
+      expect(await seqs(runId)).toEqual(keptThen);
+      expect(kept.filter((wasKept) => wasKept)).toHaveLength(keptThen.length);
+      expect(await say(stores[0] as RunStore, lease * 1_000_000 + 99, lease)).toBe(false);
+      expect(await say(stores[1] as RunStore, second.lease * 1_000_000, second.lease)).toBe(true);
+      expect(await seqs(runId)).toEqual([...keptThen, second.lease * 1_000_000]);
+    }
   });
 });

@@ -19,7 +19,7 @@ export async function startUpstream(): Promise<Upstream> {
   const heard: string[] = [];
   const answer: RequestListener = (req, res) => {
     heard.push(`${req.method} ${req.headers.host?.split(':')[0]} ${req.url}`);
-    void respond(req, res);
+    void respond(req, res, heard);
   };
   const servers = [createHttpServer(answer), createHttpsServer({ key: TEST_KEY, cert: TEST_CERTIFICATE }, answer)];
   const ports = await Promise.all(servers.map(async (server) => {
@@ -37,7 +37,7 @@ export async function startUpstream(): Promise<Upstream> {
   };
 }
 
-async function respond(req: IncomingMessage, res: ServerResponse): Promise<void> {
+async function respond(req: IncomingMessage, res: ServerResponse, heard: readonly string[]): Promise<void> {
   const url = new URL(req.url ?? '/', 'http://upstream.test');
   const parameter = (name: string) => url.searchParams.get(name) ?? '';
   switch (url.pathname) {
@@ -56,6 +56,9 @@ async function respond(req: IncomingMessage, res: ServerResponse): Promise<void>
       break;
     case '/gzip':
       res.setHeader('content-encoding', 'gzip').end(gzipSync('plain text '.repeat(10_000)));
+      break;
+    case '/heard':
+      res.end(JSON.stringify(heard));
       break;
     case '/silent': // never answers
       break;

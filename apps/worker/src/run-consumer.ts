@@ -38,7 +38,7 @@ export class RunConsumer implements Service {
   async start(): Promise<void> {
     const { queue, active } = this.#deps;
     this.#taking = new AbortController();
-    this.#offs = [queue.onLeaseLost((taken) => active.interrupt(taken.orgId, taken.runId, 'lease_lost'))];
+    this.#offs = [queue.onLeaseLost((taken) => active.interruptTaken(taken, 'lease_lost'))];
     this.#loop = this.#takeWhileOpen(this.#taking.signal);
   }
 

@@ -10,13 +10,15 @@ const emit = (n: number) => ({ type: 'emit', name: 'n', data: n }) as const;
 
 /** A writer whose store refuses as long as it is told to. */
 function writerOver() {
-  const store = { isAway: false, kept: [] as StoredRunEvent[] };
+  const store = { isAway: false, isFenced: false, tries: 0, kept: [] as StoredRunEvent[] };
   const live: LiveRunMessage[] = [];
   const writer = new RunEventWriter(run, {
     store: {
       async appendEvents({ events }: { events: readonly StoredRunEvent[] }) {
         if (store.isAway) throw new Error('Postgres is away');
-        store.kept.push(...events);
+        store.tries += 1;
+        if (!store.isFenced) store.kept.push(...events);
+        return !store.isFenced;
       },
     } as unknown as RunStore,
     bus: { publish: async (_: string, data: unknown) => void live.push(data as LiveRunMessage) } as LiveBus,
@@ -58,5 +60,17 @@ describe('the events of an attempt', () => {
     store.isAway = false;
     await writer.flush();
     expect(store.kept.map(({ event }) => event)).toEqual([{ type: 'dropped', count: 1 }]);
+  });
+
+  it('of a worker that lost the run are neither kept nor told, and not tried again', async () => {
+    const { writer, store, live } = writerOver();
+    writer.say(emit(0));
+    await writer.flush();
+    store.isFenced = true;
+    for (let n = 1; n < 1200; n += 1) writer.say(emit(n));
+    await writer.flush();
+    writer.say(emit(1200));
+    await writer.flush();
+    expect([store.kept.length, store.tries, live.length]).toEqual([1, 2, 1]);
   });
 });

@@ -61,7 +61,7 @@ export class RunExecutor {
     const { active, queue } = this.#deps;
     const { orgId, runId } = taken;
     // Known before the claim: a cancel that arrives in between must find it.
-    const signal = active.add(orgId, runId);
+    const signal = active.add(taken);
     const log = this.#deps.log.child({ orgId, runId });
     const takenAtMs = this.#deps.clock.nowMs();
     try {
@@ -77,7 +77,7 @@ export class RunExecutor {
       });
     } finally {
       admission.release();
-      active.delete(orgId, runId);
+      active.delete(taken);
     }
   }
 

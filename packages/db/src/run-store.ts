@@ -46,7 +46,8 @@ export interface RunStore extends Service {
   retry(write: RetryWrite): Promise<boolean>;
   /** running -> queued, and the attempt is given back. False: fenced out. */
   release(write: ReleaseWrite): Promise<boolean>;
-  appendEvents(write: EventsWrite): Promise<void>;
+  /** Keeps what an attempt said. False: fenced out, and nothing of it is kept. */
+  appendEvents(write: EventsWrite): Promise<boolean>;
   /** Waiting -> cancelled. Null: it is not waiting, or not there. */
   cancelWaiting(orgId: string, runId: string): Promise<Run | null>;
   /** Ends a waiting run, or marks a running one. @throws BullpenError NOT_FOUND, RUN_ALREADY_FINISHED. */
@@ -83,7 +84,7 @@ export function createRunStore(deps: RunStoreDeps): RunStore {
     retry: (write) => writers.retry.submit(write),
     release: (write) => writers.release.submit(write),
     async appendEvents(write) {
-      if (write.events.length > 0) await writers.events.submit(eventsItem(write));
+      return write.events.length === 0 || writers.events.submit(eventsItem(write));
     },
     async cancelWaiting(orgId, runId) {
       const answer = await writers.cancel.submit({ orgId, runId, markRunning: false });
@@ -131,7 +132,7 @@ function openWriters({ db, clock, log }: RunStoreDeps) {
     }),
     retry: writer<RetryWrite, boolean>({ name: 'retry', write: leasedWriter(db, retryRuns, () => 'retrying') }),
     release: writer<ReleaseWrite, boolean>({ name: 'release', write: leasedWriter(db, releaseRuns, () => 'queued') }),
-    events: writer<EventsItem, void>({
+    events: writer<EventsItem, boolean>({
       name: 'events',
       bytesOf: (item) => item.bytes,
       write: (items) => writeEvents(db, items),
@@ -143,15 +144,15 @@ function openWriters({ db, clock, log }: RunStoreDeps) {
   };
 }
 
-async function writeEvents(db: Database, items: readonly EventsItem[]): Promise<void[]> {
-  await appendEvents(db, items.flatMap((item) => item.rows));
-  return items.map(() => undefined);
+async function writeEvents(db: Database, items: readonly EventsItem[]): Promise<boolean[]> {
+  const fenced = await appendEvents(db, items.flatMap((item) => item.rows));
+  return items.map(({ orgId, runId }) => !fenced.has(keyOfRun(orgId, runId)));
 }
 
 function eventsItem({ orgId, runId, lease, events }: EventsWrite): EventsItem {
   const misnumbered = events.find(({ seq }) => seq < firstEventSeq(lease) || seq >= firstEventSeq(lease + 1));
   if (misnumbered) throw new BullpenError('INTERNAL', `event ${misnumbered.seq} is not numbered within lease ${lease}`);
-  const rows = events.map(({ seq, attempt, at, event }) => ({ orgId, runId, seq, attempt, at, eventJson: JSON.stringify(event) }));
+  const rows = events.map(({ seq, attempt, at, event }) => ({ orgId, runId, lease, seq, attempt, at, eventJson: JSON.stringify(event) }));
   return { orgId, runId, rows, bytes: rows.reduce((sum, row) => sum + row.eventJson.length + ROW_BYTES, 0) };
 }
 
