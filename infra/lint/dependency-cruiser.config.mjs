@@ -55,7 +55,7 @@ const forbidden = [
     name: 'no-orphan',
     comment: 'a file that nobody imports and that imports nobody is dead',
     severity: 'error',
-    from: { orphan: true, pathNot: [TEST_FILE, '\\.d\\.ts$', '(^|/)[^/]+\\.config\\.(mjs|ts)$', '/src/(main|index)\\.ts$', '^infra/index\\.ts$', '^examples/agents/', '^test/security/(egress-)?agents/', '^packages/runtime/src/container/(self-test|rehearsal)-agent\\.mjs$', '^packages/runtime/src/container/(cell-)?entry\\.mjs$', '^test/system/[^/]+-process\\.ts$'] },
+    from: { orphan: true, pathNot: [TEST_FILE, '\\.d\\.ts$', '(^|/)[^/]+\\.config\\.(mjs|ts)$', '/src/(main|index)\\.ts$', '^infra/index\\.ts$', '^examples/agents/', '^apps/cli/(verify-agents|templates)/', '^test/security/(egress-)?agents/', '^packages/runtime/src/container/(self-test|rehearsal)-agent\\.mjs$', '^packages/runtime/src/container/(cell-)?entry\\.mjs$', '^test/system/[^/]+-process\\.ts$'] },
     to: {},
   },
   { name: 'resolvable', comment: 'what is imported is there', severity: 'error', from: { path: OURS }, to: { couldNotResolve: true } },

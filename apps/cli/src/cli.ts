@@ -36,6 +36,8 @@ export interface Invocation<Options = object> {
   client(): BullpenClient;
   /** A client with the key of the platform admin. */
   adminClient(): BullpenClient;
+  /** Where that client sends its requests. */
+  adminConnection(): Connection;
 }
 
 /** A command that continues this one, as it can be typed: for the same organization where one was named. */

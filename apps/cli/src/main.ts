@@ -52,8 +52,8 @@ async function probe(): Promise<IsolationReport> {
 
 function interruptSignal(): AbortSignal {
   const abort = new AbortController();
-  // Once: a second Ctrl-C ends the process at once.
-  process.once('SIGINT', () => abort.abort(new Error('interrupted')));
+  // Once: a second Ctrl-C ends the process at once. SIGTERM as well: what was made must not be left behind.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort(new Error('interrupted')));
   return abort.signal;
 }
 

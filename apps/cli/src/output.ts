@@ -23,7 +23,12 @@ export interface Output {
   readonly paint: ReturnType<typeof pc.createColors>;
   /** Both streams are a terminal: a line may be shown and taken back. What is piped on must hold everything. */
   readonly canRepaint: boolean;
+  /** How wide a line of the result may be: the terminal's width; what is piped on is not broken into lines. */
+  readonly columns: number;
 }
+
+/** Nothing readable fits into less. */
+const MOST_NARROW = 20;
 
 export function createOutput(sinks: { stdout: TextSink; stderr: TextSink; color: boolean }): Output {
   const { stdout, stderr } = sinks;
@@ -51,6 +56,8 @@ export function createOutput(sinks: { stdout: TextSink; stderr: TextSink; color:
     },
     paint,
     canRepaint,
+    // Read anew each time: a window is resized while something is followed.
+    get columns() { return stdout.isTTY === true ? Math.max(MOST_NARROW, stdout.columns ?? 80) : Number.POSITIVE_INFINITY; },
   };
 }
 

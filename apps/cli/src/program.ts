@@ -21,6 +21,7 @@ import {
 } from './commands/schedules.ts';
 import { listSecretsCommand, removeSecretCommand, rewrapSecretsCommand, setSecretCommand } from './commands/secrets.ts';
 import { upCommand } from './commands/up.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { whyCommand } from './commands/why.ts';
 import { resolveAdminConnection, resolveConnection } from './config.ts';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
@@ -97,8 +98,9 @@ const binder = (deps: CliDeps, done: (exitCode: number) => void): Bind => <Optio
     const options = command.optsWithGlobals<Options & GlobalOptions>();
     const args = given.slice(0, -2).flat().filter((arg): arg is string => arg !== undefined);
     const client = () => deps.connect(resolveConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials()));
-    const adminClient = () => deps.connect(resolveAdminConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials()));
-    done(await action({ deps, output: deps.output, options, client, adminClient }, ...args));
+    const adminConnection = () => resolveAdminConnection(options, deps.env, hasKey(options, deps) ? null : deps.findCredentials());
+    const adminClient = () => deps.connect(adminConnection());
+    done(await action({ deps, output: deps.output, options, client, adminClient, adminConnection }, ...args));
   };
 
 const hasKey = (options: GlobalOptions, deps: CliDeps): boolean => (options.key ?? deps.env.apiKey) !== undefined;
@@ -243,6 +245,11 @@ function addOperatorCommands(program: Command, bind: Bind): void {
     .option('--isolation', 'instead: what each worker\'s machine can enforce of each tier, and the cases tried')
     .option('--here', 'with --isolation: try this machine')
     .action(bind(doctorCommand));
+  program.command('verify')
+    .description('try a running system: organizations, walls, limits, load, metrics, health, with evidence (admin key)')
+    .addOption(new Option('--runs <n>', 'runs of one organization at once').default(100).argParser(batchSize))
+    .option('--figures-within <s>', 'how long metrics and scores may take to show what has run', wholeNumber, 45)
+    .action(bind(verifyCommand));
   program.command('kill')
     .description('kill a container, or the container of a run, at once (admin key)')
     .argument('<id>', 'run_... or ctr_...')
@@ -266,6 +273,12 @@ function percentage(text: string): number {
   const percent = Number(text);
   if (text === '' || !(percent > 0 && percent <= 100)) throw new InvalidArgumentError('it must be a number above 0, at most 100.');
   return percent;
+}
+
+function batchSize(text: string): number {
+  const runs = wholeNumber(text);
+  if (runs < 1 || runs > 1000) throw new InvalidArgumentError('it must be from 1 to 1000.');
+  return runs;
 }
 
 function wholeNumber(text: string): number {

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createOutput, harmless, type TextSink } from './output.ts';
 import { endText, eventText } from './run-text.ts';
 import { renderTable } from './table.ts';
-import { agoText, bytesText, durationText, prettyJson, progressBar } from './text-format.ts';
+import { agoText, bytesText, durationText, prettyJson, progressBar, wrapped } from './text-format.ts';
 
 function sink(isTTY = false): TextSink & { text: string } {
   return { text: '', isTTY, columns: 80, write(text) { this.text += text; } };
@@ -19,6 +19,13 @@ describe('what stands in a terminal', () => {
     expect(agoText(at, Date.parse(at) + 90_000)).toBe('1 min ago');
     expect(agoText(at, Date.parse(at) - 5_000)).toBe('0 s ago');
     expect(progressBar(1.4, 4) + progressBar(0.5, 4)).toBe('━━━━━━──');
+  });
+
+  it('breaks text at blanks, and leaves it whole where nobody looks at it', () => {
+    expect(wrapped('one two three', 9, '  ')).toEqual(['  one two', '  three']);
+    expect(wrapped('a verylongword b', 6)).toEqual(['a', 'verylongword', 'b']);
+    expect(wrapped('one two three', Number.POSITIVE_INFINITY, ' ')).toEqual([' one two three']);
+    expect(wrapped('', 10)).toEqual([]);
   });
 
   it('opens up JSON where it does not fit on its line, and leaves it the same JSON', () => {
