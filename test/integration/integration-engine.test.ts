@@ -14,9 +14,8 @@ class OldEngine implements ExecutionEngine {
 
   async executeAgent(agent: unknown, { input }: { input?: unknown }) {
     this.asked.push(agent);
-    const { n = 0, ms = 0, wrong = false } = (input ?? {}) as { n?: number; ms?: number; wrong?: boolean };
+    const { n = 0, wrong = false } = (input ?? {}) as { n?: number; wrong?: boolean };
     if (wrong) throw new RangeError('the old engine does not like this');
-    if (ms > 0) await new Promise((resolve) => { setTimeout(resolve, ms); });
     return { result: { doubled: n * 2 }, usage: { cpuMs: 1 }, logs: [{ level: 'info' as const, message: 'in the old engine' }] };
   }
 }
