@@ -4,7 +4,9 @@ import {
   canaryHealthSchema, createdAlertRuleSchema, createdKeySchema, deletedOrganizationSchema, deploymentPageSchema, deploymentSchema, doctorReportSchema,
   drainResultSchema, killOrderSchema, newId, organizationPageSchema, organizationSchema, rewrapResultSchema, runBatchSchema, runLogsSchema, runPageSchema,
   runSchema, runtimeMetricsSchema, runtimeStatusSchema, schedulePageSchema, schedulePreviewSchema, scheduleSchema, secretListSchema, secretSchema, usageReportSchema,
-  versionPageSchema, whoAmISchema, whySchema, type RunFilter,
+  createdTriggerSchema, createdWebhookSchema, replayedDeliveriesSchema, rotatedTriggerSchema, triggerListSchema, triggerSchema, versionPageSchema,
+  webhookBoardSchema, webhookDeliveryDetailSchema, webhookDeliveryPageSchema, webhookDeliverySchema, webhookListSchema, webhookSchema, whoAmISchema, whySchema,
+  type RunFilter,
 } from '@bullpen/core';
 import { createClient, type BullpenClient } from '@bullpen/sdk';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -36,6 +38,8 @@ function sends(operationId: string, call: (client: BullpenClient) => Promise<unk
 }
 
 const runId = newId('run');
+const hookId = newId('webhook');
+const deliveryId = newId('delivery');
 const itemsOf = <S extends z.ZodType>(item: S) => z.strictObject({ items: z.array(item) });
 const schedule = { name: 'nightly', cron: '0 3 * * *', run: { agent: 'echo' } };
 const rule = { name: 'slow', measure: 'queue_wait_p95_ms', threshold: 5 } as const;
@@ -114,12 +118,31 @@ const CHECKS: readonly Check[] = [
   gives('examine', doctorReportSchema, ({ admin }) => admin.doctor({ repair: false })),
   sends('isAlive', ({ health }) => health.alive()),
   sends('isReady', ({ health }) => health.ready()),
+  gives('createWebhook', createdWebhookSchema, ({ webhooks }) => webhooks.create({ url: 'https://example.com/hook', eventTypes: ['run.*'] })),
+  gives('listWebhooks', webhookListSchema, ({ webhooks }) => webhooks.list()),
+  gives('getWebhook', webhookSchema, ({ webhooks }) => webhooks.get(hookId)),
+  gives('changeWebhook', webhookSchema, ({ webhooks }) => webhooks.update(hookId, { enabled: false })),
+  sends('deleteWebhook', ({ webhooks }) => webhooks.delete(hookId)),
+  gives('rotateWebhookSecret', createdWebhookSchema, ({ webhooks }) => webhooks.rotate(hookId, { overlapMs: 0 })),
+  gives('testWebhook', webhookDeliverySchema, ({ webhooks }) => webhooks.test(hookId)),
+  gives('listDeliveries', webhookDeliveryPageSchema, ({ webhooks }) => webhooks.deliveries(hookId, { limit: 5 })),
+  gives('getDelivery', webhookDeliveryDetailSchema, ({ webhooks }) => webhooks.delivery(hookId, deliveryId)),
+  gives('replayDelivery', webhookDeliverySchema, ({ webhooks }) => webhooks.replay(hookId, deliveryId)),
+  gives('replayFailedDeliveries', replayedDeliveriesSchema, ({ webhooks }) => webhooks.replayFailed(hookId, new Date(0))),
+  gives('webhookBoard', webhookBoardSchema, ({ admin }) => admin.webhooks()),
+  gives('platformReplayDelivery', webhookDeliverySchema, ({ admin }) => admin.replayDelivery(deliveryId)),
+  gives('createTrigger', createdTriggerSchema, ({ triggers }) => triggers.create({ name: 'push', scheme: 'github', run: { agent: 'echo' } })),
+  gives('listTriggers', triggerListSchema, ({ triggers }) => triggers.list()),
+  gives('getTrigger', triggerSchema, ({ triggers }) => triggers.get('push')),
+  gives('changeTrigger', triggerSchema, ({ triggers }) => triggers.disable('push')),
+  sends('deleteTrigger', ({ triggers }) => triggers.delete('push')),
+  gives('rotateTrigger', rotatedTriggerSchema, ({ triggers }) => triggers.rotate('push')),
   ...alertChecks('', ({ alerts }) => alerts),
   ...alertChecks('platform', ({ admin }) => admin.alerts),
 ];
 
-/** For other programs than this client: browsers of operators, and what scrapes. */
-const NOT_FOR_THE_CLIENT = ['openOperatorSession', 'closeOperatorSession', 'prometheusMetrics', 'openApiDocument'];
+/** For other programs than this client: browsers of operators, what scrapes, and senders of events. */
+const NOT_FOR_THE_CLIENT = ['receiveEvent', 'openOperatorSession', 'closeOperatorSession', 'prometheusMetrics', 'openApiDocument'];
 
 interface Sent {
   readonly method: string;

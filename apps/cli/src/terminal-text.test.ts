@@ -83,10 +83,34 @@ describe('the output', () => {
     output.live('50 %');
     output.note('n');
     output.live(null);
-    expect(terminal.text).toBe('50 %\r\u001B[Kn\n50 %\r\u001B[K');
+    expect(terminal.text).toBe('50 %\r\u001B[Jn\n50 %\r\u001B[J');
     createOutput({ stdout: sink(), stderr: pipe, color: true }).live('50 %');
     expect(pipe.text).toBe('');
     createOutput({ stdout: sink(true), stderr: pipe = sink(true), color: false }).live('x'.repeat(200));
     expect(pipe.text).toBe('x'.repeat(79));
+  });
+
+  it('leaves out and cuts columns of a table until it fits', () => {
+    const columns = [
+      { heading: 'ID', text: (row: string) => row },
+      { heading: 'NAME', text: () => 'a rather long name', cutTo: 6 },
+      { heading: 'LESS', text: () => 'less', leaveOut: 1 },
+      { heading: 'LEAST', text: () => 'least', leaveOut: 2 },
+    ];
+    const at = (width?: number): string[] => renderTable(columns, ['run_1'], (text) => text, width);
+    expect(at()[1]).toBe('run_1  a rather long name  less  least');
+    expect(at(36)[1]).toBe('run_1  a rather long name  less');
+    expect(at(20)[1]).toBe('run_1  a rather lon…');
+    expect(at(8)[1]).toBe('run_1  a rat…');
+  });
+
+  it('takes several live lines away as one', () => {
+    const [stdout, stderr] = [sink(true), sink(true)];
+    const output = createOutput({ stdout, stderr, color: false });
+    output.live(['one', 'two']);
+    output.live(['three']);
+    output.live(null);
+    expect(stderr.text).toBe('one\ntwo\r\u001B[1A\u001B[Jthree\r\u001B[J');
+    expect([output.columns, createOutput({ stdout: sink(), stderr: sink(), color: false }).columns]).toEqual([80, Number.POSITIVE_INFINITY]);
   });
 });

@@ -1,4 +1,4 @@
-import { creator, deleter, getter, patcher, poster } from './callers.ts';
+import { creator, remover, getter, patcher, poster } from './calls.ts';
 import type { AlertsClient } from './client-types.ts';
 import type { Http } from './http.ts';
 
@@ -12,12 +12,12 @@ export function alertsClient(http: Http, prefix: '/v1' | '/api/admin'): AlertsCl
       list: (call) => getter(http)(`${prefix}/alert-rules`, call),
       create: (request, call) => creator(http)(`${prefix}/alert-rules`, request, call),
       enable: (ruleId, enabled, call) => patcher(http)(rule(ruleId), { enabled }, call),
-      delete: (ruleId, call) => deleter(http)(rule(ruleId), call),
+      delete: (ruleId, call) => remover(http)(rule(ruleId), call),
     },
     silences: {
       list: (call) => getter(http)(`${prefix}/alert-silences`, call),
       create: (request, call) => creator(http)(`${prefix}/alert-silences`, request, call),
-      delete: (silenceId, call) => deleter(http)(`${prefix}/alert-silences/${encodeURIComponent(silenceId)}`, call),
+      delete: (silenceId, call) => remover(http)(`${prefix}/alert-silences/${encodeURIComponent(silenceId)}`, call),
     },
   };
 }

@@ -1,13 +1,14 @@
 import { BullpenError, type DeletedOrganization, type RunPage } from '@bullpen/core';
 
 import { alertsClient } from './alerts-client.ts';
-import { creator, deleter, getter, madeUpKey, patcher, poster } from './callers.ts';
 import type {
   AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeploymentsClient, KeysClient, ListRunsOptions, RunsClient, SchedulesClient,
 } from './client-types.ts';
+import { creator, remover, getter, madeUpKey, patcher, poster } from './calls.ts';
 import { createHttp, type Http, type HttpRequest } from './http.ts';
 import { runHandle } from './run-handle.ts';
 import { streamRun } from './run-stream.ts';
+import { triggersClient, webhooksClient } from './webhooks-client.ts';
 import { waitForRun } from './wait-for-run.ts';
 
 /**
@@ -44,6 +45,8 @@ export function createClient(options: ClientOptions): BullpenClient {
     keys: keysClient(http),
     audit: { list: (query) => get('/v1/audit', query) },
     secrets: secretsClient(http),
+    webhooks: webhooksClient(http),
+    triggers: triggersClient(http),
     admin: adminClient(http),
     whoami: (call) => get('/v1/whoami', call),
   };
@@ -62,6 +65,8 @@ function adminClient(http: Http): BullpenClient['admin'] {
     cancelRun: (orgId, runId, call) => post(`/api/admin/runs/${encodeURIComponent(orgId)}/${encodeURIComponent(runId)}/cancel`, {}, call),
     killContainer: (containerId, call) => post(`${runtime}/containers/${encodeURIComponent(containerId)}/kill`, {}, call),
     killRun: (orgId, runId, call) => post(`${runtime}/runs/${encodeURIComponent(orgId)}/${encodeURIComponent(runId)}/kill`, {}, call),
+    webhooks: (call) => get('/api/admin/webhooks', call),
+    replayDelivery: (deliveryId, call) => post(`/api/admin/webhooks/deliveries/${encodeURIComponent(deliveryId)}/replay`, {}, call),
     doctor: ({ repair = true, ...call } = {}) => post('/api/admin/doctor', { repair }, call),
   };
 }
@@ -130,7 +135,7 @@ function secretsClient(http: Http): BullpenClient['secrets'] {
   return {
     set: async (name, value, call = {}) => (await http.send<never>({ method: 'PUT', path: pathOf(name), body: { value }, signal: call.signal, idempotent: true })).body,
     list: (call) => getter(http)('/v1/secrets', call),
-    delete: (name, call) => deleter(http)(pathOf(name), call),
+    delete: (name, call) => remover(http)(pathOf(name), call),
   };
 }
 
@@ -164,7 +169,7 @@ function deploymentsClient(http: Http): DeploymentsClient {
     },
     rollBack: (agent, deployment, request = {}, call) => creator(http)(`${of(agent, deployment)}/rollback`, request, call),
     health: (agent, deployment, call) => get(`${of(agent, deployment)}/health`, call),
-    delete: (agent, deployment, call) => deleter(http)(of(agent, deployment), call),
+    delete: (agent, deployment, call) => remover(http)(of(agent, deployment), call),
   };
 }
 
@@ -211,7 +216,7 @@ function schedulesClient(http: Http): SchedulesClient {
     update,
     pause: (name, call) => update(name, { paused: true }, call),
     resume: (name, call) => update(name, { paused: false }, call),
-    delete: (name, call) => deleter(http)(pathOf(name), call),
+    delete: (name, call) => remover(http)(pathOf(name), call),
     next: (name, options) => get(`${pathOf(name)}/preview`, options),
     preview: (request, call) => poster(http)('/v1/schedules/preview', request, call),
   };

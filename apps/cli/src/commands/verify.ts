@@ -1,7 +1,8 @@
 import type { CommandAction, Invocation } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';
 import { harmless } from '../output.ts';
-import { durationText, progressBar, wrapped } from '../text-format.ts';
+import { showProgress } from '../progress.ts';
+import { durationText, wrapped } from '../text-format.ts';
 import type { CheckReport } from '../verify/findings.ts';
 import { verify } from '../verify/verification.ts';
 
@@ -10,7 +11,6 @@ export interface VerifyCommandOptions {
   figuresWithin: number;
 }
 
-const BAR_COLUMNS = 20;
 /** As wide as the longest name of a check, and as room allows. */
 const NAME_COLUMNS = 30;
 
@@ -21,7 +21,7 @@ export const verifyCommand: CommandAction<VerifyCommandOptions> = async (invocat
   const progress = { check: '', done: 0, of: 1 };
   const show = (fraction: number): void => {
     const { check, done, of } = progress;
-    output.live(`${progressBar((done + fraction) / of, BAR_COLUMNS)} ${done + 1}/${of}  ${check}${fraction > 0 ? `, ${Math.round(fraction * 100)} %` : ''}`);
+    showProgress(output, (done + fraction) / of, `${done + 1} of ${of}: ${check}`);
   };
   const interrupt = (): void => output.note('interrupted: cleaning up, once more Ctrl-C leaves it as it is');
   deps.interrupted.addEventListener('abort', interrupt, { once: true });

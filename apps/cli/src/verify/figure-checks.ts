@@ -1,7 +1,7 @@
 import { isTerminal, type HealthReport, type RunSummary, type RuntimeMetrics } from '@bullpen/core';
 
+import { pause } from '../pause.ts';
 import { broken, held, type Finding } from './findings.ts';
-import { pause } from './load-check.ts';
 import type { TestBed } from './test-bed.ts';
 
 const LOOK_EVERY_MS = 500;

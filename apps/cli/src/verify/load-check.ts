@@ -1,5 +1,6 @@
 import { isTerminal, type Run, type RunSummary } from '@bullpen/core';
 
+import { pause } from '../pause.ts';
 import { broken, held, type Finding } from './findings.ts';
 import type { TestBed } from './test-bed.ts';
 
@@ -70,14 +71,4 @@ export function mostAtOnce(runs: readonly Pick<Run, 'startedAt' | 'finishedAt'>[
   let most = 0;
   for (const [, change] of moments) most = Math.max(most, now += change);
   return most;
-}
-
-/** @throws the signal's reason when it is aborted meanwhile. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => { signal.removeEventListener('abort', stop); resolve(); }, ms);
-    const stop = (): void => { clearTimeout(timer); reject(signal.reason as Error); };
-    signal.addEventListener('abort', stop, { once: true });
-  });
 }

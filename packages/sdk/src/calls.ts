@@ -1,7 +1,9 @@
-import type { CallOptions } from './client-types.ts';
+import type { CallOptions } from './call-options.ts';
 import type { Http } from './http.ts';
 
-/** A call of a route: everything in the options but the signal becomes the query. */
+/** The kinds of call there are, by what repeating one does. */
+
+/** Everything in the options but the signal becomes the query. */
 export const getter = (http: Http) => async <T>(path: string, options: CallOptions = {}): Promise<T> => {
   const { signal, ...query } = options;
   const { body } = await http.send<T>({ method: 'GET', path, query, signal, idempotent: true });
@@ -14,20 +16,20 @@ export const poster = (http: Http) => async <T>(path: string, body: unknown, cal
   return answer.body;
 };
 
-/** A POST that the API carries out once however often it arrives: it may be repeated when nobody knows whether it did. */
-export const creator = (http: Http) => async <T>(path: string, body: unknown, call: CallOptions = {}): Promise<T> => {
-  const answer = await http.send<T>({ method: 'POST', path, body, headers: { 'idempotency-key': madeUpKey() }, signal: call.signal, idempotent: true });
-  return answer.body;
-};
-
 /** A change to what is named: doing it twice is doing it once. */
 export const patcher = (http: Http) => async <T>(path: string, body: unknown, call: CallOptions = {}): Promise<T> => {
   const answer = await http.send<T>({ method: 'PATCH', path, body, signal: call.signal, idempotent: true });
   return answer.body;
 };
 
-/** A DELETE is not repeated by itself: the second time there would be none. */
-export const deleter = (http: Http) => async (path: string, call: CallOptions = {}): Promise<void> => {
+/** A POST that the API carries out once however often it arrives: it may be repeated when nobody knows whether it did. */
+export const creator = (http: Http) => async <T>(path: string, body: unknown, call: CallOptions = {}): Promise<T> => {
+  const answer = await http.send<T>({ method: 'POST', path, body, headers: { 'idempotency-key': madeUpKey() }, signal: call.signal, idempotent: true });
+  return answer.body;
+};
+
+/** Taking away: not repeated by itself, since the second time there would be nothing. */
+export const remover = (http: Http) => async (path: string, call: CallOptions = {}): Promise<void> => {
   await http.send({ method: 'DELETE', path, signal: call.signal, idempotent: false });
 };
 
