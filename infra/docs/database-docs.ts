@@ -71,7 +71,7 @@ async function readTables({ sql }: Database): Promise<Table[]> {
 
 async function readRoutines({ sql }: Database): Promise<{ name: string; comment: string }[]> {
   const rows = await sql<{ name: string; comment: string }[]>`
-    SELECT p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')' AS name, obj_description(p.oid) AS comment
+    SELECT p.proname || '(' || replace(pg_get_function_identity_arguments(p.oid), 'IN ', '') || ')' AS name, obj_description(p.oid) AS comment
     FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace ORDER BY 1`;
   return [...rows];
 }

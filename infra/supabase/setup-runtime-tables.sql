@@ -350,6 +350,15 @@ COMMENT ON COLUMN runs.kill IS 'Receipt of the last attempt that had to be kille
 ALTER TABLE organizations ADD COLUMN caps jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(caps) = 'object');
 COMMENT ON COLUMN organizations.caps IS 'The most one run may ask for, limit by limit; what is left out has no cap.';
 $bullpen_migration$) AS is_new;
+SELECT '0006_time_before_postgres_14.sql' AS name, pg_temp.apply_migration('0006_time_before_postgres_14.sql', 'eae2ba7d2eb62226a024b5b3dc1031c4584c1013ee593bb9d00cf6796ab55958', $bullpen_migration$-- Postgres 13 has no date_bin, which 0007 makes its first buckets with. 0018 needs it no more and takes this one away.
+
+DO $$ BEGIN
+  IF current_setting('server_version_num')::integer < 140000 AND to_regprocedure('bucket_of(timestamptz, integer)') IS NULL THEN
+    EXECUTE 'CREATE FUNCTION date_bin(stride interval, at timestamptz, origin timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
+      ''SELECT origin + floor(extract(epoch FROM at - origin) / extract(epoch FROM stride)) * stride''';
+  END IF;
+END $$;
+$bullpen_migration$) AS is_new;
 SELECT '0007_time_series.sql' AS name, pg_temp.apply_migration('0007_time_series.sql', '4190ff099dd0ffd680af94e16268f8e3ad16909fe10f7ff5282fed40ec38980c', $bullpen_migration$-- Time series of finished runs, as collectors write them (10 s) and rolled up to a minute, an hour and a day; gauges of workers.
 --
 -- A histogram is a bigint[] of (bin + 1000) << 32 | count, in the order of its bins (packages/metrics/src/histogram.ts says what a
@@ -1642,6 +1651,13 @@ DROP INDEX runs_by_state;
 CREATE INDEX runs_by_state ON runs (org_id, state, id) WHERE state <> '';
 
 REVOKE ALL ON FUNCTION histogram_text(bigint[]) FROM PUBLIC;
+$bullpen_migration$) AS is_new;
+SELECT '0018_buckets_before_postgres_14.sql' AS name, pg_temp.apply_migration('0018_buckets_before_postgres_14.sql', '8a31a87393d9f141cc942ea4050ac35f1d58098c9563539eab3ba0f90fe85512', $bullpen_migration$-- Buckets by arithmetic, which every Postgres from 13 on can: date_bin came with 14.
+
+CREATE OR REPLACE FUNCTION bucket_of(at timestamptz, step_s integer) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT to_timestamp(floor(extract(epoch FROM at) / step_s) * step_s) $$;
+-- Named with its schema: elsewhere it is Postgres' own.
+DO $$ BEGIN EXECUTE format('DROP FUNCTION IF EXISTS %I.date_bin(interval, timestamptz, timestamptz)', current_schema()); END $$;
 $bullpen_migration$) AS is_new;
 DROP FUNCTION pg_temp.apply_migration(text, text, text);
 SELECT close_partitions();

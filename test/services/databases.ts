@@ -11,6 +11,13 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+/** Makes the template anew on a server that was there before. */
+export async function makeTemplateOn(adminUrl: string): Promise<string> {
+  await withAdmin(adminUrl, (sql) => sql`drop database if exists ${sql(TEMPLATE_DATABASE)} with (force)`);
+  await withAdmin(adminUrl, (sql) => sql`create database ${sql(TEMPLATE_DATABASE)}`);
+  return Object.assign(new URL(adminUrl), { pathname: `/${TEMPLATE_DATABASE}` }).href;
+}
+
 /** @param template - cloned where given, else the database is empty. */
 export async function createDatabaseOn(adminUrl: string, template?: typeof TEMPLATE_DATABASE): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`;

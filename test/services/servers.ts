@@ -7,7 +7,7 @@ import { createDatabase, migrate } from '@bullpen/db';
 import { createEmbeddedPostgres, createLocalRedis } from '@bullpen/infra';
 import { migrateQueue } from '@bullpen/queue';
 
-import { TEMPLATE_DATABASE } from './databases.ts';
+import { TEMPLATE_DATABASE, makeTemplateOn } from './databases.ts';
 import { requireProgram } from './programs.ts';
 
 /** Addresses of the servers, as they travel to the test files. */
@@ -24,28 +24,29 @@ export interface RunningServers extends TestServices {
 /**
  * Starts a real Postgres and a real Redis on free loopback ports with their data in a temporary folder.
  * @param durable - true: synced as in production, for benchmarks; false: as fast as they go.
+ * @param postgresAdminUrl - uses this server's superuser in place of a Postgres of its own.
  * @param onDeath - told when one of them ended although nobody stopped it
  */
-export async function startServers(options: { durable: boolean; onDeath?: (what: string) => void }): Promise<RunningServers> {
+export async function startServers({ postgresAdminUrl, ...options }: { durable: boolean; postgresAdminUrl?: string | undefined; onDeath?: (what: string) => void }): Promise<RunningServers> {
   sweepLeftFolders();
   const redisBinary = requireProgram('redis');
   const dataDir = mkdtempSync(path.join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`));
   chmodSync(dataDir, 0o755); // as root, Postgres is another account, which must get in
   const postgres = createEmbeddedPostgres({ dataDir, logFile: path.join(dataDir, 'postgres.log'), databases: [TEMPLATE_DATABASE], ...options });
   const redis = createLocalRedis({ binary: redisBinary, dataDir, logFile: path.join(dataDir, 'redis.log'), ...options });
-  const servers = composeServices([postgres, redis]);
+  const servers = composeServices(postgresAdminUrl === undefined ? [postgres, redis] : [redis]);
   await servers.start();
   const stop = async (): Promise<void> => {
     await servers.stop(Deadline.in(10_000));
     rmSync(dataDir, { recursive: true, force: true });
   };
   try {
-    await migrateTemplate(postgres.url(TEMPLATE_DATABASE));
+    await migrateTemplate(postgresAdminUrl === undefined ? postgres.url(TEMPLATE_DATABASE) : await makeTemplateOn(postgresAdminUrl));
   } catch (error) {
     await stop();
     throw error;
   }
-  return { postgresAdminUrl: postgres.url('postgres'), redisUrl: redis.url, stop };
+  return { postgresAdminUrl: postgresAdminUrl ?? postgres.url('postgres'), redisUrl: redis.url, stop };
 }
 
 async function migrateTemplate(url: string): Promise<void> {
