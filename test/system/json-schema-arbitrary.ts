@@ -75,7 +75,12 @@ function text({ pattern, format, maxLength = 30 }: Schema): fc.Arbitrary<unknown
 }
 
 function object({ properties = {}, required = [], additionalProperties }: Schema, into: Into): fc.Arbitrary<unknown> {
-  const named = fc.record(Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, into(schema, name)])), { requiredKeys: required });
+  const fields = Object.entries(properties).map(([name, schema]) => [name, into(schema, name)] as const);
+  const whole = fc.record(Object.fromEntries(fields), { requiredKeys: required });
+  // Of many fields at once some never go together: the least that is asked for, and one field more, is often right.
+  const least = Object.fromEntries(fields.filter(([name]) => required.includes(name)));
+  const sparse = fields.map(([name, value]) => fc.record({ ...least, [name]: value }));
+  const named = fc.oneof({ weight: 1, arbitrary: whole }, ...(sparse.length === 0 ? [] : [{ weight: 1, arbitrary: fc.oneof(fc.record(least), ...sparse) }]));
   if (typeof additionalProperties !== 'object') return named;
   return fc.tuple(named, fc.dictionary(fc.string({ minLength: 1, maxLength: 10 }), into(additionalProperties), { maxKeys: 3 })).map(([some, more]) => ({ ...more, ...some }));
 }
