@@ -19,6 +19,8 @@ const MAY_IMPORT = {
 };
 
 const OURS = '^(packages|apps|infra|examples|test)/';
+/** What a package's `exports` name. */
+const FACES = ['^(packages|apps)/[^/]+/src/index\\.ts$', '^packages/sdk/src/(integration|testing)/index\\.ts$'];
 const TEST_FILE = '\\.test\\.tsx?$';
 
 const oneWay = Object.entries(MAY_IMPORT).map(([room, allowed]) => ({
@@ -38,21 +40,21 @@ const forbidden = [
     comment: 'a package is imported by its name, which leads to its index.ts',
     severity: 'error',
     from: { path: '^(packages|apps)/([^/]+)/' },
-    to: { path: '^(packages|apps)/[^/]+/', pathNot: ['^$1/$2/', '^packages/[^/]+/src/index\\.ts$'] },
+    to: { path: '^(packages|apps)/[^/]+/', pathNot: ['^$1/$2/', ...FACES] },
   },
   {
     name: 'package-face-from-outside',
     comment: 'a package is imported by its name, which leads to its index.ts',
     severity: 'error',
     from: { path: '^(infra|examples|test)/' },
-    to: { path: '^(packages|apps)/[^/]+/', pathNot: ['^(packages|apps)/[^/]+/src/index\\.ts$'] },
+    to: { path: '^(packages|apps)/[^/]+/', pathNot: FACES },
   },
   { name: 'nobody-imports-tests', comment: 'tests lean on the house, not the house on tests', severity: 'error', from: { path: '^(packages|apps|examples)/', pathNot: TEST_FILE }, to: { path: `^test/|${TEST_FILE}` } },
   {
     name: 'no-orphan',
     comment: 'a file that nobody imports and that imports nobody is dead',
     severity: 'error',
-    from: { orphan: true, pathNot: [TEST_FILE, '\\.d\\.ts$', '(^|/)[^/]+\\.config\\.(mjs|ts)$', '/src/(main|index)\\.ts$', '^infra/index\\.ts$', '^examples/agents/', '^test/security/(egress-)?agents/', '^packages/runtime/src/container/(self-test|rehearsal)-agent\\.mjs$', '^packages/runtime/src/container/(cell-)?entry\\.mjs$', '^test/system/[^/]+-process\\.ts$'] },
+    from: { orphan: true, pathNot: [TEST_FILE, '\\.d\\.ts$', '(^|/)[^/]+\\.config\\.(mjs|ts)$', '/src/(main|index)\\.ts$', '^infra/index\\.ts$', '^examples/agents/', '^apps/cli/(verify-agents|templates)/', '^test/security/(egress-)?agents/', '^packages/runtime/src/container/(self-test|rehearsal)-agent\\.mjs$', '^packages/runtime/src/container/(cell-)?entry\\.mjs$', '^test/system/[^/]+-process\\.ts$'] },
     to: {},
   },
   { name: 'resolvable', comment: 'what is imported is there', severity: 'error', from: { path: OURS }, to: { couldNotResolve: true } },

@@ -9,8 +9,8 @@ const TESTS = ['**/*.test.ts', '**/*.test.tsx'];
 const SLEEP = 'A fixed sleep makes a test slow where it passes and false where it fails: await the event.';
 const NOT_RUN = 'A test that is skipped, focused or left to do is a test that says nothing.';
 
-/** Where the environment may be read: configuration, an app's main that hands it there, the bootstrap, a container that empties it, and tests. */
-const READS_ENV = ['**/config.ts', 'apps/*/src/main.ts', 'infra/bootstrap/**', 'packages/runtime/src/container/**', 'test/**', '**/*.test.ts'];
+/** Where the environment may be read: configuration, an app's main that hands it there, the bootstrap, a container that empties it, tests, and agents that try it. */
+const READS_ENV = ['**/config.ts', 'apps/*/src/main.ts', 'infra/bootstrap/**', 'packages/runtime/src/container/**', 'test/**', '**/*.test.ts', 'apps/cli/verify-agents/**'];
 /** Where text is written for a person at a terminal, and where `console` becomes an agent's log. */
 const USES_CONSOLE = ['apps/cli/src/output*', 'apps/cli/src/output/**', 'infra/*/output.ts', 'examples/**', 'packages/runtime/src/container/**', 'test/security/agents/**', 'test/security/egress-agents/**'];
 

@@ -49,6 +49,33 @@ describe('the bullpen command', () => {
     expect((await cli(['run', 'word-count'], inside)).exitCode).toBe(0);
   });
 
+  it.each([
+    ['http', ['--input', '{"url":"http://127.0.0.1/"}'], 1, /EGRESS_DENIED|127\.0\.0\.1/],
+    ['stateful', ['--input-file', 'input.json'], 0, /"visits": 1/],
+  ] as const)('makes, from the template %s, an agent that deploys and runs', async (template, input, exitCode, said) => {
+    const inside = { cwd: join(dir, `of-${template}`) };
+    await cli(['init', `of-${template}`, '--template', template]);
+    expect(await cli(['deploy'], inside)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`of-${template} v1 is deployed`) });
+    const ran = await cli(['run', `of-${template}`, ...input], inside);
+    expect({ ...ran, text: ran.stdout + ran.stderr }).toMatchObject({ exitCode, text: expect.stringMatching(said) });
+  });
+
+  it('deploys all agents that bullpen.config.ts of a project names', async () => {
+    await cli(['init', 'shop', '--template', 'project']);
+    const inside = { cwd: join(dir, 'shop', 'agents') };
+    const deployed = await cli(['deploy', '--json'], inside);
+    expect(JSON.parse(deployed.stdout)).toMatchObject({ deployed: [{ created: true, agent: 'shop-greeter' }, { created: true, agent: 'shop-counter' }] });
+    expect((await cli(['run', 'shop-greeter', '--input', '{"name":"Ada"}'], inside)).stdout).toContain('Hello, Ada!');
+    expect(JSON.parse((await cli(['run', 'shop-counter', '--input', '{"to":100}'], inside)).stdout)).toEqual({ sum: 5050 });
+    await writeFile(join(dir, 'shop', 'bullpen.config.ts'), 'export default { agent: [] };');
+    expect(await cli(['deploy'], inside)).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/has agent, which is nothing that is read; there are apiUrl, org, agents, deploy \(CONFIG_INVALID\)/) });
+  });
+
+  it('waits for a batch, and ends with 1 where a run of it did not succeed', async () => {
+    const both = await cli(['batch', '--wait'], { stdin: '[{"agent":"echo","input":1},{"agent":"thrower"}]' });
+    expect(both).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/^run_\w+ {2}succeeded\nrun_\w+ {2}failed\n$/), stderr: expect.stringContaining('2 of 2 are new, 1 succeeded') });
+  });
+
   it('overwrites nothing', async () => {
     await cli(['init', 'twice']);
     await writeFile(join(dir, 'twice', 'agent.ts'), '// mine');

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { text } from 'node:stream/consumers';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const BIN = fileURLToPath(new URL('../../apps/cli/bin/bullpen.mjs', import.meta.url));
@@ -16,6 +17,8 @@ export interface CommandOptions {
   stdin?: string;
   env?: Record<string, string>;
   /** Called with everything that stderr said so far. */
+  /** Asked again and again; SIGINT is sent, once, when it says true. */
+  interruptWhen?: () => Promise<boolean>;
   onStderr?: (said: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
 
@@ -32,9 +35,16 @@ export async function bullpen(args: readonly string[], options: CommandOptions):
     said += chunk.toString();
     options.onStderr?.(said, (signal) => { child.kill(signal); });
   });
+  void interruptOnce(child, options);
   const [exitCode, stdout] = await Promise.all([
     new Promise<number | null>((resolve) => { child.once('close', resolve); }),
     text(child.stdout!),
   ]);
   return { exitCode, stdout, stderr: said };
+}
+
+async function interruptOnce(child: ChildProcess, { interruptWhen }: CommandOptions): Promise<void> {
+  if (interruptWhen === undefined) return;
+  while (child.exitCode === null && !(await interruptWhen())) await immediate();
+  child.kill('SIGINT');
 }

@@ -22,7 +22,7 @@ export interface RunningSystem {
   readonly apis: BullpenApi[];
   readonly workers: BullpenWorker[];
   startApi(): Promise<BullpenApi>;
-  startWorker(options?: { faults?: Faults; env?: Record<string, string>; egress?: EgressOptions }): Promise<BullpenWorker>;
+  startWorker(options?: { faults?: Faults; env?: Record<string, string>; egress?: EgressOptions; namespaces?: boolean }): Promise<BullpenWorker>;
   /** A new organization and a client with a key of its own. */
   organization(orgId: string, options?: { poolMb?: number; maxMemoryMb?: number }): Promise<BullpenClient>;
   /** A client for the organization over another API process. */
@@ -61,8 +61,8 @@ export async function startSystem(options: { queue: QueueBackend; workers?: numb
       apis.push(api);
       return api;
     },
-    async startWorker({ faults, env: more, egress } = {}) {
-      const worker = createWorker(loadWorkerConfig({ ...env, ...more }), { log: silentLogger, ...defined({ faults, egress }) });
+    async startWorker({ faults, env: more, egress, namespaces } = {}) {
+      const worker = createWorker(loadWorkerConfig({ ...env, ...more }), { log: silentLogger, ...defined({ faults, egress, namespaces }) });
       await worker.start();
       workers.push(worker);
       return worker;

@@ -1,17 +1,26 @@
-import { readFileSync } from 'node:fs';
-import { isAbsolute, join, relative } from 'node:path';
+import { readFileSync, readdirSync } from 'node:fs';
+import { isAbsolute, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const TEMPLATE_DIR = new URL('../template/', import.meta.url);
+const TEMPLATES_DIR = fileURLToPath(new URL('../templates/', import.meta.url));
 const CHECKOUT_DIR = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** The files of a new agent, by name; `dir` is where they will stand. */
-export function templateFiles(name: string, dir: string): Record<string, string> {
-  const fill = (file: string): string => readFileSync(new URL(file, TEMPLATE_DIR), 'utf8').replaceAll('my-agent', name);
+/** Template -> what it shows. */
+export const TEMPLATES = {
+  text: 'counts words: logs, progress, cancelling',
+  http: 'asks a site whether it is up: ctx.fetch and its allowlist',
+  stateful: 'counts across runs: ctx.kv, an input schema, attempts that do no harm',
+  project: 'two agents and a bullpen.config.ts that deploys both',
+} as const satisfies Record<string, string>;
+export type Template = keyof typeof TEMPLATES;
+
+/** The files of a new agent, by path inside its folder; `dir` is where they will stand. */
+export function templateFiles(template: Template, name: string, dir: string): Record<string, string> {
+  const from = join(TEMPLATES_DIR, template);
+  const paths = readdirSync(from, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    .map((entry) => relative(from, join(entry.parentPath, entry.name))).toSorted();
   return {
-    'agent.ts': fill('agent.ts'),
-    'input.json': fill('input.json'),
-    'README.md': fill('README.md'),
+    ...Object.fromEntries(paths.map((path) => [path, readFileSync(join(from, path), 'utf8').replaceAll('my-agent', name)])),
     'tsconfig.json': `${JSON.stringify(tsconfigFor(dir), null, 2)}\n`,
   };
 }
@@ -31,7 +40,7 @@ function tsconfigFor(dir: string): object {
       typeRoots: [pathFrom(dir, join(CHECKOUT_DIR, 'node_modules/@types'))],
       paths: { '@bullpen/sdk': [pathFrom(dir, join(CHECKOUT_DIR, 'packages/sdk/src/index.ts'))] },
     },
-    include: ['*.ts'],
+    include: ['**/*.ts'],
   };
 }
 
@@ -39,5 +48,5 @@ function tsconfigFor(dir: string): object {
 function pathFrom(dir: string, target: string): string {
   const up = relative(CHECKOUT_DIR, dir);
   const isInside = up !== '' && !up.startsWith('..') && !isAbsolute(up);
-  return isInside ? `./${relative(dir, target)}` : target;
+  return isInside ? `./${relative(dir, target).replaceAll(sep, '/')}` : target;
 }

@@ -11,6 +11,7 @@ import { createClient } from '@bullpen/sdk';
 import { findCredentials, loadEnvironment } from './config.ts';
 import { createOutput, type Output } from './output.ts';
 import { runCli } from './program.ts';
+import { findProjectConfig } from './project-config.ts';
 
 /** Puts the command together from this process. */
 
@@ -29,9 +30,11 @@ async function readStdin(output: Output): Promise<string | null> {
   }
 }
 
-function up(args: readonly string[]): Promise<number> {
-  const script = join(CHECKOUT_DIR, 'infra/local/up.ts');
-  if (!existsSync(script)) throw new BullpenError('NOT_FOUND', `${script} is not there: \`bullpen up\` works inside a checkout of Bullpen only`);
+const ENTRIES = { up: 'infra/local/up.ts', bench: 'infra/checks/bench.ts' } as const;
+
+function inCheckout(entry: keyof typeof ENTRIES, args: readonly string[]): Promise<number> {
+  const script = join(CHECKOUT_DIR, ENTRIES[entry]);
+  if (!existsSync(script)) throw new BullpenError('NOT_FOUND', `${script} is not there: this works inside a checkout of Bullpen only`);
   const child = spawn(process.execPath, [script, ...args], { stdio: 'inherit' });
   // Ctrl-C reaches the child from the terminal; this process stays until it has stopped everything.
   process.on('SIGINT', () => undefined);
@@ -52,8 +55,8 @@ async function probe(): Promise<IsolationReport> {
 
 function interruptSignal(): AbortSignal {
   const abort = new AbortController();
-  // Once: a second Ctrl-C ends the process at once.
-  process.once('SIGINT', () => abort.abort(new Error('interrupted')));
+  // Once: a second Ctrl-C ends the process at once. SIGTERM as well: what was made must not be left behind.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort(new Error('interrupted')));
   return abort.signal;
 }
 
@@ -68,10 +71,11 @@ async function main(): Promise<number> {
     env,
     cwd: process.cwd(),
     findCredentials: () => findCredentials([process.cwd(), CHECKOUT_DIR]),
+    findProject: () => findProjectConfig(process.cwd()),
     connect: (connection) => createClient(connection),
     readStdin: () => readStdin(output),
     interrupted: interruptSignal(),
-    up,
+    inCheckout,
     probe,
     nowMs: () => systemClock.nowMs(),
   });

@@ -5,11 +5,12 @@ export interface TextSink {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 /**
  * Everything that the command says. Results go to stdout, so that they can be piped on; what accompanies them (events,
- * hints, errors) goes to stderr. At most one live line stands at the bottom of a terminal; every other line pushes it down.
+ * hints, errors) goes to stderr. What is live stands at the bottom of a terminal; every other line pushes it down.
  */
 export interface Output {
   /** One line of the result. */
@@ -18,25 +19,36 @@ export interface Output {
   note(text: string): void;
   /** A value for machines, on one line. */
   json(value: unknown): void;
-  /** A line that the next call replaces; shown where `canRepaint` only. Null takes it away. */
-  live(text: string | null): void;
+  /** A line, or several, that the next call replaces; shown where `canRepaint` only. Null takes them away. Several must fit `columns` and `rows`. */
+  live(text: string | readonly string[] | null): void;
+  /** Lets what is live stand where it is, as lines like any other. */
+  keep(): void;
   readonly paint: ReturnType<typeof pc.createColors>;
   /** Both streams are a terminal: a line may be shown and taken back. What is piped on must hold everything. */
   readonly canRepaint: boolean;
+  /** How wide a line of the result may be: the terminal's width; what is piped on is not broken into lines. */
+  readonly columns: number;
+  /** How many lines of the terminal can be live at once. */
+  readonly rows: number;
 }
+
+/** Nothing readable fits into less. */
+const MOST_NARROW = 20;
+const MOST_FLAT = 5;
 
 export function createOutput(sinks: { stdout: TextSink; stderr: TextSink; color: boolean }): Output {
   const { stdout, stderr } = sinks;
   const paint = pc.createColors(sinks.color);
   const canRepaint = stdout.isTTY === true && stderr.isTTY === true;
-  let liveLine: string | null = null;
+  let live: readonly string[] = [];
   const erase = (): void => {
-    if (liveLine !== null) stderr.write('\r\u001B[K');
+    // To the first live line, and everything from there on away.
+    if (live.length > 0) stderr.write(`\r${live.length > 1 ? `\u001B[${live.length - 1}A` : ''}\u001B[J`);
   };
   const write = (sink: TextSink, text: string): void => {
     erase();
     sink.write(`${text}\n`);
-    if (liveLine !== null) stderr.write(liveLine);
+    if (live.length > 0) stderr.write(live.join('\n'));
   };
   return {
     result: (text) => write(stdout, text),
@@ -46,11 +58,18 @@ export function createOutput(sinks: { stdout: TextSink; stderr: TextSink; color:
       if (!canRepaint) return;
       erase();
       // A line that wraps could not be erased as one.
-      liveLine = text === null ? null : paint.blue(text.slice(0, (stderr.columns || 80) - 1));
-      if (liveLine !== null) stderr.write(liveLine);
+      live = text === null ? [] : typeof text === 'string' ? [paint.blue(text.slice(0, (stderr.columns || 80) - 1))] : text;
+      if (live.length > 0) stderr.write(live.join('\n'));
+    },
+    keep() {
+      if (live.length > 0) stderr.write('\n');
+      live = [];
     },
     paint,
     canRepaint,
+    // Read anew each time: a window is resized while something is followed.
+    get columns() { return stdout.isTTY === true ? Math.max(MOST_NARROW, stdout.columns ?? 80) : Number.POSITIVE_INFINITY; },
+    get rows() { return Math.max(MOST_FLAT, stdout.rows ?? 24); },
   };
 }
 

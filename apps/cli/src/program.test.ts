@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { BullpenError } from '@bullpen/core';
 import { createClient } from '@bullpen/sdk';
 
 import type { CliDeps } from './cli.ts';
@@ -62,7 +63,8 @@ async function bullpen(args: string[], answers: Answers = {}, more: Partial<CliD
     connect: (connection) => createClient({ ...connection, fetch, retries: 0 }),
     readStdin: async () => null,
     interrupted: new AbortController().signal,
-    up: async () => 0,
+    inCheckout: async () => 0,
+    findProject: async () => null,
     probe: async () => ({ at: AT, probes: [], tiers: [] }),
     nowMs: () => Date.parse(AT) + 5_000,
     ...more,
@@ -103,8 +105,15 @@ describe('bullpen run', () => {
     expect(detached.err).toContain('`npx bullpen logs run_1 -f --org acme`');
   });
 
-  it('prints one JSON value a line for machines', async () => {
-    const { out } = await bullpen(['run', 'echo', '--json']);
+  it('prints one JSON value for machines: the run', async () => {
+    const { out, err } = await bullpen(['run', 'echo', '--json']);
+    expect(JSON.parse(out)).toMatchObject({ id: 'run_1', state: 'succeeded', result: { said: 'hi' } });
+    expect(err).toBe('');
+    expect(JSON.parse((await bullpen(['logs', 'run_1', '--json'])).out)).toMatchObject({ runId: 'run_1', items: [{ kind: 'state' }, { kind: 'event' }, { kind: 'end' }] });
+  });
+
+  it('prints one JSON value a line where it is told to', async () => {
+    const { out } = await bullpen(['run', 'echo', '--json-lines']);
     const kinds = out.trim().split('\n').map((line) => (JSON.parse(line) as { kind: string }).kind);
     expect(kinds).toEqual(['state', 'event', 'end']);
   });
@@ -194,8 +203,30 @@ describe('bullpen', () => {
 
   it('passes what follows `up` on as it is', async () => {
     const passed: string[][] = [];
-    const { exitCode } = await bullpen(['up', '--exit', '--port', '3000'], {}, { up: async (args) => { passed.push([...args]); return 7; } });
-    expect([exitCode, passed]).toEqual([7, [['--exit', '--port', '3000']]]);
+    const { exitCode } = await bullpen(['up', '--exit', '--port', '3000'], {}, { inCheckout: async (entry, args) => { passed.push([entry, ...args]); return 7; } });
+    expect([exitCode, passed]).toEqual([7, [['up', '--exit', '--port', '3000']]]);
+  });
+
+  it('passes the name of a benchmark on, and --json', async () => {
+    const passed: string[][] = [];
+    const { exitCode } = await bullpen(['bench', 'latency', '--json'], {}, { inCheckout: async (entry, args) => { passed.push([entry, ...args]); return 0; } });
+    expect([exitCode, passed]).toEqual([0, [['bench', 'latency', '--json']]]);
+  });
+
+  it('takes address and organization from bullpen.config.ts where neither flag nor environment says them', async () => {
+    const project = { apiUrl: 'http://api.test', org: 'acme', path: '/p/bullpen.config.ts', dir: '/p' };
+    const found = { findProject: async () => project, findCredentials: () => ({ apiUrl: 'http://api.test', orgs: { globex: 'globex-key', acme: 'acme-key' }, path: 'c.json' }) };
+    expect((await bullpen(['runs'], {}, found)).asked[0]?.key).toBe('Bearer acme-key');
+    expect((await bullpen(['runs', '--org', 'globex'], {}, found)).asked[0]?.key).toBe('Bearer globex-key');
+    const elsewhere = await bullpen(['runs'], {}, { ...found, findProject: async () => ({ ...project, apiUrl: 'http://other.test' }) });
+    expect([elsewhere.exitCode, elsewhere.asked]).toEqual([2, []]);
+    expect(elsewhere.err).toContain('are for http://api.test, not for http://other.test');
+  });
+
+  it('is stopped by a broken config only where the config is asked for', async () => {
+    const broken = { findProject: () => Promise.reject(new BullpenError('CONFIG_INVALID', 'bullpen.config.ts cannot be loaded')) };
+    expect(await bullpen(['runs'], {}, broken)).toMatchObject({ exitCode: 2, err: expect.stringContaining('(CONFIG_INVALID)') });
+    expect((await bullpen(['completion', 'bash'], {}, broken)).exitCode).toBe(0);
   });
 
   it('prints the secret of a new key alone, so that it can be piped', async () => {

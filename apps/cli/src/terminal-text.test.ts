@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createOutput, harmless, type TextSink } from './output.ts';
 import { endText, eventText } from './run-text.ts';
 import { renderTable } from './table.ts';
-import { agoText, bytesText, durationText, prettyJson, progressBar } from './text-format.ts';
+import { agoText, bytesText, durationText, prettyJson, progressBar, wrapped } from './text-format.ts';
 
 function sink(isTTY = false): TextSink & { text: string } {
   return { text: '', isTTY, columns: 80, write(text) { this.text += text; } };
@@ -19,6 +19,13 @@ describe('what stands in a terminal', () => {
     expect(agoText(at, Date.parse(at) + 90_000)).toBe('1 min ago');
     expect(agoText(at, Date.parse(at) - 5_000)).toBe('0 s ago');
     expect(progressBar(1.4, 4) + progressBar(0.5, 4)).toBe('━━━━━━──');
+  });
+
+  it('breaks text at blanks, and leaves it whole where nobody looks at it', () => {
+    expect(wrapped('one two three', 9, '  ')).toEqual(['  one two', '  three']);
+    expect(wrapped('a verylongword b', 6)).toEqual(['a', 'verylongword', 'b']);
+    expect(wrapped('one two three', Number.POSITIVE_INFINITY, ' ')).toEqual([' one two three']);
+    expect(wrapped('', 10)).toEqual([]);
   });
 
   it('opens up JSON where it does not fit on its line, and leaves it the same JSON', () => {
@@ -76,10 +83,34 @@ describe('the output', () => {
     output.live('50 %');
     output.note('n');
     output.live(null);
-    expect(terminal.text).toBe('50 %\r\u001B[Kn\n50 %\r\u001B[K');
+    expect(terminal.text).toBe('50 %\r\u001B[Jn\n50 %\r\u001B[J');
     createOutput({ stdout: sink(), stderr: pipe, color: true }).live('50 %');
     expect(pipe.text).toBe('');
     createOutput({ stdout: sink(true), stderr: pipe = sink(true), color: false }).live('x'.repeat(200));
     expect(pipe.text).toBe('x'.repeat(79));
+  });
+
+  it('leaves out and cuts columns of a table until it fits', () => {
+    const columns = [
+      { heading: 'ID', text: (row: string) => row },
+      { heading: 'NAME', text: () => 'a rather long name', cutTo: 6 },
+      { heading: 'LESS', text: () => 'less', leaveOut: 1 },
+      { heading: 'LEAST', text: () => 'least', leaveOut: 2 },
+    ];
+    const at = (width?: number): string[] => renderTable(columns, ['run_1'], (text) => text, width);
+    expect(at()[1]).toBe('run_1  a rather long name  less  least');
+    expect(at(36)[1]).toBe('run_1  a rather long name  less');
+    expect(at(20)[1]).toBe('run_1  a rather lon…');
+    expect(at(8)[1]).toBe('run_1  a rat…');
+  });
+
+  it('takes several live lines away as one', () => {
+    const [stdout, stderr] = [sink(true), sink(true)];
+    const output = createOutput({ stdout, stderr, color: false });
+    output.live(['one', 'two']);
+    output.live(['three']);
+    output.live(null);
+    expect(stderr.text).toBe('one\ntwo\r\u001B[1A\u001B[Jthree\r\u001B[J');
+    expect([output.columns, createOutput({ stdout: sink(), stderr: sink(), color: false }).columns]).toEqual([80, Number.POSITIVE_INFINITY]);
   });
 });

@@ -52,6 +52,19 @@ export function prettyJson(value: unknown, indent = ''): string {
   return `${open}\n${parts.map((part) => inner + part).join(',\n')}\n${indent}${close}`;
 }
 
+/** Text in lines of at most `columns`, each after `indent`, broken at blanks; a word that is longer stands alone. */
+export function wrapped(text: string, columns: number, indent = ''): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && indent.length + line.length + 1 + word.length > columns) {
+      lines.push(indent + line.trimEnd());
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return line.trim() === '' ? lines : [...lines, indent + line.trimEnd()];
+}
+
 export function oneLine(value: unknown, width: number): string {
   const text = JSON.stringify(value) ?? '';
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;

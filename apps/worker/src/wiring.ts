@@ -42,6 +42,8 @@ export interface WorkerDeps {
   readonly faults?: Faults;
   /** Stands in for what the machine has: name servers, trusted certificates. */
   readonly egress?: EgressOptions;
+  /** False: as on a machine where no namespaces can be made. */
+  readonly namespaces?: boolean;
 }
 
 const HEARTBEAT_MS = 1000;
@@ -75,6 +77,7 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
     poolMbOf: (orgId) => pools.poolMbOf(orgId),
     services: createHostServices(db, config),
     egress: defined({ privateRanges: config.BULLPEN_EGRESS_PRIVATE_RANGES, ...deps.egress }),
+    ...defined({ namespaces: deps.namespaces }),
   });
 
   if (process.platform !== 'linux') log.warn({ platform: process.platform }, 'worker.development_only');

@@ -32,7 +32,7 @@ export {
   statesLeadingTo, type RunState, type TerminalRunState,
 } from './run-state.ts';
 export { Deadline, composeServices, type Service } from './service.ts';
-export { checkStorableText, toStorableJson, type StorableJson, type StorableProblem } from './stored-json.ts';
+export { checkStorableText, toStorableJson, utf8Bytes, type StorableJson, type StorableProblem } from './stored-json.ts';
 export { GEN_AI, TRACE_ATTRIBUTES, formatTraceparent, idsOfTraceparent, parseTraceparent, type SpanIds } from './tracing.ts';
 export { AVAILABLE_TIERS, DEFAULT_TIER, TIERS, checkTier, chooseTier, isAtLeast, type Tier } from './tier.ts';
 
@@ -40,6 +40,10 @@ export {
   agentManifestSchema, agentPageSchema, agentSchema, agentVersionSchema, createVersionSchema, versionPageSchema,
   type Agent, type AgentManifest, type AgentManifestInput, type AgentVersion, type CreateVersionRequest,
 } from './agent-schemas.ts';
+export { destinationOf, findRule, type Destination } from './egress-policy.ts';
+export { AttemptEvents, type EventFault, type EventSink } from './attempt-events.ts';
+export { LimitGuard, WARN_AT, type Breach, type GuardedLimit } from './limit-guard.ts';
+export { Redactor } from './redactor.ts';
 export {
   DOCTOR_CHECKS, doctorFindingSchema, doctorReportSchema, doctorRequestSchema, killMessageSchema, killOrderSchema,
   type DoctorCheckName, type DoctorFinding, type DoctorReport, type KillMessage, type KillOrder,

@@ -25,7 +25,7 @@ export function toStorableJson(value: unknown, maxBytes: number): StorableJson {
 
 /** The same checks for text that is JSON already, as it arrives from a container. */
 export function checkStorableText(json: string, maxBytes: number): StorableJson {
-  const bytes = Buffer.byteLength(json);
+  const bytes = utf8Bytes(json);
   if (bytes > maxBytes) return { ok: false, problem: 'too_large', detail: `${bytes} bytes of ${maxBytes}` };
   // Cheap pre-checks first: nearly no text holds an escape of either kind.
   if (json.includes('\\u') && hasUnstorableEscape(json)) {
@@ -64,4 +64,9 @@ function describe(thrown: unknown): string {
   } catch {
     return 'JSON.stringify threw';
   }
+}
+
+/** Node's own count is the faster one; where agents are tried out in another runtime there may be none. */
+export function utf8Bytes(text: string): number {
+  return typeof Buffer === 'undefined' ? new TextEncoder().encode(text).length : Buffer.byteLength(text);
 }

@@ -1,10 +1,9 @@
 import {
-  BullpenError, LIMIT_BOUNDS, SIZE_CAPS, messageOf, newId,
+  AttemptEvents, BullpenError, LIMIT_BOUNDS, LimitGuard, SIZE_CAPS, WARN_AT, messageOf, newId,
   type AttemptOutcome, type Clock, type ContainerDeath, type ContainerSnapshot, type ContainerState, type KillReceipt, type Logger, type Tier,
 } from '@bullpen/core';
 
 import { assessContainer } from './container-health.ts';
-import { AttemptEvents } from './attempt-events.ts';
 import { AttemptWatch } from './attempt-watch.ts';
 import { BaselineWatch } from './baseline-watch.ts';
 import { within } from './bounded-wait.ts';
@@ -12,7 +11,6 @@ import type { ContainerFactory, ContainerPlan, ContainerTask, RuntimeContainer }
 import type { Engine, EngineListener, EngineTask, Said } from './engine.ts';
 import { EventLoopDelay } from './event-loop-delay.ts';
 import { killReceipt } from './kill-receipt.ts';
-import { LimitGuard, WARN_AT } from './limit-guard.ts';
 import { AttemptCalls } from './host/attempt-calls.ts';
 import type { MemoryRule } from './memory-rules.ts';
 import { NO_USAGE, failure } from './outcomes.ts';

@@ -1,6 +1,5 @@
-import { assertNever, type AttemptOutcome, type ContainerDeath, type FailedState, type InterruptReason, type RunUsage } from '@bullpen/core';
+import { assertNever, type AttemptOutcome, type ContainerDeath, type EventFault, type FailedState, type InterruptReason, type RunUsage } from '@bullpen/core';
 
-import type { EventFault } from './attempt-events.ts';
 import type { StopCause } from './attempt-watch.ts';
 import { failure } from './outcomes.ts';
 import { outcomeOfReply, type Reply } from './reply.ts';

@@ -1,7 +1,7 @@
 import type {
   Agent as StoredAgent, AgentManifestInput, AgentVersion, ApiKey, AuditEntry, BulkResult, CanaryHealth, ChangeScheduleRequest, CreateKeyRequest,
   CreateOrganizationRequest, CreateRunBatchRequest, CreateRunRequest, CreateScheduleRequest, CreatedKey, DeletedOrganization, Deployment,
-  DoctorReport, DrainResult, KeyRole, KillOrder, LogLevel, Organization, PreviewScheduleRequest, PutDeploymentRequest, RewrapResult,
+  DoctorReport, DrainResult, KeyRole, KillOrder, LogLevel, MetricGrouping, Organization, PreviewScheduleRequest, PutDeploymentRequest, RewrapResult,
   RotateKeyRequest, Run, RunBatch, RunFilter, RunLogs, RunPage, RunState, RuntimeMetrics, RuntimeStatus, Schedule, SchedulePage, SchedulePreview,
   Secret, SecretList, UpdateOrganizationRequest, Why,
 } from '@bullpen/core';
@@ -168,6 +168,16 @@ export interface ListAuditOptions extends PageOptions {
   until?: string | undefined;
 }
 
+export interface RuntimeMetricsOptions extends CallOptions {
+  windowMs?: number | undefined;
+  stepMs?: number | undefined;
+  groupBy?: MetricGrouping | undefined;
+  /** Of one organization only. */
+  orgId?: string | undefined;
+  /** Groups listed. */
+  limit?: number | undefined;
+}
+
 export interface WhoAmI {
   keyId: string;
   orgId: string | null;
@@ -214,7 +224,8 @@ export interface BullpenClient {
     /** Seals every secret under the newest master key, after which older ones are not needed any more. */
     rewrapSecrets(options?: CallOptions): Promise<RewrapResult>;
     status(options?: CallOptions): Promise<RuntimeStatus>;
-    metrics(options?: CallOptions & { windowMs?: number | undefined }): Promise<RuntimeMetrics>;
+    /** Figures of all organizations, or of one, over a window that ends now. */
+    metrics(options?: RuntimeMetricsOptions): Promise<RuntimeMetrics>;
     /** Kills what a container executes, and the container, at once; the run's `kill` says what became of it. */
     killContainer(containerId: string, options?: CallOptions): Promise<KillOrder>;
     killRun(orgId: string, runId: string, options?: CallOptions): Promise<KillOrder>;

@@ -7,7 +7,7 @@ export { createClient } from './client.ts';
 export type {
   AgentsClient, BulkOptions, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeployRequest, DeployedVersion, DeploymentsClient, KeysClient,
   ListAuditOptions, ListLogsOptions, ListRunsOptions,
-  Page, PageOptions, RunOf, RunsClient, SchedulesClient, WhoAmI,
+  Page, PageOptions, RunOf, RunsClient, RuntimeMetricsOptions, SchedulesClient, WhoAmI,
 } from './client-types.ts';
 export type { Fetch } from './http.ts';
 export type { RunStreamItem, RunStreamOptions } from './run-stream.ts';

@@ -6,6 +6,7 @@ import type { BullpenClient, DeployedVersion } from '@bullpen/sdk';
 
 import { nextCommand, type CommandAction, type Invocation } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';
+import { showProgress } from '../progress.ts';
 import { bytesText, durationText } from '../text-format.ts';
 
 export interface DeployOptions {
@@ -15,23 +16,62 @@ export interface DeployOptions {
   canary?: number;
 }
 
-const ENTRY_NAMES = ['agent.ts', 'agent.mts', 'agent.js', 'agent.mjs'];
+/** A version that was uploaded, and the deployment that was pointed at it. */
+interface Deployed {
+  file: string;
+  deployed: DeployedVersion;
+  deployment: Deployment | null;
+}
 
-/** `bullpen deploy [file]`: bundles an agent and uploads it as a new version, unless the newest is the same. */
-export const deployCommand: CommandAction<DeployOptions> = async (invocation, given) => {
-  const { deps, options, output } = invocation;
-  const file = findEntry(resolve(deps.cwd, given ?? '.'));
+const ENTRY_NAMES = ['agent.ts', 'agent.mts', 'agent.js', 'agent.mjs'];
+/** Of the steps of one agent: bundled, loaded and uploaded; pointed at. */
+const UPLOADED = 0.8;
+
+/**
+ * `bullpen deploy [files...]`: bundles agents and uploads each as a new version, unless the newest is the same. Without
+ * files those that `bullpen.config.ts` names, else the agent of this folder.
+ */
+export const deployCommand: CommandAction<DeployOptions> = async (invocation, ...given) => {
+  const { options, output } = invocation;
+  const { to, canary, name } = wanted(invocation);
+  const files = entriesOf(invocation, given);
+  if (canary !== undefined && to === undefined) throw new BullpenError('INVALID_REQUEST', '--canary goes with --to: say which deployment gets it');
+  if (name !== undefined && files.length > 1) throw new BullpenError('INVALID_REQUEST', `--name goes with one agent, and these are ${files.length}`);
   const client = invocation.client();
-  // Loaded here: the bundler costs more than any other command takes.
-  const { bundleAgent } = await import('../agent-bundle.ts');
-  const { name, manifest, bundle, sha256 } = await bundleAgent({ file, name: options.name, sourcemap: options.sourcemap ?? true });
-  if (options.canary !== undefined && options.to === undefined) throw new BullpenError('INVALID_REQUEST', '--canary goes with --to: say which deployment gets it');
-  const deployed = await client.agents.deploy(name, { manifest, bundle, sha256 }, { signal: deps.interrupted });
-  const deployment = options.to === undefined ? null : await pointAt(invocation, client, deployed.version, options.to);
-  if (options.json === true) output.json({ created: deployed.created, ...deployed.version, ...(deployment === null ? {} : { deployment }) });
-  else showVersion(invocation, deployed, file, deployment);
+  const done: Deployed[] = [];
+  for (const [i, file] of files.entries()) {
+    const progress = (share: number, doing: string): void => showProgress(output, (i + share) / files.length, doing);
+    done.push(await deployOne(invocation, client, file, progress));
+    output.live(null);
+    if (options.json !== true) showVersion(invocation, done.at(-1)!);
+  }
+  if (options.json === true) output.json(given.length > 1 || files.length > 1 ? { deployed: done.map(answerOf) } : answerOf(done[0]!));
   return EXIT.ok;
 };
+
+/** Flags win over the folder's config. */
+function wanted({ options, project }: Invocation<DeployOptions>): DeployOptions & { sourcemap: boolean } {
+  const config = project()?.deploy ?? {};
+  const to = options.to ?? config.to;
+  // Commander says true where --no-sourcemap is left out.
+  return { ...options, ...(to === undefined ? {} : { to }), sourcemap: options.sourcemap === false ? false : config.sourcemap ?? true };
+}
+
+const answerOf = ({ deployed, deployment }: Deployed): object => ({ created: deployed.created, ...deployed.version, ...(deployment === null ? {} : { deployment }) });
+
+async function deployOne(invocation: Invocation<DeployOptions>, client: BullpenClient, file: string, progress: (share: number, doing: string) => void): Promise<Deployed> {
+  const { deps } = invocation;
+  const { to, name: given, sourcemap } = wanted(invocation);
+  progress(0, `bundling ${relative(deps.cwd, file)}`);
+  // Loaded here: the bundler costs more than any other command takes.
+  const { bundleAgent } = await import('../agent-bundle.ts');
+  const { name, manifest, bundle, sha256 } = await bundleAgent({ file, name: given, sourcemap });
+  progress(0.5, `uploading ${name}, ${bytesText(Buffer.byteLength(bundle))}`);
+  const deployed = await client.agents.deploy(name, { manifest, bundle, sha256 }, { signal: deps.interrupted });
+  progress(UPLOADED, `pointing at ${name} v${deployed.version.version}`);
+  const deployment = to === undefined ? null : await pointAt(invocation, client, deployed.version, to);
+  return { file, deployed, deployment };
+}
 
 /** The whole deployment, or a canary beside what is stable there. */
 async function pointAt({ deps, options }: Invocation<DeployOptions>, client: BullpenClient, { agent, version }: DeployedVersion['version'], to: string): Promise<Deployment> {
@@ -39,6 +79,13 @@ async function pointAt({ deps, options }: Invocation<DeployOptions>, client: Bul
   if (options.canary === undefined) return client.deployments.put(agent, to, { version }, call);
   const { version: stable } = await client.deployments.get(agent, to, call);
   return client.deployments.put(agent, to, { version: stable, canary: { version, percent: options.canary } }, call);
+}
+
+function entriesOf({ deps, project }: Invocation, given: readonly string[]): string[] {
+  if (given.length > 0) return given.map((path) => findEntry(resolve(deps.cwd, path)));
+  const config = project();
+  if (config?.agents !== undefined && config.agents.length > 0) return config.agents.map((path) => findEntry(resolve(config.dir, path)));
+  return [findEntry(deps.cwd)];
 }
 
 /** A file as it is, or the agent of a folder. */
@@ -51,7 +98,7 @@ function findEntry(path: string): string {
   throw new BullpenError('NOT_FOUND', `${what}: name the agent's file, or write one with \`npx bullpen init\``, { path });
 }
 
-function showVersion({ output, deps, options }: Invocation, { version, created }: DeployedVersion, file: string, deployment: Deployment | null): void {
+function showVersion({ output, deps, options }: Invocation, { file, deployed: { version, created }, deployment }: Deployed): void {
   const { paint } = output;
   const title = paint.bold(`${version.agent} v${version.version}`);
   output.result(created ? `${paint.green('✔')} ${title} is deployed in ${version.orgId}` : `${paint.dim('=')} ${title} in ${version.orgId} is unchanged`);

@@ -16,7 +16,7 @@ export const listKeysCommand: CommandAction<{ limit: number }> = async (invocati
   const { output, options, deps, client } = invocation;
   const page = await client().keys.list({ limit: options.limit, signal: deps.interrupted });
   if (options.json === true) output.json(page);
-  else for (const line of renderTable(columnsOf(invocation), page.items, output.paint.dim)) output.result(line);
+  else for (const line of renderTable(columnsOf(invocation), page.items, output.paint.dim, output.columns)) output.result(line);
   return EXIT.ok;
 };
 
@@ -58,10 +58,10 @@ function columnsOf({ output: { paint }, deps }: Invocation): Column<ApiKey>[] {
   };
   return [
     { heading: 'KEY', text: ({ id }) => id },
-    { heading: 'NAME', text: ({ name }) => harmless(name) },
+    { heading: 'NAME', text: ({ name }) => harmless(name), cutTo: 10 },
     { heading: 'ROLE', text: ({ role }) => role },
-    { heading: 'BEGINS', text: ({ prefix }) => (prefix === '' ? '-' : `${prefix}...`) },
+    { heading: 'BEGINS', text: ({ prefix }) => (prefix === '' ? '-' : `${prefix}...`), leaveOut: 2 },
     { heading: 'STATE', text: stateOf, paint: (text) => (text.startsWith('works') || text.startsWith('until') ? text : paint.red(text)) },
-    { heading: 'USED', text: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : agoText(lastUsedAt, deps.nowMs())), align: 'right' },
+    { heading: 'USED', text: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : agoText(lastUsedAt, deps.nowMs())), align: 'right', leaveOut: 1 },
   ];
 }

@@ -1,4 +1,5 @@
 import { isTerminal } from '@bullpen/core';
+import type { RunStreamItem } from '@bullpen/sdk';
 
 import { nextCommand, type CommandAction } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -14,9 +15,11 @@ export const logsCommand: CommandAction<LogsOptions> = async (invocation, runId)
   const { runs } = invocation.client();
   // First of all: an unknown run is refused at once, and an API that is away is noticed before the stream retries.
   await runs.get(runId!, { signal: deps.interrupted });
+  const kept: RunStreamItem[] = [];
   try {
     for await (const item of runs.events(runId!, { follow: options.follow === true, signal: deps.interrupted })) {
-      if (options.json === true) output.json(item);
+      if (options.jsonLines === true) output.json(item);
+      else if (options.json === true) kept.push(item);
       // Without -f the last line says how the run stands; a change of state among what is kept has no place of its own.
       else if (options.follow === true || item.kind === 'event') showItem(item, output, output.result);
     }
@@ -27,6 +30,7 @@ export const logsCommand: CommandAction<LogsOptions> = async (invocation, runId)
   }
   output.live(null);
   if (options.json !== true) await sayHowItStands();
+  else if (options.jsonLines !== true) output.json({ runId, items: kept });
   return EXIT.ok;
 
   async function sayHowItStands(): Promise<void> {

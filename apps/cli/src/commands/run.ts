@@ -56,6 +56,8 @@ async function wait(client: BullpenClient, run: RunOf<unknown>, signal: AbortSig
 }
 
 async function watch({ deps, output, options }: Invocation<RunOptions>, client: BullpenClient, run: RunOf<unknown>): Promise<RunOf<unknown>> {
+  // One value is asked for: the run when it is over.
+  if (options.json === true && options.jsonLines !== true) return wait(client, run, deps.interrupted);
   if (options.json !== true) output.note(`${output.paint.bold(`${run.agent} v${run.version}`)} in ${run.orgId}  ${output.paint.dim(run.id)}`);
   for await (const item of client.runs.events(run.id, { signal: deps.interrupted })) {
     // The full run, its result included, is read and said after the stream.
@@ -68,7 +70,7 @@ async function watch({ deps, output, options }: Invocation<RunOptions>, client: 
 }
 
 function end({ output, options }: Invocation<RunOptions>, run: RunOf<unknown>): number {
-  if (options.json === true) output.json(options.wait === true ? run : { kind: 'end', run });
+  if (options.json === true) output.json(options.jsonLines === true && options.wait !== true ? { kind: 'end', run } : run);
   else {
     for (const line of endText(run, output.paint)) output.note(line);
     if (run.state === 'succeeded') output.result(prettyJson(run.result));

@@ -27,7 +27,7 @@ export const runsCommand: CommandAction<RunsOptions> = async (invocation) => {
     output.note(nothingFound(options));
     return EXIT.ok;
   }
-  for (const line of renderTable(columnsOf(invocation), page.items, output.paint.dim)) output.result(line);
+  for (const line of renderTable(columnsOf(invocation), page.items, output.paint.dim, output.columns)) output.result(line);
   if (page.nextCursor !== null) output.note(output.paint.dim(`the newest ${page.items.length}; there are more: --limit, --state and --agent choose`));
   return EXIT.ok;
 };
@@ -40,12 +40,12 @@ function nothingFound(options: RunsOptions): string {
 function columnsOf({ output: { paint }, deps }: Invocation): Column<RunSummary>[] {
   return [
     { heading: 'RUN', text: (run) => run.id },
-    { heading: 'AGENT', text: (run) => `${run.agent} v${run.version}` },
+    { heading: 'AGENT', text: (run) => `${run.agent} v${run.version}`, cutTo: 12 },
     { heading: 'STATE', text: (run) => run.state, paint: (text, run) => stateText(run.state, paint, text) },
-    { heading: 'TRIES', text: (run) => `${run.attempt}/${run.maxAttempts}`, align: 'right' },
-    { heading: 'QUEUED', text: (run) => agoText(run.queuedAt, deps.nowMs()), align: 'right' },
-    { heading: 'WALL', text: (run) => (run.usage === null ? '-' : durationText(run.usage.wallMs)), align: 'right' },
-    { heading: 'CPU', text: (run) => (run.usage === null ? '-' : durationText(run.usage.cpuMs)), align: 'right' },
-    { heading: 'ERROR', text: (run) => (run.state === 'succeeded' ? '' : harmless(run.error?.code ?? '')), paint: paint.red },
+    { heading: 'TRIES', text: (run) => `${run.attempt}/${run.maxAttempts}`, align: 'right', leaveOut: 3 },
+    { heading: 'QUEUED', text: (run) => agoText(run.queuedAt, deps.nowMs()), align: 'right', leaveOut: 2 },
+    { heading: 'WALL', text: (run) => (run.usage === null ? '-' : durationText(run.usage.wallMs)), align: 'right', leaveOut: 1 },
+    { heading: 'CPU', text: (run) => (run.usage === null ? '-' : durationText(run.usage.cpuMs)), align: 'right', leaveOut: 4 },
+    { heading: 'ERROR', text: (run) => (run.state === 'succeeded' ? '' : harmless(run.error?.code ?? '')), paint: paint.red, leaveOut: 0 },
   ];
 }

@@ -20,7 +20,7 @@ export const schedulesCommand: CommandAction<{ limit: number }> = async ({ outpu
   const page = await client().schedules.list({ limit: options.limit, signal: deps.interrupted });
   if (options.json === true) output.json(page);
   else if (page.items.length === 0) output.note('no schedules yet: make one with `npx bullpen schedules create <name> <agent> --cron "0 9 * * *"`');
-  else for (const line of renderTable(columns, page.items, output.paint.dim)) output.result(line);
+  else for (const line of renderTable(columns, page.items, output.paint.dim, output.columns)) output.result(line);
   return EXIT.ok;
 };
 
@@ -76,8 +76,8 @@ const nextText = ({ paused, nextAt }: ScheduleSummary | Schedule): string => (pa
 
 const columns: Column<ScheduleSummary>[] = [
   { heading: 'SCHEDULE', text: (schedule) => schedule.name },
-  { heading: 'AGENT', text: (schedule) => schedule.run.agent },
-  { heading: 'WHEN', text: timingText },
-  { heading: 'NEXT', text: nextText },
-  { heading: 'ERROR', text: (schedule) => harmless(schedule.lastError?.code ?? '') },
+  { heading: 'AGENT', text: (schedule) => schedule.run.agent, leaveOut: 1 },
+  { heading: 'WHEN', text: timingText, cutTo: 14 },
+  { heading: 'NEXT', text: nextText, leaveOut: 0 },
+  { heading: 'ERROR', text: (schedule) => harmless(schedule.lastError?.code ?? ''), leaveOut: 2 },
 ];

@@ -30,7 +30,7 @@ export const listSecretsCommand: CommandAction = async (invocation) => {
       { heading: 'VERSION', text: ({ version }) => String(version), align: 'right' },
       { heading: 'SET', text: ({ updatedAt }) => agoText(updatedAt, deps.nowMs()), align: 'right' },
     ];
-    for (const line of renderTable(columns, list.items, output.paint.dim)) output.result(line);
+    for (const line of renderTable(columns, list.items, output.paint.dim, output.columns)) output.result(line);
   }
   return EXIT.ok;
 };

@@ -1,9 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-import { BullpenError, EGRESS_BOUNDS, type AttemptLimits, type EgressManifest, type EgressRule, type RunEvent, type RunUsage } from '@bullpen/core';
-
-import { LimitGuard } from '../limit-guard.ts';
-import { destinationOf, findRule } from './egress-policy.ts';
+import { BullpenError, EGRESS_BOUNDS, LimitGuard, destinationOf, findRule, type AttemptLimits, type EgressManifest, type EgressRule, type RunEvent, type RunUsage } from '@bullpen/core';
 
 /**
  * The egress of one attempt: what it may do, what it did, and what it has open. Guarantees: a request is counted before

@@ -1,10 +1,9 @@
-import { BullpenError } from '@bullpen/core';
+import { BullpenError, Redactor } from '@bullpen/core';
 
 import type { AttemptRequest, AttemptSink } from '../container.ts';
 import { EgressGateway, type AttemptEgress, type EgressOptions } from '../egress/egress-gateway.ts';
 import { AttemptServices } from './attempt-services.ts';
 import type { HostServices } from './host-services.ts';
-import { Redactor } from './redactor.ts';
 
 /** Where attempts get what they may ask for: it opens the services of each, and holds the way out that they share. */
 export class AttemptDesk {

@@ -1,5 +1,5 @@
 import {
-  BullpenError, KV_BOUNDS, toStorableJson, type AttemptOutcome, type RunUsage,
+  BullpenError, KV_BOUNDS, toStorableJson, type AttemptOutcome, type Redactor, type RunUsage,
 } from '@bullpen/core';
 
 import type { AttemptHost, AttemptRequest, EgressAccess } from '../container.ts';
@@ -7,7 +7,6 @@ import type { EgressFetch } from '../egress/egress-fetch.ts';
 import type { AttemptEgress } from '../egress/egress-gateway.ts';
 import { CALL_SCHEMAS, type CallMethod, type CallParams } from './call-schemas.ts';
 import type { HostServices, KvOwner } from './host-services.ts';
-import type { Redactor } from './redactor.ts';
 
 /**
  * What one attempt may ask of its supervisor, and what that is charged with. Guarantees: whose data it touches comes from

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { RunEvent } from '@bullpen/core';
 import fc from 'fast-check';
 
+import type { RunEvent } from './event-schemas.ts';
 import { Redactor } from './redactor.ts';
 
 const knowing = (...secrets: [string, string][]): Redactor => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { egressManifestSchema, egressRuleSchema } from '@bullpen/core';
 import fc from 'fast-check';
 
 import { destinationOf, findRule } from './egress-policy.ts';
+import { egressManifestSchema, egressRuleSchema } from './egress-schemas.ts';
 
 const allows = (allow: unknown[], url: string, method: string | null = 'GET') =>
   findRule(egressManifestSchema.parse({ allow }), destinationOf(new URL(url), method)) !== null;

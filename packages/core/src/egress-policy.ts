@@ -1,6 +1,4 @@
-import { isIP } from 'node:net';
-
-import type { EgressManifest, EgressRule } from '@bullpen/core';
+import type { EgressManifest, EgressRule } from './egress-schemas.ts';
 
 /** What an agent wants to reach, with names as `URL` writes them: lower-case, in ASCII, addresses in their one form. */
 export interface Destination {
@@ -32,8 +30,8 @@ function matchesHost(pattern: string, host: string): boolean {
   return wanted.length === labels.length && wanted.every((label, i) => label === '*' ? labels[i] !== '' : label === labels[i]);
 }
 
-export function isAddress(host: string): boolean {
-  return isIP(host) !== 0 || host.startsWith('[');
+function isAddress(host: string): boolean {
+  return /^\d+(\.\d+){3}$/.test(host) || host.startsWith('[');
 }
 
 /** Host and port of a URL; one dot at the end of a name says nothing that a name without it does not. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { RunEvent } from '@bullpen/core';
 
+import type { RunEvent } from './event-schemas.ts';
 import { LimitGuard, type Breach, type GuardedLimit } from './limit-guard.ts';
 
 function guardOf(limits: Partial<Record<GuardedLimit, number>>) {

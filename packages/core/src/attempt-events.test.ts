@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { SIZE_CAPS, type RunEvent } from '@bullpen/core';
 
 import { AttemptEvents } from './attempt-events.ts';
+import type { RunEvent } from './event-schemas.ts';
 import { LimitGuard } from './limit-guard.ts';
+import { SIZE_CAPS } from './limits.ts';
 
 function intake() {
   const heard: RunEvent[] = [];
-  const events = new AttemptEvents({ started: () => undefined, event: (event) => void heard.push(event) });
+  const events = new AttemptEvents({ event: (event) => void heard.push(event) });
   return { heard, events };
 }
 
@@ -66,7 +67,7 @@ describe('the events of an attempt', () => {
     const run = (limits: { logBytes?: number; eventsPerSecond?: number }, messages: readonly { atMs: number; text: string }[]) => {
       const heard: RunEvent[] = [];
       const guard = new LimitGuard({ limits: { timeoutMs: 1, memoryMb: 1, ...limits }, say: () => undefined, onBreach: () => undefined });
-      const events = new AttemptEvents({ started: () => undefined, event: (event) => void heard.push(event) }, { guard, nowMs: () => clock.nowMs });
+      const events = new AttemptEvents({ event: (event) => void heard.push(event) }, { guard, nowMs: () => clock.nowMs });
       for (const { atMs, text } of messages) {
         clock.nowMs = atMs;
         events.take(log(text));

@@ -1,4 +1,7 @@
-import type { AttemptLimitName, AttemptLimits, ErrorCode, FailedState, RunEvent } from '@bullpen/core';
+import type { ErrorCode } from './error-registry.ts';
+import type { RunEvent } from './event-schemas.ts';
+import type { AttemptLimitName, AttemptLimits } from './limit-schemas.ts';
+import type { FailedState } from './outcome.ts';
 
 /**
  * Holds one attempt to its limits, whoever measures. Guarantees: for each limit one warning in the run's log, when

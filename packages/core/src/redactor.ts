@@ -1,4 +1,4 @@
-import type { RunEvent } from '@bullpen/core';
+import type { RunEvent } from './event-schemas.ts';
 
 /**
  * Takes secrets out of what an attempt says. Guarantees: a value that was learned does not stay in any string of an event
@@ -42,10 +42,17 @@ export class Redactor {
 }
 
 function formsOf(value: string): string[] {
-  const base64 = Buffer.from(value).toString('base64').replace(/=+$/, '');
+  const base64 = base64Of(value).replace(/=+$/, '');
   const lines = value.split(/\r?\n/);
   return [
     value, value.trim(), encodeURIComponent(value), base64, base64.replaceAll('+', '-').replaceAll('/', '_'),
     ...(lines.length > 1 ? lines.filter((line) => line.length >= SHORTEST_LINE) : []),
   ];
+}
+
+/** Without Node's `Buffer`: agents are tried out in other runtimes too. */
+function base64Of(text: string): string {
+  let latin1 = '';
+  for (const byte of new TextEncoder().encode(text)) latin1 += String.fromCharCode(byte);
+  return btoa(latin1);
 }

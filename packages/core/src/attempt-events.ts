@@ -1,7 +1,8 @@
-import { SIZE_CAPS, checkStorableText, runEventSchema, type ErrorCode, type RunEvent } from '@bullpen/core';
-
-import type { AttemptSink } from './container.ts';
+import type { ErrorCode } from './error-registry.ts';
+import { runEventSchema, type RunEvent } from './event-schemas.ts';
 import type { LimitGuard } from './limit-guard.ts';
+import { SIZE_CAPS } from './limits.ts';
+import { checkStorableText, utf8Bytes } from './stored-json.ts';
 
 /**
  * Events of one attempt on their way from the container to the sink. Guarantees: nothing reaches the sink that is not a
@@ -9,6 +10,11 @@ import type { LimitGuard } from './limit-guard.ts';
  * `eventBytesPerAttempt` in all, the rest counted; the first event that cannot be kept is the attempt's fault. Volume and
  * rate are told to the guard of the attempt's own limits, and beyond one of those nothing more is kept.
  */
+
+/** Where events go; its call must not throw. */
+export interface EventSink {
+  event(event: RunEvent): void;
+}
 
 export interface EventFault {
   readonly code: ErrorCode;
@@ -18,7 +24,7 @@ export interface EventFault {
 const FAULT_CODES: readonly string[] = ['EVENT_TOO_LARGE', 'EVENT_NOT_SERIALIZABLE', 'EVENT_NOT_STORABLE'] satisfies ErrorCode[];
 
 export class AttemptEvents {
-  readonly #sink: AttemptSink;
+  readonly #sink: EventSink;
   readonly #guard: LimitGuard | null;
   readonly #nowMs: () => number;
   #secondEndsMs = -Infinity;
@@ -30,7 +36,7 @@ export class AttemptEvents {
   #fault: EventFault | null = null;
 
   /** @param options.nowMs - monotonic; needed for a limit per second */
-  constructor(sink: AttemptSink, options: { guard?: LimitGuard; nowMs?: () => number } = {}) {
+  constructor(sink: EventSink, options: { guard?: LimitGuard; nowMs?: () => number } = {}) {
     this.#sink = sink;
     this.#guard = options.guard ?? null;
     this.#nowMs = options.nowMs ?? (() => performance.now());
@@ -76,7 +82,7 @@ export class AttemptEvents {
     const guard = this.#guard;
     if (guard === null) return true;
     if (guard.breach !== null) return false;
-    if (guard.allowed('logBytes') !== undefined) this.#logBytes += Buffer.byteLength(json);
+    if (guard.allowed('logBytes') !== undefined) this.#logBytes += utf8Bytes(json);
     return guard.used('logBytes', this.#logBytes) && guard.used('eventsPerSecond', this.#countThisSecond(guard));
   }
 
