@@ -34,6 +34,7 @@ export interface LaneQueueOptions {
 const LOCK_MS = 15_000;
 const STALLED_CHECK_MS = 5000;
 const KEPT_EVENTS = 100;
+const OFFER_WITHIN_MS = 5000;
 
 export function createLaneQueue(options: LaneQueueOptions): LaneQueue {
   let open: OpenLanes | null = null;
@@ -83,17 +84,19 @@ class OpenLanes {
 
   async offer(keys: readonly string[]): Promise<void> {
     if (keys.length === 0) return;
-    await this.#queue.addBulk(keys.map((key) => ({ name: 'turn', data: { key }, opts: { jobId: `${JOB_PREFIX}${key}`, removeOnComplete: true, removeOnFail: true } })));
+    const jobs = keys.map((key) => ({ name: 'turn', data: { key }, opts: { jobId: `${JOB_PREFIX}${key}`, removeOnComplete: true, removeOnFail: true } }));
+    // BullMQ itself would wait for a server that is away for as long as it is.
+    await within(OFFER_WITHIN_MS, 'offer', () => this.#queue.addBulk(jobs));
   }
 
   async pause(): Promise<void> {
     // True: what is under way is not waited for.
-    await this.#worker.pause(true).catch(() => undefined);
+    await within(OFFER_WITHIN_MS, 'pause', () => this.#worker.pause(true)).catch(() => undefined);
   }
 
   async close(by: Deadline): Promise<void> {
-    await within(by.remainingMs, 'close', () => this.#worker.close()).catch(() => this.#worker.close(true).catch(() => undefined));
-    await this.#queue.close().catch(() => undefined);
+    await within(by.remainingMs, 'close', () => this.#worker.close()).catch(() => void this.#worker.close(true).catch(() => undefined));
+    await within(Math.min(by.remainingMs, OFFER_WITHIN_MS), 'close', () => this.#queue.close()).catch(() => undefined);
     await this.#connection.close(by);
   }
 
