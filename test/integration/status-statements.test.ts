@@ -22,7 +22,7 @@ describe('the status document', () => {
     /** Of a document that was made for so many: one is shared for a tenth of a second. */
     const usesFor = (organizations: number): Promise<number> => eventually(`the status has ${organizations} organizations`, async () => {
       uses = 0;
-      const status = await system.admin.runtime.status();
+      const status = await system.admin.admin.status();
       return status.organizations.length === organizations ? uses : undefined;
     });
     // The first one also reads what is kept for some seconds.
