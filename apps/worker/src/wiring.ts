@@ -25,6 +25,7 @@ import { RunConsumer } from './run-consumer.ts';
 import { RunExecutor } from './run-executor.ts';
 import { RuntimeSampler } from './runtime-sampler.ts';
 import { Scheduler } from './scheduler.ts';
+import { VersionConcurrency } from './version-concurrency.ts';
 import { WebhookDeliverer, type WebhookDelivererDeps } from './webhooks/webhook-deliverer.ts';
 import { createWebhookKeeper, type WebhookKeeper } from './webhooks/webhook-keeper.ts';
 
@@ -87,7 +88,8 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
   const schemas = createSchemaChecker({ clock });
   const outputs = new OutputCheck({ db, schemas });
   const stacks = new AuthorStack({ db, log });
-  const executor = new RunExecutor({ workerId: id, store, queue, runtime, outputs, stacks, bus, metrics, active, faults, random: Math.random, ...bare });
+  const concurrency = new VersionConcurrency({ db, random: Math.random });
+  const executor = new RunExecutor({ workerId: id, store, queue, runtime, outputs, stacks, concurrency, bus, metrics, active, faults, random: Math.random, ...bare });
   const consumer = new RunConsumer({ queue, runtime, executor, active, log });
   const cancels = createCancelListener({ workerId: id, bus, db, active, log, pollMs: CANCEL_POLL_MS });
   const kills = createKillListener({ workerId: id, bus, active, runtime, log });
