@@ -10,7 +10,7 @@ import { AuthorStack } from './author-stack.ts';
 import { createCanaryWatch } from './canary-watch.ts';
 import { createCancelListener } from './cancel-listener.ts';
 import { createAlertKeeper } from './alert-keeper.ts';
-import type { WorkerConfig } from './config.ts';
+import { metricRetentionOf, type WorkerConfig } from './config.ts';
 import { createFleetRecorder } from './fleet-recorder.ts';
 import { createHostServices } from './host-services.ts';
 import { createHeartbeat } from './heartbeat.ts';
@@ -105,7 +105,7 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
     webhookPendingAgeMs: () => webhooks.pendingAgeMs(),
   });
   const probes = new ProbeServer({ host: config.BULLPEN_PROBE_HOST, port: config.BULLPEN_PROBE_PORT, page: prometheus, log });
-  const keeper = createMetricsKeeper({ db, ...bare });
+  const keeper = createMetricsKeeper({ db, ...bare, retainDays: metricRetentionOf(config) });
   const alerts = createAlertKeeper({ db, ...bare });
   const webhooks = openWebhooks(config, deps, { db, workerId: id, log, clock, faults, count: prometheus.countDelivery });
   const canaries = createCanaryWatch({ db, ...bare, everyMs: config.BULLPEN_CANARY_MS });

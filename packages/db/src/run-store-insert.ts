@@ -1,4 +1,4 @@
-import { BullpenError, type Run } from '@bullpen/core';
+import { BullpenError, idsOfTraceparent, type Run } from '@bullpen/core';
 
 import type { Database } from './database.ts';
 import { findEarlierRuns, type EarlierRun } from './queries/find-earlier-runs.ts';
@@ -93,6 +93,7 @@ function runOf({ run, queuedAtMs, notBeforeMs, expiresAtMs }: TimedRun): Run {
     metadata: run.metadata,
     tags: [...(run.tags ?? [])],
     workerId: null,
+    traceId: run.traceparent == null ? null : idsOfTraceparent(run.traceparent).traceId,
     queuedAt: new Date(queuedAtMs).toISOString(),
     notBefore: isoTime(notBeforeMs),
     expiresAt: isoTime(expiresAtMs),
