@@ -40,6 +40,8 @@ export interface Invocation<Options = object> {
   output: Output;
   options: Options & GlobalOptions;
   client(): BullpenClient;
+  /** A client for the organization with the strongest key that is known: keys of organizations are for owners. */
+  ownerClient(): BullpenClient;
   /** A client with the key of the platform admin. */
   adminClient(): BullpenClient;
   /** Where that client sends its requests. */

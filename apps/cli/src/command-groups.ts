@@ -224,7 +224,7 @@ export function addSecretCommands(program: Command, bind: Bind): void {
     .argument('<name>', 'letters, digits and _')
     .option('--value <value>', 'the value; stdin where left out')
     .action(bind(setSecretCommand));
-  secrets.command('list').description('names and versions').action(bind(listSecretsCommand));
+  secrets.command('list', { isDefault: true }).description('names and versions').action(bind(listSecretsCommand));
   secrets.command('rm').description('delete a secret').argument('<name>').action(bind(removeSecretCommand));
   secrets.command('rewrap').description('seal every secret under the newest master key (with --key of the platform admin)').action(bind(rewrapSecretsCommand));
 }

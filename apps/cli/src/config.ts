@@ -80,6 +80,16 @@ export function resolveAdminConnection(flags: Flags, env: Environment, credentia
   return resolveConnection(flags, env, credentials);
 }
 
+/**
+ * The same for what only an owner may do: where the credentials file has the admin's key, that one, for the organization.
+ * @throws BullpenError UNAUTHENTICATED
+ */
+export function resolveOwnerConnection(flags: Flags, env: Environment, credentials: Credentials | null): Connection {
+  if ((flags.key ?? env.apiKey) !== undefined || credentials?.adminKey === undefined) return resolveConnection(flags, env, credentials);
+  const org = flags.org ?? env.org ?? Object.keys(credentials.orgs)[0];
+  return resolveConnection({ ...flags, org }, env, { ...credentials, orgs: {} });
+}
+
 function fromCredentials(credentials: Credentials, wanted: string | undefined): Connection {
   const org = wanted ?? Object.keys(credentials.orgs)[0];
   const own = org === undefined || !Object.hasOwn(credentials.orgs, org) ? undefined : credentials.orgs[org];

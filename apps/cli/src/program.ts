@@ -8,7 +8,7 @@ import {
 } from './command-groups.ts';
 import { completionCommand } from './commands/completion.ts';
 import { SHELLS } from './completion.ts';
-import { resolveAdminConnection, resolveConnection } from './config.ts';
+import { resolveAdminConnection, resolveConnection, resolveOwnerConnection } from './config.ts';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
 import { harmless } from './output.ts';
 import type { FoundConfig } from './project-config.ts';
@@ -96,6 +96,7 @@ function addCommands(program: Command, bind: Bind): Command {
     .option('--json', 'print one JSON value for machines')
     .option('--json-lines', 'the same, and what is followed (run, logs, top) as it comes, a value a line')
     .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('`bullpen help` lists all commands, `bullpen help COMMAND` its options')
     .addHelpText('after', `\n${WHERE_FROM}\n\n${EXIT_CODES_HELP}`);
   addAgentCommands(program.commandsGroup('Agents:'), bind);
   addRunCommands(program.commandsGroup('Runs:'), bind);
@@ -128,9 +129,10 @@ const binder = (deps: CliDeps, done: (exitCode: number) => void): Bind => <Optio
     // What the folder's config says stands behind what the environment says.
     const env = () => ({ ...deps.env, apiUrl: deps.env.apiUrl ?? project()?.apiUrl, org: deps.env.org ?? project()?.org });
     const client = () => deps.connect(resolveConnection(options, env(), credentials()));
+    const ownerClient = () => deps.connect(resolveOwnerConnection(options, env(), credentials()));
     const adminConnection = () => resolveAdminConnection(options, env(), credentials());
     const adminClient = () => deps.connect(adminConnection());
-    done(await action({ deps, output: deps.output, options, client, adminClient, adminConnection, project }, ...args));
+    done(await action({ deps, output: deps.output, options, client, ownerClient, adminClient, adminConnection, project }, ...args));
   };
 
 /** A config that is broken stops the commands that need it, and no other. */

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { ApiKeys } from '../auth/api-keys.ts';
 import { principalOf, secretOf, secretOfOperator, tenant } from '../auth/authenticate.ts';
 import type { Principal } from '../auth/principal.ts';
+import type { OrganizationDirectory } from '../organizations/organization-directory.ts';
 import { audited } from './audited.ts';
 import type { Idempotency } from './idempotency.ts';
 import { rateHeaders, rateRefusal, type RateLimiter } from './rate-limiter.ts';
@@ -20,6 +21,7 @@ export interface ServeDeps {
   idempotency: Idempotency;
   audit: AuditWriter;
   clock: Clock;
+  organizations: OrganizationDirectory;
 }
 
 /** The table as an Express router. A path that is there with another method is answered with 405 and `Allow`. */
@@ -36,7 +38,7 @@ function handlerOf(route: Route, deps: ServeDeps): RequestHandler {
   const readRaw = route.rawBody === undefined ? null : rawReader(route.bodyBytes ?? DEFAULT_BODY_BYTES);
   return async (req, res) => {
     const principal = await admit(route, deps, req, res);
-    const orgId = route.scope === 'organization' ? tenant(req, principal as Principal) : null;
+    const orgId = route.scope === 'organization' ? await tenantOf(req, principal as Principal, deps) : null;
     const params = pathParams(route, req);
     const query = route.query === undefined ? noQuery(req) : parseOrThrow(route.query, req.query, 'query');
     const body = readBody === null ? undefined : parseOrThrow(route.body as z.ZodType, await readBody(req, res), 'request');
@@ -47,6 +49,13 @@ function handlerOf(route: Route, deps: ServeDeps): RequestHandler {
     const reply = route.idempotency === 'kept' ? await deps.idempotency.once(route, call, act) : await act();
     if (!('streamed' in reply)) send(res, reply);
   };
+}
+
+/** @throws BullpenError NOT_FOUND where an admin names an organization that is not there; every other key's own is. */
+async function tenantOf(req: Request, principal: Principal, { organizations }: ServeDeps): Promise<string> {
+  const orgId = tenant(req, principal);
+  if (principal.role === 'admin') await organizations.get(orgId);
+  return orgId;
 }
 
 async function admit(route: Route, { keys, limiter }: ServeDeps, req: Request, res: Response): Promise<Principal | null> {

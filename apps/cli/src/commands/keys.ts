@@ -13,8 +13,8 @@ export interface CreateKeyOptions {
 
 /** `bullpen keys`: the keys of the organization, newest first. */
 export const listKeysCommand: CommandAction<{ limit: number }> = async (invocation) => {
-  const { output, options, deps, client } = invocation;
-  const page = await client().keys.list({ limit: options.limit, signal: deps.interrupted });
+  const { output, options, deps, ownerClient } = invocation;
+  const page = await ownerClient().keys.list({ limit: options.limit, signal: deps.interrupted });
   if (options.json === true) output.json(page);
   else for (const line of renderTable(columnsOf(invocation), page.items, output.paint.dim, output.columns)) output.result(line);
   return EXIT.ok;
@@ -22,20 +22,20 @@ export const listKeysCommand: CommandAction<{ limit: number }> = async (invocati
 
 /** `bullpen keys create <name>`. */
 export const createKeyCommand: CommandAction<CreateKeyOptions> = async (invocation, name = 'default') => {
-  const { options: { role, expires }, deps, client } = invocation;
-  const key = await client().keys.create({ name, role, ...(expires === undefined ? {} : { expiresAt: expires }) }, { signal: deps.interrupted });
+  const { options: { role, expires }, deps, ownerClient } = invocation;
+  const key = await ownerClient().keys.create({ name, role, ...(expires === undefined ? {} : { expiresAt: expires }) }, { signal: deps.interrupted });
   return showSecret(invocation, key);
 };
 
 /** `bullpen keys rotate <id>`: the old secret works beside the new one for a while. */
 export const rotateKeyCommand: CommandAction<{ overlap?: number }> = async (invocation, id = '') => {
-  const { options: { overlap }, deps, client } = invocation;
-  return showSecret(invocation, await client().keys.rotate(id, overlap === undefined ? {} : { overlapMs: overlap }, { signal: deps.interrupted }));
+  const { options: { overlap }, deps, ownerClient } = invocation;
+  return showSecret(invocation, await ownerClient().keys.rotate(id, overlap === undefined ? {} : { overlapMs: overlap }, { signal: deps.interrupted }));
 };
 
 /** `bullpen keys revoke <id>`. */
-export const revokeKeyCommand: CommandAction = async ({ deps, options, output, client }, id = '') => {
-  const key = await client().keys.revoke(id, { signal: deps.interrupted });
+export const revokeKeyCommand: CommandAction = async ({ deps, options, output, ownerClient }, id = '') => {
+  const key = await ownerClient().keys.revoke(id, { signal: deps.interrupted });
   if (options.json === true) output.json(key);
   else output.result(`${output.paint.green('✔')} ${harmless(key.name)} (${key.id}) works no more; other API processes obey within five seconds`);
   return EXIT.ok;

@@ -43,22 +43,27 @@ export function topLines(status: RuntimeStatus, nowMs: number, paint: Paint, col
   const { workers, organizations, recentRuns, alerts, health, queueBackend } = status;
   const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number => items.reduce((total, item) => total + of(item), 0);
   const firing = alerts.filter(({ state }) => state === 'firing').length;
-  const facts = [
-    `health ${healthText(health, paint)}`,
+  const facts: string[] = [
     `${sum(workers, ({ running }) => running)}/${sum(workers, ({ slots }) => slots)} slots`,
     `${sum(organizations, ({ queue }) => queue.waiting)} waiting`,
     `${sum(organizations, ({ queue }) => queue.delayed)} delayed`,
     `queue on ${queueBackend}`,
-    ...(firing === 0 ? [] : [paint.red(`${firing} alerts firing`)]),
+    ...(firing === 0 ? [] : [`${firing} alerts firing`]),
   ];
   const busy = organizations.toSorted((a, b) => loadOf(b) - loadOf(a) || a.id.localeCompare(b.id));
   return [
-    facts.join('   '),
+    // The widest is left out where it does not fit: a live line must not wrap.
+    `health ${healthText(health, paint)}${fitting(facts, columns - 'health 100'.length)}`,
     ...(health.level === 'healthy' ? [] : [paint.dim(harmless(health.reason).slice(0, columns))]),
     '', ...renderTable(workerColumns(status, paint), workers, paint.dim, columns),
     '', ...renderTable(organizationColumns(paint), busy, paint.dim, columns),
     '', ...renderTable(runColumns(nowMs, paint), recentRuns, paint.dim, columns),
   ];
+}
+
+function fitting(facts: readonly string[], columns: number): string {
+  const text = facts.map((fact) => `   ${fact}`).join('');
+  return text.length <= columns || facts.length === 0 ? text : fitting(facts.slice(0, -1), columns);
 }
 
 const loadOf = ({ queue, reservedMb }: RuntimeStatus['organizations'][number]): number => queue.active * 1000 + queue.waiting + reservedMb / 1e6;
