@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH } from './criteria.ts';
+import { CONTAINER_HEALTH, ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH } from './criteria.ts';
 import { HEALTH_LEVELS, healthLevel, healthReportSchema, scoreHealth, type HealthCriterion, type HealthLevel } from './score.ts';
 
 /** A fixed sequence of numbers in [0, 1). Source: Numerical Recipes' linear congruential generator. */
@@ -9,7 +9,7 @@ function sequence(seed: number): () => number {
   return () => (state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32) / 2 ** 32;
 }
 
-const SUBJECTS: [string, readonly HealthCriterion[]][] = [['organization', ORGANIZATION_HEALTH], ['worker', WORKER_HEALTH], ['system', SYSTEM_HEALTH]];
+const SUBJECTS: [string, readonly HealthCriterion[]][] = [['container', CONTAINER_HEALTH], ['organization', ORGANIZATION_HEALTH], ['worker', WORKER_HEALTH], ['system', SYSTEM_HEALTH]];
 
 /** A value anywhere from well inside the healthy range to well past failure. */
 function anyValue({ healthyAt, failedAt }: HealthCriterion, share: number): number {
