@@ -1,7 +1,7 @@
 /**
- * `npm run bench -- NAME [--json]`: runs test/bench/NAME.ts on a Postgres and a Redis started for it, set as in
+ * `npm run bench -- NAME [PART...] [--json]`: runs test/bench/NAME.ts on a Postgres and a Redis started for it, set as in
  * production, and prints its figures: as a table, or with `--json` as one JSON object on one line, which is then all that stdout
- * holds. `npm run bench -- list` names the benchmarks. BULLPEN_BENCH_ROUNDS (5) is how often each measures.
+ * holds. `npm run bench -- list` names the benchmarks. A benchmark of several parts can be asked for some of them. BULLPEN_BENCH_ROUNDS (5) is how often each measures.
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
@@ -26,7 +26,7 @@ function benchNames(): string[] {
     .sort();
 }
 
-async function runBench(name: string): Promise<BenchFigure[]> {
+async function runBench(name: string, parts: readonly string[]): Promise<BenchFigure[]> {
   // Not part of the face of a package: the tests' own services, found by path as Jest finds them.
   const services = (await import(pathToFileURL(path.join(CHECKOUT_DIR, 'test', 'services', 'bench-services.ts')).href)) as {
     withBenchServices<T>(act: (services: { postgresUrl: string; redisUrl: string }) => Promise<T>): Promise<T>;
@@ -35,7 +35,7 @@ async function runBench(name: string): Promise<BenchFigure[]> {
     default: (context: object) => Promise<unknown>;
   };
   const { benchRounds: rounds } = loadChecksConfig();
-  return services.withBenchServices(async (started) => readBenchOutcome(await bench({ log: printNote, rounds, services: started })));
+  return services.withBenchServices(async (started) => readBenchOutcome(await bench({ log: printNote, rounds, parts, services: started })));
 }
 
 function machine(): string {
@@ -54,7 +54,7 @@ function printFigures(name: string, figures: readonly BenchFigure[]): void {
 
 async function main(args: readonly string[]): Promise<number> {
   const json = args.includes('--json');
-  const [name = 'list'] = args.filter((arg) => arg !== '--json');
+  const [name = 'list', ...parts] = args.filter((arg) => arg !== '--json');
   const names = benchNames();
   if (name === 'list') {
     printLine(json ? JSON.stringify({ benchmarks: names }) : names.join('\n'));
@@ -64,7 +64,7 @@ async function main(args: readonly string[]): Promise<number> {
     printNote(`there is no benchmark ${name}; there are: ${names.join(', ')}`);
     return 1;
   }
-  const figures = await runBench(name);
+  const figures = await runBench(name, parts);
   if (json) printLine(JSON.stringify({ name, machine: machine(), results: figures }));
   else printFigures(name, figures);
   return 0;

@@ -21,6 +21,8 @@ export interface BenchContext {
   log(line: string): void;
   /** How often to measure, ours and the yardstick in turns; figures are medians of the rounds. */
   readonly rounds: number;
+  /** What to measure, of a benchmark that has parts: all of them where empty. */
+  readonly parts: readonly string[];
   /** Started for this benchmark alone: Postgres as it runs in production (fsync on), a migrated empty database; Redis. */
   readonly services: { readonly postgresUrl: string; readonly redisUrl: string };
 }

@@ -1,7 +1,7 @@
 import {
   ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH, scoreHealth,
   type Alert, type ContainerSnapshot, type HealthReport, type OrganizationMetrics, type RunError, type RunFigures, type RunState, type RunSummary,
-  type RuntimeMetrics, type RuntimeStatus, type WorkerSnapshot,
+  type RuntimeMetrics, type RuntimeStatus, type WebhookBoard, type WebhookHealth, type WorkerSnapshot,
 } from '@bullpen/core';
 
 /** How much there is to see. */
@@ -10,6 +10,7 @@ export type SceneName = 'empty' | 'two' | 'hundred';
 export interface Scene {
   status: RuntimeStatus;
   metrics: RuntimeMetrics;
+  webhooks: WebhookBoard;
 }
 
 type Random = () => number;
@@ -59,7 +60,7 @@ export function sceneOf(name: SceneName, nowMs: number): Scene {
   });
   const workerHealth = Object.fromEntries(workers.map(({ id, eventLoopDelayMs }) => [id, scoreHealth(WORKER_HEALTH, { heartbeatAgeMs: 400, eventLoopDelayMs, crashesPerMinute: 0 })]));
   const health = scoreHealth(SYSTEM_HEALTH, { heartbeatsRatio: workers.length === 0 ? 0 : 1, successRatio: 0.98, queueWaitP95Ms: 40, postgresMs: 3 });
-  return { status: { at: iso(nowMs), queueBackend: 'redis', workers, organizations, recentRuns, workerHealth, health, alerts: alertsOf(organizations.map(({ id }) => id), nowMs) }, metrics };
+  return { status: { at: iso(nowMs), queueBackend: 'redis', workers, organizations, recentRuns, workerHealth, health, alerts: alertsOf(organizations.map(({ id }) => id), nowMs) }, metrics, webhooks: webhooksOf(organizations.map(({ id }) => id), nowMs) };
 }
 
 function organizationHealthOf(id: string, random: Random): HealthReport {
@@ -77,6 +78,26 @@ function alertsOf(orgIds: readonly string[], nowMs: number): Alert[] {
     { ...base, id: 'alt_01jd3v00000000000000000002', ruleId: 'alr_default_errors', rule: 'Half of the runs fail', orgId: second, subject: second, measure: 'error_ratio', severity: 'warning', state: 'pending',
       value: 0.61, threshold: 0.5, reason: '61 % of the runs of 5 minutes failed', startedAt: iso(nowMs - 40_000), firingAt: null },
   ];
+}
+
+/** With more than two organizations one endpoint is gone and one fails. */
+function webhooksOf(orgIds: readonly string[], nowMs: number): WebhookBoard {
+  const [first, second, third] = orgIds;
+  if (first === undefined || second === undefined || third === undefined) return { endpoints: [], deliveries: [] };
+  const works: WebhookHealth = { id: 'whk_1', orgId: first, url: 'https://hooks.example.com/bullpen', eventTypes: ['run.*', 'deployment.*'], pending: 0, oldestPendingAt: null, failedLastDay: 0, failingSince: null, disabledAt: null, disabledReason: null };
+  const deliveryOf = (id: string, orgId: string, state: 'pending' | 'failed', error: string, status: number | null) => ({
+    id, orgId, webhookId: 'whk_2', eventId: `evt_${id}`, eventType: 'run.failed', state, attempts: 3, last: { at: iso(nowMs - 60_000), status, durationMs: 20, error, excerpt: null },
+    nextAt: state === 'pending' ? iso(nowMs + 300_000) : null, createdAt: iso(nowMs - 40 * MINUTE_MS), finishedAt: state === 'pending' ? null : iso(nowMs - 60_000),
+  });
+  return {
+    endpoints: [
+      { ...works, id: 'whk_2', orgId: second, url: 'https://receiver.of-a-rather-long-name.example.org/api/v2/integrations/bullpen/events', eventTypes: ['run.failed', 'run.timed_out', 'alert.*'], pending: 41, oldestPendingAt: iso(nowMs - 40 * MINUTE_MS), failingSince: iso(nowMs - 35 * MINUTE_MS) },
+      { ...works, id: 'whk_3', orgId: third, url: 'https://old.example.net/hook', eventTypes: ['run.*'], failedLastDay: 12, disabledAt: iso(nowMs - 3 * 60 * MINUTE_MS), disabledReason: 'its address is gone (410)' },
+      works,
+      { ...works, id: 'whk_4', orgId: null, url: 'https://pager.example.com/v1/events', eventTypes: ['alert.*'] },
+    ],
+    deliveries: [deliveryOf('dlv_1', second, 'pending', 'it answered 503', 503), deliveryOf('dlv_2', third, 'failed', 'it answered 410', 410)],
+  };
 }
 
 type Org = { id: string; title: string; weight: number };

@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 
-import { runtimeMetricsSchema, runtimeStatusSchema, toProblem, BullpenError, type ErrorCode } from '@bullpen/core';
+import { runtimeMetricsSchema, runtimeStatusSchema, toProblem, webhookBoardSchema, BullpenError, type ErrorCode } from '@bullpen/core';
 
 import { sceneOf, type Scene, type SceneName } from './dashboard-fixture-data.ts';
 
@@ -28,6 +28,8 @@ export class DashboardFixture {
   readonly cancelled: string[] = [];
   /** The same of those whose container was to be killed. */
   readonly killed: string[] = [];
+  /** Deliveries that were asked to be sent again. */
+  readonly replayed: string[] = [];
   /** Answers of the status so far. */
   statusCount = 0;
   failure: FailureMode | null = null;
@@ -71,6 +73,7 @@ export class DashboardFixture {
     this.cancelRefusal = null;
     this.cancelled.length = 0;
     this.killed.length = 0;
+    this.replayed.length = 0;
   }
 
   endSessions(): void {
@@ -93,6 +96,9 @@ export class DashboardFixture {
     if (!this.#sessions.has(sessionOf(request))) return sendProblem(response, 'UNAUTHENTICATED', 'no session');
     if (pathname === '/api/admin/runtime/status') return sendJson(response, 200, this.#status());
     if (pathname === '/api/admin/runtime/metrics') return sendJson(response, 200, runtimeMetricsSchema.parse(this.scene.metrics));
+    if (pathname === '/api/admin/webhooks') return sendJson(response, 200, webhookBoardSchema.parse(this.scene.webhooks));
+    const replay = /^\/api\/admin\/webhooks\/deliveries\/([^/]+)\/replay$/.exec(pathname);
+    if (replay !== null && request.method === 'POST') return this.#replay(response, replay[1] ?? '');
     const kill = /^\/api\/admin\/runtime\/runs\/([^/]+)\/([^/]+)\/kill$/.exec(pathname);
     if (kill !== null && request.method === 'POST') return this.#kill(response, kill[1] ?? '', kill[2] ?? '');
     const cancel = /^\/api\/admin\/runs\/([^/]+)\/([^/]+)\/cancel$/.exec(pathname);
@@ -127,6 +133,12 @@ export class DashboardFixture {
     const session = randomBytes(16).toString('hex');
     this.#sessions.add(session);
     return void response.writeHead(204, { 'set-cookie': `fixture_session=${session}; ${attributes}` }).end();
+  }
+
+  #replay(response: ServerResponse, deliveryId: string): void {
+    this.replayed.push(deliveryId);
+    this.scene.webhooks.deliveries = this.scene.webhooks.deliveries.filter(({ id }) => id !== deliveryId);
+    return sendJson(response, 202, { id: deliveryId });
   }
 
   #kill(response: ServerResponse, orgId: string, runId: string): void {

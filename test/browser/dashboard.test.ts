@@ -147,6 +147,25 @@ describe('alerts', () => {
   });
 });
 
+describe('webhooks', () => {
+  it('are shown with those in trouble first, and what did not arrive is sent again', async () => {
+    fixture.show('hundred');
+    const page = await openBoard();
+    const endpoints = table(page, 'Webhooks');
+    expect(await endpoints.getByRole('row').nth(1).textContent()).toMatch(/failing/);
+    await page.getByText('2 of 4 endpoints in trouble').waitFor();
+    const row = table(page, 'Deliveries that did not arrive').getByRole('row').filter({ hasText: 'it answered 503' });
+    await row.getByRole('button', { name: /^Send run\.failed of .* again$/ }).click();
+    await row.waitFor({ state: 'detached' });
+    expect(fixture.replayed).toEqual(['dlv_1']);
+  });
+
+  it('take no room where there are none', async () => {
+    const page = await openBoard();
+    expect(await table(page, 'Webhooks').count()).toBe(0);
+  });
+});
+
 describe('the live board', () => {
   it('shows a new run and a change of state without a reload', async () => {
     const page = await openBoard();

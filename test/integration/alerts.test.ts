@@ -1,14 +1,12 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
+import { randomBytes } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { Deadline, alertSchema, newId, silentLogger, systemClock, type AlertRule, type Clock, type FinishedRun } from '@bullpen/core';
+import { Deadline, alertSchema, newId, newSigningSecret, silentLogger, systemClock, type AlertRule, type Clock, type FinishedRun } from '@bullpen/core';
 import {
-  acknowledgeAlert, addRuntimeSamples, createOrganization, enableAlertRule, insertAlertRule, insertAlertSilence, listAlertRules, listAlerts, type RuntimeSample,
+  SigningSecrets, acknowledgeAlert, addRuntimeSamples, createOrganization, enableAlertRule, insertAlertRule, insertAlertSilence, insertWebhook, listAlertRules, listAlerts, parseKeyRing, type RuntimeSample,
 } from '@bullpen/db';
-import { createMetricsCollector, deliverAlerts, evaluateAlerts, newWebhookSecret, signWebhook } from '@bullpen/metrics';
+import { createMetricsCollector, evaluateAlerts } from '@bullpen/metrics';
 
 import { ORG, createDbFixture, type DbFixture } from './db-fixture.ts';
 
@@ -34,14 +32,16 @@ async function turnAfter(ms: number): Promise<boolean> {
   return evaluateAlerts(deps());
 }
 
-async function addRule(overrides: Partial<AlertRule> = {}): Promise<AlertRule & { webhookSecret: string | null }> {
+const sealed = (orgId: string | null, ownerId: string) => new SigningSecrets({ db: fixture.db, keys: parseKeyRing(randomBytes(32).toString('base64')) }).seal(orgId, ownerId, newSigningSecret());
+
+async function addRule(overrides: Partial<AlertRule> = {}): Promise<AlertRule> {
   const rule = {
     id: newId('alertRule'), orgId: null, name: 'Failures', measure: 'error_ratio' as const, threshold: 0.2, windowMs: 300_000, forMs: 60_000, severity: 'warning' as const, enabled: true,
     webhookUrl: null, createdAt: new Date(nowMs).toISOString(), ...overrides,
   };
-  const withSecret = { ...rule, webhookSecret: rule.webhookUrl === null ? null : newWebhookSecret() };
-  await insertAlertRule(fixture.db, withSecret);
-  return withSecret;
+  const webhookId = newId('webhook');
+  await insertAlertRule(fixture.db, rule, rule.webhookUrl === null ? null : { id: webhookId, secret: sealed(rule.orgId, webhookId) });
+  return rule;
 }
 
 async function finish(count: number, overrides: Partial<FinishedRun> = {}): Promise<void> {
@@ -140,74 +140,40 @@ describe('the platform\'s own rules', () => {
   });
 });
 
-describe('a delivery', () => {
-  let server: Server;
-  let received: { headers: IncomingMessage['headers']; body: string }[];
-  let answers: number[];
-
-  beforeEach(async () => {
-    received = [];
-    answers = [];
-    server = createServer((req, res) => {
-      void text(req).then((body) => {
-        received.push({ headers: req.headers, body });
-        res.writeHead(answers.shift() ?? 204).end();
-      });
-    });
-    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  });
-  afterEach(() => new Promise((resolve) => { server.close(resolve); }));
-
-  const url = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
-  const deliver = (allowPrivateAddresses = true) => deliverAlerts({ ...deps(), webhooks: { allowPrivateAddresses } });
-
-  async function fire(): Promise<AlertRule & { webhookSecret: string | null }> {
-    const rule = await addRule({ orgId: ORG, forMs: 0, webhookUrl: url() });
+describe('news of an alert', () => {
+  interface Told { url: string; body: { type: string; data: Record<string, unknown> } }
+  const told = async (): Promise<Told[]> => [...await fixture.db.sql<Told[]>`
+    SELECT w.url, d.payload AS body FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id ORDER BY d.id`];
+  const addWebhook = async (orgId: string, url: string) => {
+    const id = newId('webhook');
+    await insertWebhook(fixture.db, orgId, id, { url, description: '', eventTypes: ['alert.*'] }, sealed(orgId, id));
+  };
+  const fire = async () => {
     await finish(20, { state: 'failed' });
     await turnAfter(1000);
-    return rule;
-  }
+  };
 
-  it('is signed, made once where it is answered, and again with the same id where it is not', async () => {
-    const { webhookSecret } = await fire();
-    answers = [500];
-    expect(await deliver()).toBe(1);
-    expect(await deliver()).toBe(0);
-    nowMs += 5000;
-    expect(await deliver()).toBe(1);
-    nowMs += 3_600_000;
-    expect(await deliver()).toBe(0);
-    expect(received).toHaveLength(2);
-    const [first, second] = received as [typeof received[0], typeof received[0]];
-    expect(first.headers['webhook-id']).toBe(second.headers['webhook-id']);
-    const { headers, body } = second;
-    expect(headers['webhook-signature']).toBe(signWebhook({ id: String(headers['webhook-id']), timestampS: Number(headers['webhook-timestamp']), body, secret: webhookSecret ?? '' }));
-    expect(JSON.parse(body)).toMatchObject({ type: 'alert.firing', data: { orgId: ORG, state: 'firing', measure: 'error_ratio' } });
+  it('is due at the webhook of its rule and at those of the organization, once when it fires and once when it is over', async () => {
+    await addRule({ orgId: ORG, forMs: 0, webhookUrl: 'https://rule.example' });
+    await addWebhook(ORG, 'https://acme.example');
+    await addWebhook('birch', 'https://birch.example');
+    await fire();
+    await turnAfter(1000);
+    const urls = async () => (await told()).filter(({ body }) => body.data['rule'] === 'Failures').map(({ url, body }) => `${url} ${body.type}`).sort();
+    expect(await urls()).toEqual(['https://acme.example alert.firing', 'https://rule.example alert.firing']);
+    await finish(200);
+    await turnAfter(1000);
+    await turnAfter(60_000);
+    expect(await urls()).toEqual(['https://acme.example alert.firing', 'https://acme.example alert.resolved', 'https://rule.example alert.firing', 'https://rule.example alert.resolved']);
+    expect((await told())[0]?.body).toMatchObject({ type: 'alert.firing', data: { orgId: ORG, state: 'firing', measure: 'error_ratio' } });
   });
 
-  it('is left to the next one when who took it dies', async () => {
+  it('is made of nothing that is silenced', async () => {
+    await insertAlertSilence(fixture.db, { id: newId('silence'), orgId: null, ruleId: null, subject: null, until: new Date(nowMs + 3_600_000).toISOString(), reason: 'deploying', createdAt: new Date(nowMs).toISOString() });
+    await addRule({ orgId: ORG, forMs: 0, webhookUrl: 'https://rule.example' });
+    await addWebhook(ORG, 'https://acme.example');
     await fire();
-    const dying = Promise.withResolvers<void>();
-    void deliverAlerts({ ...deps(), webhooks: { allowPrivateAddresses: true }, send: () => { dying.resolve(); return new Promise(() => undefined); } });
-    await dying.promise;
-    expect(await deliver()).toBe(0);
-    nowMs += 61_000;
-    expect(await deliver()).toBe(1);
-    expect(received).toHaveLength(1);
-  });
-
-  it('is not made into our own network unless it may be', async () => {
-    await fire();
-    expect(await deliver(false)).toBe(1);
-    expect(received).toEqual([]);
-    const [row] = await fixture.db.sql`SELECT last_error FROM alert_deliveries`;
-    expect(row?.['last_error']).toContain('outside');
-  });
-
-  it('is not made of what is silenced, nor where nobody is to be told', async () => {
-    await insertAlertSilence(fixture.db, { id: newId('silence'), orgId: ORG, ruleId: null, subject: null, until: new Date(nowMs + 3_600_000).toISOString(), reason: 'deploying', createdAt: new Date(nowMs).toISOString() });
-    await fire();
-    expect(await deliver()).toBe(0);
+    expect(await told()).toEqual([]);
     expect((await open(ORG)).filter(({ rule }) => rule === 'Failures')).toMatchObject([{ silenced: true, state: 'firing' }]);
   });
 });

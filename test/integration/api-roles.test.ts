@@ -59,9 +59,13 @@ describe('the routes of the OpenAPI document', () => {
     await request('POST', '/v1/schedules', keys.owner, { name: 'nightly', cron: '0 3 * * *', run: { agent: 'echo', input: MARK } });
     await request('PUT', '/v1/agents/echo/deployments/production', keys.owner, { version: 1 });
     const key = await makeKey('acme', 'viewer', MARK);
+    const webhook = await acme.webhooks.create({ url: 'https://receiver.example/hook', eventTypes: ['run.*'], description: MARK });
+    const delivery = await acme.webhooks.test(webhook.id);
+    await acme.triggers.create({ name: 'inbox', run: { agent: 'echo', metadata: { mark: MARK } } });
     return {
       runs: { id: run.id }, agents: { name: 'echo', version: '1', deployment: 'production' }, schedules: { name: 'nightly' }, keys: { id: key.id }, organizations: { id: 'acme' },
-      admin: { orgId: 'acme', runId: run.id, containerId: 'ctr_01m81vk6bxqcdc9t2x8e6dbdg4' },
+      webhooks: { id: webhook.id, deliveryId: delivery.id }, triggers: { name: 'inbox' },
+      admin: { orgId: 'acme', runId: run.id, deliveryId: delivery.id, containerId: 'ctr_01m81vk6bxqcdc9t2x8e6dbdg4' },
     };
   }
 
@@ -71,6 +75,7 @@ describe('the routes of the OpenAPI document', () => {
       createRun: { agent: 'echo' }, createSchedule: { name: 'weekly', cron: '0 3 * * 1', run: { agent: 'echo' } }, changeSchedule: { cron: '0 4 * * *' },
       createRunBatch: { runs: [{ agent: 'echo' }] }, putSecret: { value: 'shh' }, previewNewSchedule: { cron: '0 3 * * *' }, createAgentVersion: { bundle: 'export default async () => 2;\n' },
       putDeployment: { version: 1 }, rollBackDeployment: { version: 1 }, cancelRuns: { filter: { agent: 'echo' } }, replayRuns: { filter: { agent: 'echo' }, dryRun: true },
+      createWebhook: { url: 'https://receiver.example', eventTypes: ['run.*'] }, replayFailedDeliveries: { since: '2026-01-01T00:00:00Z' }, createTrigger: { name: 'outbox', run: { agent: 'echo' } },
     };
     return requestBody === undefined ? undefined : (known[operationId] ?? {});
   };
@@ -80,9 +85,9 @@ describe('the routes of the OpenAPI document', () => {
     return called;
   };
   const acmeNow = async () => Promise.all(
-    [`/v1/runs/${ids['runs']?.['id']}`, '/v1/schedules/nightly', `/v1/keys/${ids['keys']?.['id']}`, '/v1/agents/echo/versions', '/v1/runs', '/v1/schedules', '/v1/keys'].map(async (path) => {
+    [`/v1/runs/${ids['runs']?.['id']}`, '/v1/schedules/nightly', `/v1/keys/${ids['keys']?.['id']}`, '/v1/agents/echo/versions', '/v1/runs', '/v1/schedules', '/v1/keys', `/v1/webhooks/${ids['webhooks']?.['id']}`, '/v1/webhooks', '/v1/triggers'].map(async (path) => {
       // When a key was last used is the one thing that looking changes.
-      return (await request('GET', path, keys.owner)).text.replace(/"lastUsedAt":("[^"]*"|null)/g, '');
+      return (await request('GET', path, keys.owner)).text.replace(/"(lastUsedAt|failingSince)":("[^"]*"|null)/g, '');
     }),
   );
 
@@ -133,7 +138,7 @@ describe('the routes of the OpenAPI document', () => {
       cursor = page.nextCursor;
     }
     const written = new Set(entries.map(({ action }) => action));
-    for (const action of ['createRun', 'replayRun', 'cancelRuns', 'createAgentVersion', 'createSchedule', 'changeSchedule', 'deleteSchedule', 'createKey', 'rotateKey', 'revokeKey', 'changeOrganization', 'putDeployment', 'rollBackDeployment', 'deleteDeployment']) {
+    for (const action of ['createRun', 'replayRun', 'cancelRuns', 'createAgentVersion', 'createSchedule', 'changeSchedule', 'deleteSchedule', 'createKey', 'rotateKey', 'revokeKey', 'changeOrganization', 'putDeployment', 'rollBackDeployment', 'deleteDeployment', 'createWebhook', 'changeWebhook', 'deleteWebhook', 'rotateWebhookSecret', 'testWebhook', 'replayDelivery', 'replayFailedDeliveries', 'createTrigger', 'changeTrigger', 'rotateTrigger', 'deleteTrigger']) {
       expect(written).toContain(action);
     }
     const unaudited = operations.filter((one) => one.method !== 'GET' && one['x-bullpen-audited'] !== true).map(({ operationId }) => operationId);
@@ -141,6 +146,6 @@ describe('the routes of the OpenAPI document', () => {
     const changed = entries.find(({ action }) => action === 'changeSchedule');
     expect(changed).toMatchObject({ target: 'schedule/nightly', before: { name: 'nightly' }, after: { cron: '0 4 * * *' } });
     expect(entries.find(({ action }) => action === 'deleteSchedule')).toMatchObject({ before: { name: 'nightly' }, after: null });
-    expect(JSON.stringify(entries)).not.toMatch(/bp_[\w-]{43}/);
+    expect(JSON.stringify(entries)).not.toMatch(/bp_[\w-]{43}|whsec_|\/v1\/hooks\//);
   });
 });

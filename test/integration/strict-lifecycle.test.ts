@@ -71,7 +71,10 @@ describe('an attempt in a strict cell', () => {
       { type: 'log', level: 'warn', message: 'w', fields: { a: [1] } }, { type: 'log', level: 'info', message: 'a b' }, { type: 'log', level: 'warn', message: 'err' },
       { type: 'emit', name: 'row', data: 1 }, { type: 'progress', fraction: 1 },
     ]);
-    const killed = await run(agent('for (let i = 0; i < 500; i += 1) ctx.emit("n", i); for (;;);'), { ...interruptOnEvent('cancelled') });
+    const interrupt = new AbortController();
+    const killed = await run(agent('for (let i = 0; i < 500; i += 1) ctx.emit("n", i); for (;;);'), {
+      interrupt, onEvent: (event) => { if (event.type === 'emit' && event.data === 499) interrupt.abort('cancelled'); },
+    });
     expect(killed.outcome).toMatchObject({ kind: 'interrupted', reason: 'cancelled' });
     expect(killed.events).toHaveLength(500);
   });

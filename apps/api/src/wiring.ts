@@ -1,5 +1,5 @@
 import { composeServices, newId, systemClock, type Clock, type Logger, type Service } from '@bullpen/core';
-import { SecretStore, createAuditWriter, createDatabase, createRunStore, parseKeyRing, type Database, type RunStore } from '@bullpen/db';
+import { SecretStore, SigningSecrets, createAuditWriter, createDatabase, createRunStore, parseKeyRing, type Database, type RunStore } from '@bullpen/db';
 import { createSchemaChecker } from '@bullpen/json-schema';
 import { createApiPrometheus, createMetricsCollector, type SystemReadings } from '@bullpen/metrics';
 import { createRunQueue, type LiveBus, type RunQueue } from '@bullpen/queue';
@@ -55,14 +55,16 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
   const status = new StatusBoard({ db, queue, workers, figures, clock });
   const prometheus = createApiPrometheus(() => readSystem(status));
   const keyText = config.BULLPEN_SECRETS_KEY ?? config.BULLPEN_SECRETS_KEY_FILE;
-  const secrets = new SecretStore({ db, keys: keyText === undefined ? null : parseKeyRing(keyText) });
+  const masterKeys = keyText === undefined ? null : parseKeyRing(keyText);
+  const secrets = new SecretStore({ db, keys: masterKeys });
+  const signing = new SigningSecrets({ db, keys: masterKeys });
   const closing = new AbortController();
   const server = new HttpServer({
     host: config.HOST,
     port: config.PORT,
     closing,
     app: () => createApp({
-      db, store, queue, bus, workers, keys, organizations, runs, secrets, schemas, limiter, idempotency, audit, figures, status, prometheus, clock, log,
+      db, store, queue, bus, workers, keys, organizations, runs, secrets, signing, schemas, limiter, idempotency, audit, figures, status, prometheus, clock, log,
       corsOrigins: config.BULLPEN_CORS_ORIGINS, closing: closing.signal,
     }),
   });

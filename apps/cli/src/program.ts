@@ -12,6 +12,7 @@ import { resolveAdminConnection, resolveConnection, resolveOwnerConnection } fro
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
 import { harmless } from './output.ts';
 import type { FoundConfig } from './project-config.ts';
+import { addWebhookCommands } from './webhook-commands.ts';
 
 /** Runs one command line (without `node` and the script) and gives the exit code. Never throws. */
 export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
@@ -103,6 +104,7 @@ function addCommands(program: Command, bind: Bind): Command {
   addScheduleCommands(program.commandsGroup('Organization:'), bind);
   addKeyCommands(program, bind);
   addSecretCommands(program, bind);
+  addWebhookCommands(program, bind);
   addOrganizationCommands(program.commandsGroup('Operation:'), bind);
   addOperatorCommands(program, bind);
   program.command('completion')

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-import { useMetrics, useStatus } from './api/polling.ts';
+import { useMetrics, useStatus, useWebhooks } from './api/polling.ts';
 import { needsSignIn } from './api/request.ts';
 import { BoardPage } from './board/board-page.tsx';
 import { Loading, Unreachable } from './board/without-data.tsx';
@@ -12,7 +12,9 @@ export function App({ keyOfLink }: { keyOfLink: string | null }): ReactNode {
   const session = useSession(keyOfLink);
   const assumed = session.phase === 'assumed';
   const status = useStatus(assumed);
-  const metrics = useMetrics(assumed && status.data !== undefined && !needsSignIn(status.error));
+  const signedIn = assumed && status.data !== undefined && !needsSignIn(status.error);
+  const metrics = useMetrics(signedIn);
+  const webhooks = useWebhooks(signedIn);
   if (!assumed || needsSignIn(status.error)) {
     const ended = assumed && status.data !== undefined ? { text: 'Your session has ended. Sign in again.', failed: true } : null;
     return <SignInForm busy={session.phase === 'opening'} notice={session.notice ?? ended} onKey={(key) => void session.signIn(key)} />;
@@ -23,7 +25,7 @@ export function App({ keyOfLink }: { keyOfLink: string | null }): ReactNode {
   return (
     <ServerClock offsetMs={Date.parse(status.data.at) - status.dataUpdatedAt}>
       <BoardPage
-        status={status.data} metrics={metrics.data} onSignOut={() => void session.signOut()}
+        status={status.data} metrics={metrics.data} webhooks={webhooks.data} onSignOut={() => void session.signOut()}
         statusFeed={{ updatedAtMs: status.dataUpdatedAt, failure: status.error?.message ?? null }}
         metricsFeed={{ updatedAtMs: metrics.dataUpdatedAt, failure: metrics.error?.message ?? null }}
       />

@@ -6,6 +6,9 @@ import { processSettings } from '@bullpen/process';
 import { isRange } from '@bullpen/runtime';
 import { z } from 'zod';
 
+const privateRanges = z.string().transform((text) => text.split(',').map((range) => range.trim()))
+  .refine((ranges) => ranges.every(isRange), 'ranges of addresses such as 10.2.0.0/16, separated by commas').optional();
+
 const schema = z.object({
   ...processSettings,
   /** Runs that this worker executes at once. */
@@ -22,11 +25,10 @@ const schema = z.object({
   /** Where `/metrics` and `/healthz` listen: loopback unless asked otherwise; any free port where this one is taken. */
   BULLPEN_PROBE_HOST: z.string().min(1).default('127.0.0.1'),
   BULLPEN_PROBE_PORT: z.coerce.number().int().min(0).max(65_535).default(9464),
-  /** 1: webhooks may be in this network; they come from tenants, so by default only addresses outside are reached. */
-  BULLPEN_WEBHOOK_PRIVATE: z.enum(['0', '1']).default('0').transform((flag) => flag === '1'),
-  /** Private ranges that agents may reach where their allowlist names them, such as `10.2.0.0/16,127.0.0.1/32`. */
-  BULLPEN_EGRESS_PRIVATE_RANGES: z.string().transform((text) => text.split(',').map((range) => range.trim()))
-    .refine((ranges) => ranges.every(isRange), 'ranges of addresses such as 10.2.0.0/16, separated by commas').optional(),
+  /** Private ranges that webhooks may be in, such as `10.2.0.0/16,127.0.0.1/32`; they come from tenants, so by default only addresses outside are reached. */
+  BULLPEN_WEBHOOK_PRIVATE_RANGES: privateRanges,
+  /** Private ranges that agents may reach where their allowlist names them, in the same form. */
+  BULLPEN_EGRESS_PRIVATE_RANGES: privateRanges,
   HOSTNAME: z.string().default(hostname()),
 });
 

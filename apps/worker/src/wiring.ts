@@ -1,9 +1,9 @@
 import { composeServices, defined, newId, noFaults, systemClock, type Clock, type Faults, type Logger, type Service } from '@bullpen/core';
-import { createDatabase, createRunStore, loadBundle, type Database } from '@bullpen/db';
+import { createDatabase, createRunStore, loadBundle, parseKeyRing, SigningSecrets, type Database } from '@bullpen/db';
 import { createSchemaChecker } from '@bullpen/json-schema';
 import { createMetricsCollector, createWorkerPrometheus } from '@bullpen/metrics';
 import { createRunQueue, type RunQueue } from '@bullpen/queue';
-import { createAgentRuntimeManager, type AgentRuntimeManager, type EgressOptions } from '@bullpen/runtime';
+import { createAgentRuntimeManager, createGuardedPost, type AgentRuntimeManager, type EgressOptions } from '@bullpen/runtime';
 
 import { ActiveRuns } from './active-runs.ts';
 import { AuthorStack } from './author-stack.ts';
@@ -25,6 +25,8 @@ import { RunConsumer } from './run-consumer.ts';
 import { RunExecutor } from './run-executor.ts';
 import { RuntimeSampler } from './runtime-sampler.ts';
 import { Scheduler } from './scheduler.ts';
+import { WebhookDeliverer, type WebhookDelivererDeps } from './webhooks/webhook-deliverer.ts';
+import { createWebhookKeeper, type WebhookKeeper } from './webhooks/webhook-keeper.ts';
 
 /** A whole worker as one service: what `main.ts` runs, and what tests start in process. */
 export interface BullpenWorker extends Service {
@@ -98,14 +100,32 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
     running: () => active.size,
     organizations: () => runtime.snapshot(),
     collector: () => ({ buffered: metrics.bufferedCount, dropped: metrics.droppedCount }),
+    webhookPendingAgeMs: () => webhooks.pendingAgeMs(),
   });
   const probes = new ProbeServer({ host: config.BULLPEN_PROBE_HOST, port: config.BULLPEN_PROBE_PORT, page: prometheus, log });
   const keeper = createMetricsKeeper({ db, ...bare });
-  const alerts = createAlertKeeper({ db, ...bare, webhooks: { allowPrivateAddresses: config.BULLPEN_WEBHOOK_PRIVATE } });
+  const alerts = createAlertKeeper({ db, ...bare });
+  const webhooks = openWebhooks(config, deps, { db, workerId: id, log, clock, faults, count: prometheus.countDelivery });
   const canaries = createCanaryWatch({ db, ...bare, everyMs: config.BULLPEN_CANARY_MS });
   const scheduler = new Scheduler({ db, store, queue, faults, ...bare });
 
   // Started from the record outwards; stopped from the consumer inwards, so that whatever ends can still be recorded.
-  const all = composeServices([db, store, schemas, metrics, queue, bus, pools, runtime, cancels, kills, heartbeat, probes, sampler.service, keeper, alerts, reconciler.service, upkeep.service, canaries, scheduler, consumer]);
+  const all = composeServices([db, store, schemas, metrics, queue, bus, pools, runtime, cancels, kills, heartbeat, probes, sampler.service, keeper, alerts, webhooks, reconciler.service, upkeep.service, canaries, scheduler, consumer]);
   return { id, db, queue, runtime, probeUrl: () => probes.url(), start: all.start, quiesce: all.quiesce, stop: all.stop };
+}
+
+const DELIVERY_TIMEOUT_MS = 15_000;
+const DELIVERY_EXCERPT_BYTES = 1024;
+
+type WebhookParts = Pick<WebhookDelivererDeps, 'db' | 'log' | 'clock' | 'faults' | 'count'> & { workerId: string };
+
+function openWebhooks(config: WorkerConfig, { egress }: WorkerDeps, parts: WebhookParts): WebhookKeeper {
+  const { db, workerId, ...bare } = parts;
+  const keyText = config.BULLPEN_SECRETS_KEY ?? config.BULLPEN_SECRETS_KEY_FILE;
+  const secrets = new SigningSecrets({ db, keys: keyText === undefined ? null : parseKeyRing(keyText) });
+  const post = createGuardedPost({
+    ...defined({ privateRanges: config.BULLPEN_WEBHOOK_PRIVATE_RANGES, resolve: egress?.resolve, ca: egress?.ca }), timeoutMs: DELIVERY_TIMEOUT_MS, excerptBytes: DELIVERY_EXCERPT_BYTES,
+  });
+  const deliverer = new WebhookDeliverer({ db, secrets, post, random: Math.random, ...bare });
+  return createWebhookKeeper({ db, deliverer, secrets, workerId, queue: { url: config.QUEUE_URL, prefix: config.QUEUE_PREFIX }, clock: bare.clock, log: bare.log });
 }

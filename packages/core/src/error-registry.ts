@@ -37,6 +37,10 @@ export const ERROR_REGISTRY = {
   LIMIT_EXCEEDED: spec(422, false, 'A limit that was asked for is beyond what the organization may ask for.'),
   SCHEDULE_INVALID: spec(422, false, 'The cron expression, time zone, interval or window of a schedule cannot be used; the message says why.'),
   SCHEDULE_NEVER_FIRES: spec(422, false, 'The schedule can be read but has no time in the future.'),
+  WEBHOOK_DISABLED: spec(409, false, 'The webhook is disabled: enable it before something is sent to it again.'),
+  SIGNATURE_INVALID: spec(401, false, 'The event is not signed by who holds the secret, or not within five minutes of now.'),
+  TRIGGER_DISABLED: spec(410, false, 'The trigger takes no events at the moment.'),
+  EVENT_INVALID: spec(422, false, 'The event cannot be read, or the input that the trigger makes of it is too large.'),
   RATE_LIMITED: spec(429, true, 'Too many requests; `Retry-After` says when to come back.'),
 
   // How a run ends when it does not succeed.

@@ -14,6 +14,8 @@ export type FaultPoint =
   | 'after-execute'
   | 'after-record'
   | 'after-complete'
-  | 'before-schedule-advance';
+  | 'before-schedule-advance'
+  | 'after-webhook-taken'
+  | 'after-webhook-sent';
 
 export const noFaults: Faults = { hit: () => undefined };

@@ -6,7 +6,7 @@ import { monotonicFactory } from 'ulid';
  */
 export const ID_PREFIXES = {
   run: 'run', version: 'ver', key: 'key', worker: 'wkr', api: 'api', container: 'ctr', request: 'req', schedule: 'sch', audit: 'aud',
-  alertRule: 'alr', alert: 'alt', silence: 'sil', delivery: 'dlv', webhook: 'whk',
+  alertRule: 'alr', alert: 'alt', silence: 'sil', delivery: 'dlv', webhook: 'whk', event: 'evt', trigger: 'trg', signingSecret: 'sgn',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

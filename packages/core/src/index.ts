@@ -114,3 +114,22 @@ export {
   HEALTH_LEVELS, healthComponentSchema, healthLevel, healthReportSchema, scoreHealth,
   type HealthComponent, type HealthCriterion, type HealthLevel, type HealthReport, type HealthValues,
 } from './health/score.ts';
+export { deliveryWaitMs, DELIVERY_WAITS_MS, readRetryAfterMs } from './webhooks/retry-schedule.ts';
+export { newSigningSecret, signStandardWebhook, verifyStandardWebhook, type SignedMessage, type StandardHeaders } from './webhooks/standard-signature.ts';
+export { SIGNATURE_SCHEMES, verifyInbound, type InboundRequest, type SignatureScheme } from './webhooks/inbound-signature.ts';
+export { readInboundEvent, slackChallengeOf, type InboundEvent } from './webhooks/inbound-event.ts';
+export { planTriggeredRun, type FiringTrigger } from './webhooks/triggered-run.ts';
+export {
+  DELIVERY_STATES, WEBHOOK_BOUNDS, WEBHOOK_EVENT_TYPES, changeWebhookSchema, createWebhookSchema, createdWebhookSchema, deliveryParamsSchema,
+  listDeliveriesSchema, operatorDeliverySchema, replayDeliveriesSchema, replayedDeliveriesSchema, rotateSecretSchema, webhookBoardSchema,
+  webhookDeliveryDetailSchema, webhookDeliveryPageSchema, webhookDeliverySchema, webhookEventFilterSchema, webhookListSchema, webhookSchema,
+  type ChangeWebhook, type CreateWebhook, type CreateWebhookRequest, type CreatedWebhook, type DeliveryAttempt, type DeliveryState, type ListDeliveries,
+  type OperatorDelivery, type ReplayedDeliveries, type RotateSecretRequest, type Webhook, type WebhookBoard, type WebhookDelivery,
+  type WebhookDeliveryDetail, type WebhookDeliveryPage, type WebhookEvent, type WebhookEventFilter, type WebhookEventType, type WebhookHealth,
+} from './webhooks/webhook-schemas.ts';
+export {
+  TRIGGER_BOUNDS, acceptedEventSchema, challengeAnswerSchema, changeTriggerSchema, createTriggerSchema, createdTriggerSchema, rotateTriggerSchema,
+  rotatedTriggerSchema, triggerListSchema, triggerNameSchema, triggerSchema, triggeredRunSchema,
+  type AcceptedEvent, type ChangeTrigger, type ChangeTriggerRequest, type CreateTrigger, type CreateTriggerRequest, type CreatedTrigger,
+  type RotateTrigger, type RotateTriggerRequest, type RotatedTrigger, type Trigger, type TriggeredRun,
+} from './webhooks/trigger-schemas.ts';

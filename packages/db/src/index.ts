@@ -73,11 +73,11 @@ export {
 } from './admin/alert-facts.ts';
 export {
   acknowledgeAlert, deleteAlertRule, deleteAlertSilence, enableAlertRule, insertAlertRule, insertAlertSilence, listAlertRules, listAlertSilences, listAlerts,
-  type AlertOwner,
+  type AlertOwner, type RuleWebhook,
 } from './queries/alerts.ts';
 export {
-  adminEvaluateAlerts, adminForgetAlerts, adminSettleDelivery, adminTakeDueDeliveries,
-  type ActiveSilence, type AlertWrite, type DeliveryWrite, type DueDelivery, type EvaluationResult, type EvaluationState, type StoredOpenAlert, type WatchedRule,
+  adminEvaluateAlerts, adminForgetAlerts,
+  type ActiveSilence, type AlertNews, type AlertWrite, type EvaluationResult, type EvaluationState, type StoredOpenAlert, type WatchedRule,
 } from './admin/alert-evaluation.ts';
 export { adminReadTotalHistograms, adminReadTotals } from './admin/organization-totals.ts';
 export * as schema from './schema.ts';
@@ -88,3 +88,15 @@ export { addRuntimeSamples, type RuntimeSample } from './queries/add-runtime-sam
 export { adminReadUtilisation, adminReadWorkerGauges, type Utilisation, type WorkerGauges } from './admin/runtime-samples.ts';
 export { parseKeyRing, type KeyRing } from './secrets/key-ring.ts';
 export { SecretStore } from './secrets/secret-store.ts';
+export { SigningSecrets, type NewSigningSecret } from './secrets/signing-secrets.ts';
+export { changeWebhook, deleteWebhook, getWebhook, insertWebhook, listWebhooks, rotateWebhookSecret } from './queries/webhooks.ts';
+export { getDelivery, insertTestDelivery, listDeliveries, replayDelivery, replayFailedDeliveries } from './queries/webhook-deliveries.ts';
+export {
+  adminDisableWebhook, adminListDueLanes, adminOldestDueAt, adminSettleDelivery, adminTakeDeliveries,
+  type DeliveryLane, type DeliveryOutcome, type TakeOptions, type TakenDelivery,
+} from './admin/webhook-deliveries.ts';
+export {
+  changeTrigger, deleteTrigger, getTrigger, insertTrigger, listTriggers, rotateTriggerSecret, rotateTriggerToken, type NewTriggerParts,
+} from './queries/triggers.ts';
+export { adminFindTrigger, adminTouchTrigger, type FoundTrigger } from './admin/triggers.ts';
+export { adminReadWebhookBoard } from './admin/webhook-board.ts';

@@ -2,9 +2,10 @@ import { sql } from 'drizzle-orm';
 import { bigint, boolean, customType, doublePrecision, foreignKey, integer, pgTable, primaryKey, smallint, text, timestamp, unique } from 'drizzle-orm/pg-core';
 
 import type {
-  AgentManifest, AlertMeasure, AlertSeverity, AlertState, AttemptLimits, Canary, CatchUpPolicy, ContainerState, Deployment, IsolationReport, KeyRole,
+  AgentManifest, AlertMeasure, AlertSeverity, AlertState, AttemptLimits, Canary, CatchUpPolicy, ContainerState, DeliveryAttempt, DeliveryState, Deployment,
+  IsolationReport, KeyRole,
   KillReceipt, LimitCaps, OrganizationLimits, OrganizationRetention, OverlapPolicy, RetryBackoff, RunError, RunEvent, RunState, RunUsage,
-  ScheduleError, ScheduledRun, Tier,
+  ScheduleError, ScheduledRun, SignatureScheme, Tier, TriggeredRun,
 } from '@bullpen/core';
 
 /**
@@ -349,36 +350,65 @@ export const containers = pgTable('containers', {
 
 export const webhooks = pgTable('webhooks', {
   id: text('id').primaryKey(),
-  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
   url: text('url').notNull(),
   description: text('description').notNull().default(''),
   eventTypes: text('event_types').array().notNull(),
-  secret: text('secret').notNull(),
   disabledAt: time('disabled_at'),
   disabledReason: text('disabled_reason'),
   createdAt: time('created_at').notNull().defaultNow(),
   updatedAt: time('updated_at').notNull().defaultNow(),
+  alertRuleId: text('alert_rule_id').references(() => alertRules.id, { onDelete: 'cascade' }),
+  failingSince: time('failing_since'),
 }, (table) => [unique('webhooks_in_org').on(table.orgId, table.id)]);
 
 export const webhookDeliveries = pgTable('webhook_deliveries', {
   id: text('id').primaryKey(),
-  orgId: text('org_id').notNull(),
-  webhookId: text('webhook_id').notNull(),
+  orgId: text('org_id'),
+  webhookId: text('webhook_id').notNull().references(() => webhooks.id, { onDelete: 'cascade' }),
   eventId: text('event_id').notNull(),
   eventType: text('event_type').notNull(),
   payload: json<unknown>('payload').notNull(),
-  state: text('state').$type<'pending' | 'delivered' | 'failed'>().notNull().default('pending'),
+  state: text('state').$type<DeliveryState>().notNull().default('pending'),
   attempts: integer('attempts').notNull().default(0),
-  lastStatus: smallint('last_status'),
-  lastError: text('last_error'),
   nextAt: time('next_at'),
   createdAt: time('created_at').notNull().defaultNow(),
   finishedAt: time('finished_at'),
+  history: json<DeliveryAttempt[]>('history').notNull().default([]),
 }, (table) => [
   unique('webhook_deliveries_event').on(table.webhookId, table.eventId),
   foreignKey({ name: 'webhook_deliveries_webhook', columns: [table.orgId, table.webhookId], foreignColumns: [webhooks.orgId, webhooks.id] })
     .onDelete('cascade'),
 ]);
+
+export const triggers = pgTable('triggers', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').notNull().references(() => organizations.id, { onDelete: 'cascade' }),
+  name: text('name').notNull(),
+  run: json<TriggeredRun>('run').notNull(),
+  scheme: text('scheme').$type<SignatureScheme>().notNull(),
+  input: json<unknown>('input').notNull(),
+  eventIdAt: text('event_id_at'),
+  enabled: boolean('enabled').notNull().default(true),
+  tokenHash: text('token_hash').notNull(),
+  previousTokenHash: text('previous_token_hash'),
+  previousTokenUntil: time('previous_token_until'),
+  lastEventAt: time('last_event_at'),
+  createdAt: time('created_at').notNull().defaultNow(),
+  updatedAt: time('updated_at').notNull().defaultNow(),
+}, (table) => [unique('triggers_name').on(table.orgId, table.name)]);
+
+export const signingSecrets = pgTable('signing_secrets', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
+  webhookId: text('webhook_id').references(() => webhooks.id, { onDelete: 'cascade' }),
+  triggerId: text('trigger_id').references(() => triggers.id, { onDelete: 'cascade' }),
+  keyId: text('key_id').notNull(),
+  wrappedKey: bytes('wrapped_key').notNull(),
+  sealedValue: bytes('sealed_value').notNull(),
+  createdAt: time('created_at').notNull().defaultNow(),
+  expiresAt: time('expires_at'),
+});
 
 export const deployments = pgTable('deployments', {
   orgId: text('org_id').notNull(),
@@ -409,8 +439,6 @@ export const alertRules = pgTable('alert_rules', {
   forMs: bigint('for_ms', { mode: 'number' }).notNull(),
   severity: text('severity').$type<AlertSeverity>().notNull(),
   enabled: boolean('enabled').notNull(),
-  webhookUrl: text('webhook_url'),
-  webhookSecret: text('webhook_secret'),
   createdAt: time('created_at').notNull().defaultNow(),
 });
 
@@ -440,19 +468,6 @@ export const alertSilences = pgTable('alert_silences', {
   subject: text('subject'),
   untilAt: time('until_at').notNull(),
   reason: text('reason').notNull(),
-  createdAt: time('created_at').notNull().defaultNow(),
-});
-
-export const alertDeliveries = pgTable('alert_deliveries', {
-  id: text('id').primaryKey(),
-  alertId: text('alert_id').notNull().references(() => alerts.id, { onDelete: 'cascade' }),
-  orgId: text('org_id').references(() => organizations.id, { onDelete: 'cascade' }),
-  ruleId: text('rule_id').notNull().references(() => alertRules.id, { onDelete: 'cascade' }),
-  body: text('body').notNull(),
-  attempts: integer('attempts').notNull().default(0),
-  nextAttemptAt: time('next_attempt_at'),
-  deliveredAt: time('delivered_at'),
-  lastError: text('last_error'),
   createdAt: time('created_at').notNull().defaultNow(),
 });
 

@@ -4,6 +4,7 @@ export { createRunQueue, type ConsumerOptions, type RunQueueOptions } from './cr
 export type { RunQueue } from './run-queue.ts';
 export type { TakenRun } from './taken-run.ts';
 export type { RunUse } from './run-cost.ts';
+export { createLaneQueue, type LaneQueue, type LaneQueueOptions } from './lanes/lane-queue.ts';
 export { migrateQueue } from './postgres/migrate.ts';
 export { createLiveBus, type LiveBus, type LiveBusOptions } from './live/live-bus.ts';
 export type { LiveListener } from './live/shared-subscriptions.ts';

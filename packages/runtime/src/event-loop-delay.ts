@@ -1,11 +1,15 @@
 /**
  * How long an event loop takes to answer, seen from outside: a ping that it answers when it turns. Guarantees: at most one
- * ping is under way, so a loop that stands still gets one more message, not one for each look; while it does not answer, the delay grows.
+ * ping is under way, and at most one is sent in `EVERY_MS`, so a loop that stands still gets one more message, and a crowd of
+ * short runs is not twice as many messages; while it does not answer, the delay grows.
  */
+const EVERY_MS = 500;
+
 export class EventLoopDelay {
   readonly #nowMs: () => number;
   readonly #ping: () => void;
   #sentAtMs: number | null = null;
+  #nextAtMs = -Infinity;
   #lastMs: number | null = null;
 
   /** @param options.nowMs - monotonic */
@@ -22,8 +26,10 @@ export class EventLoopDelay {
   }
 
   measure(): void {
-    if (this.#sentAtMs !== null) return;
-    this.#sentAtMs = this.#nowMs();
+    const nowMs = this.#nowMs();
+    if (this.#sentAtMs !== null || nowMs < this.#nextAtMs) return;
+    this.#sentAtMs = nowMs;
+    this.#nextAtMs = nowMs + EVERY_MS;
     this.#ping();
   }
 

@@ -6,6 +6,7 @@ export type { Admission, AdmittedAgent } from './admission.ts';
 export { reportIsolation } from './cell/report-isolation.ts';
 export type { BundleSource } from './bundle-cache.ts';
 export { isRange } from './egress/address-ranges.ts';
+export { createGuardedPost, type GuardedAnswer, type GuardedPost, type GuardedPostOptions, type GuardedRequest } from './egress/guarded-post.ts';
 export type { EgressOptions } from './egress/egress-gateway.ts';
 export type { HostServices, KvOwner, KvStore, SecretSource } from './host/host-services.ts';
 export type {

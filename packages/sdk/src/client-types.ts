@@ -3,11 +3,15 @@ import type {
   CreateOrganizationRequest, CreateRunBatchRequest, CreateRunRequest, CreateScheduleRequest, CreatedKey, DeletedOrganization, Deployment,
   DoctorReport, DrainResult, KeyRole, KillOrder, LogLevel, MetricGrouping, Organization, PreviewScheduleRequest, PutDeploymentRequest, RewrapResult,
   RotateKeyRequest, Run, RunBatch, RunFilter, RunLogs, RunPage, RunState, RuntimeMetrics, RuntimeStatus, Schedule, SchedulePage, SchedulePreview,
-  Secret, SecretList, UpdateOrganizationRequest, Why,
+  Secret, SecretList, UpdateOrganizationRequest, WebhookBoard, WebhookDelivery, Why,
 } from '@bullpen/core';
 
+import type { CallOptions, PageOptions } from './call-options.ts';
 import type { Fetch } from './http.ts';
 import type { RunStreamItem, RunStreamOptions } from './run-stream.ts';
+import type { TriggersClient, WebhooksClient } from './webhooks-client-types.ts';
+
+export type { CallOptions, PageOptions };
 
 export interface ClientOptions {
   /** Where the API listens, for example `http://127.0.0.1:3000`. */
@@ -21,16 +25,6 @@ export interface ClientOptions {
   timeoutMs?: number;
   /** How often a request that is safe to repeat is repeated when it gets no answer or a 503; 3 where left out. */
   retries?: number;
-}
-
-/** Every call can be called off. */
-export interface CallOptions {
-  signal?: AbortSignal | undefined;
-}
-
-export interface PageOptions extends CallOptions {
-  cursor?: string | undefined;
-  limit?: number | undefined;
 }
 
 /** A page, newest first; `nextCursor` is null on the last one. */
@@ -219,6 +213,8 @@ export interface BullpenClient {
     /** SECRET_NOT_FOUND where there is none. */
     delete(name: string, options?: CallOptions): Promise<void>;
   };
+  readonly webhooks: WebhooksClient;
+  readonly triggers: TriggersClient;
   /** Needs an admin key. */
   readonly admin: {
     /** Seals every secret under the newest master key, after which older ones are not needed any more. */
@@ -229,6 +225,10 @@ export interface BullpenClient {
     /** Kills what a container executes, and the container, at once; the run's `kill` says what became of it. */
     killContainer(containerId: string, options?: CallOptions): Promise<KillOrder>;
     killRun(orgId: string, runId: string, options?: CallOptions): Promise<KillOrder>;
+    /** Webhooks of all organizations, and what did not arrive. */
+    webhooks(options?: CallOptions): Promise<WebhookBoard>;
+    /** Sends a delivery of any organization again. */
+    replayDelivery(deliveryId: string, options?: CallOptions): Promise<WebhookDelivery>;
     /** Compares every run with every job; mends what it finds unless `repair` is false. */
     doctor(options?: CallOptions & { repair?: boolean | undefined }): Promise<DoctorReport>;
   };

@@ -3,8 +3,10 @@ import { BullpenError, type DeletedOrganization, type RunPage } from '@bullpen/c
 import type {
   AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeploymentsClient, KeysClient, ListRunsOptions, RunsClient, SchedulesClient,
 } from './client-types.ts';
+import { creator, getter, madeUpKey, patcher, poster } from './calls.ts';
 import { createHttp, type Http, type HttpRequest } from './http.ts';
 import { streamRun } from './run-stream.ts';
+import { triggersClient, webhooksClient } from './webhooks-client.ts';
 
 /**
  * A client of the Bullpen API, for Node and for browsers: it uses `fetch` and nothing else.
@@ -32,12 +34,16 @@ export function createClient(options: ClientOptions): BullpenClient {
     keys: keysClient(http),
     audit: { list: (query) => get('/v1/audit', query) },
     secrets: secretsClient(http),
+    webhooks: webhooksClient(http),
+    triggers: triggersClient(http),
     admin: {
       rewrapSecrets: (call) => post('/api/admin/secrets/rewrap', undefined, call),
       status: (call) => get('/api/admin/runtime/status', call),
       metrics: (query) => get('/api/admin/runtime/metrics', query),
       killContainer: (containerId, call) => poster(http)(`/api/admin/runtime/containers/${encodeURIComponent(containerId)}/kill`, {}, call),
       killRun: (orgId, runId, call) => poster(http)(`/api/admin/runtime/runs/${encodeURIComponent(orgId)}/${encodeURIComponent(runId)}/kill`, {}, call),
+      webhooks: (call) => get('/api/admin/webhooks', call),
+      replayDelivery: (deliveryId, call) => post(`/api/admin/webhooks/deliveries/${encodeURIComponent(deliveryId)}/replay`, {}, call),
       doctor: ({ repair = true, ...call } = {}) => poster(http)('/api/admin/doctor', { repair }, call),
     },
     whoami: (call) => get('/v1/whoami', call),
@@ -166,12 +172,6 @@ function keysClient(http: Http): KeysClient {
   };
 }
 
-/** A POST that the API carries out once however often it arrives: it may be repeated when nobody knows whether it did. */
-const creator = (http: Http) => async <T>(path: string, body: unknown, call: CallOptions = {}): Promise<T> => {
-  const answer = await http.send<T>({ method: 'POST', path, body, headers: { 'idempotency-key': madeUpKey() }, signal: call.signal, idempotent: true });
-  return answer.body;
-};
-
 function organizationsClient(http: Http): BullpenClient['organizations'] {
   const get = getter(http);
   const pathOf = (orgId: string): string => `/v1/organizations/${encodeURIComponent(orgId)}`;
@@ -206,29 +206,4 @@ function schedulesClient(http: Http): SchedulesClient {
     next: (name, options) => get(`${pathOf(name)}/preview`, options),
     preview: (request, call) => poster(http)('/v1/schedules/preview', request, call),
   };
-}
-
-/** Everything in the options but the signal becomes the query. */
-const getter = (http: Http) => async <T>(path: string, options: CallOptions = {}): Promise<T> => {
-  const { signal, ...query } = options;
-  const { body } = await http.send<T>({ method: 'GET', path, query, signal, idempotent: true });
-  return body;
-};
-
-/** A POST that may have had its effect although no answer came: never repeated by itself. */
-const poster = (http: Http) => async <T>(path: string, body: unknown, call: CallOptions = {}): Promise<T> => {
-  const answer = await http.send<T>({ method: 'POST', path, body, signal: call.signal, idempotent: false });
-  return answer.body;
-};
-
-/** A change to what is named: doing it twice is doing it once. */
-const patcher = (http: Http) => async <T>(path: string, body: unknown, call: CallOptions = {}): Promise<T> => {
-  const answer = await http.send<T>({ method: 'PATCH', path, body, signal: call.signal, idempotent: true });
-  return answer.body;
-};
-
-/** 128 random bits. Not `randomUUID`, which browsers keep for pages served over TLS. */
-function madeUpKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return `sdk_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }

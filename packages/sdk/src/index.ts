@@ -9,6 +9,8 @@ export type {
   ListAuditOptions, ListLogsOptions, ListRunsOptions,
   Page, PageOptions, RunOf, RunsClient, RuntimeMetricsOptions, SchedulesClient, WhoAmI,
 } from './client-types.ts';
+export type { TriggersClient, WebhooksClient } from './webhooks-client-types.ts';
+export { verifyWebhook, type VerifyWebhookOptions, type WebhookHeaders } from './verify-webhook.ts';
 export type { Fetch } from './http.ts';
 export type { RunStreamItem, RunStreamOptions } from './run-stream.ts';
-export { BullpenError, errorCodeOf, isTerminal, type AgentManifest, type AgentManifestInput, type ErrorCode, type Run, type RunEvent, type RunState, type RunSummary, type StoredRunEvent } from '@bullpen/core';
+export { BullpenError, errorCodeOf, isTerminal, type AgentManifest, type AgentManifestInput, type ErrorCode, type Run, type RunEvent, type RunState, type RunSummary, type StoredRunEvent, type WebhookEvent, type WebhookEventType } from '@bullpen/core';

@@ -1,12 +1,11 @@
 import {
   acknowledgeSchema, alertRuleSchema, alertSchema, alertSilenceSchema, BullpenError, createAlertRuleSchema, createdAlertRuleSchema, createSilenceSchema,
-  listAlertsSchema, newId, type AlertRule, type AlertSilence, type Clock, type Permission,
+  listAlertsSchema, newId, newSigningSecret, type AlertRule, type AlertSilence, type Clock, type Permission,
 } from '@bullpen/core';
 import {
   acknowledgeAlert, deleteAlertRule, deleteAlertSilence, enableAlertRule, insertAlertRule, insertAlertSilence, listAlertRules, listAlertSilences, listAlerts,
-  type Database,
+  type Database, type SigningSecrets,
 } from '@bullpen/db';
-import { newWebhookSecret } from '@bullpen/metrics';
 import { z } from 'zod';
 
 import { created, noContent, ok, route, type Route } from '../http/route.ts';
@@ -27,6 +26,7 @@ const FACES: readonly Face[] = [
 
 interface AlertRoutesDeps {
   db: Database;
+  signing: SigningSecrets;
   clock: Clock;
 }
 
@@ -61,7 +61,7 @@ function openAlertRoutes({ db, clock }: AlertRoutesDeps, face: Face): Route[] {
   ];
 }
 
-function ruleRoutes({ db, clock }: AlertRoutesDeps, face: Face): Route[] {
+function ruleRoutes({ db, signing, clock }: AlertRoutesDeps, face: Face): Route[] {
   const shared = { tag, scope: face.scope } as const;
   const target = ({ params }: { params: { id: string } }) => `alert-rule/${params.id}`;
   return [
@@ -72,14 +72,15 @@ function ruleRoutes({ db, clock }: AlertRoutesDeps, face: Face): Route[] {
     }),
     route({
       ...shared, method: 'post', path: `${face.prefix}/alert-rules`, operationId: named(face, 'createAlertRule'), permission: face.permissions.write,
-      summary: 'Make an alert rule', body: createAlertRuleSchema, idempotency: 'kept', errors: ['LIMIT_EXCEEDED'],
+      summary: 'Make an alert rule', body: createAlertRuleSchema, idempotency: 'kept', errors: ['LIMIT_EXCEEDED', 'SECRETS_UNAVAILABLE'],
       audit: { target: (_call, { id }) => `alert-rule/${id}`, after: ({ secret: _, ...rule }) => rule },
       answer: { statuses: { 201: 'the rule; the secret that its deliveries are signed with is shown this once' }, schema: createdAlertRuleSchema },
       async handle({ orgId, body }) {
         if (orgId !== null && body.measure === 'heartbeat_age_ms') throw new BullpenError('FORBIDDEN', 'workers are the platform\'s');
         const rule: AlertRule = { ...body, id: newId('alertRule'), orgId, createdAt: new Date(clock.nowMs()).toISOString() };
-        const secret = rule.webhookUrl === null ? null : newWebhookSecret();
-        await insertAlertRule(db, { ...rule, webhookSecret: secret });
+        const secret = rule.webhookUrl === null ? null : newSigningSecret();
+        const webhookId = newId('webhook');
+        await insertAlertRule(db, rule, secret === null ? null : { id: webhookId, secret: signing.seal(orgId, webhookId, secret) });
         return created(`${face.prefix}/alert-rules/${rule.id}`, { ...rule, secret });
       },
     }),

@@ -1,7 +1,7 @@
 import type { Logger } from '@bullpen/core';
 import type { SchemaChecker } from '@bullpen/json-schema';
 import type { ApiPrometheus } from '@bullpen/metrics';
-import type { RunStore, SecretStore } from '@bullpen/db';
+import type { RunStore, SecretStore, SigningSecrets } from '@bullpen/db';
 import type { LiveBus } from '@bullpen/queue';
 
 import type { RuntimeStatusDeps } from '../admin/runtime-status.ts';
@@ -17,6 +17,7 @@ export interface AppDeps extends RuntimeStatusDeps, ServeDeps {
   organizations: OrganizationDirectory;
   runs: RunService;
   secrets: SecretStore;
+  signing: SigningSecrets;
   schemas: SchemaChecker;
   prometheus: ApiPrometheus;
   status: StatusBoard;

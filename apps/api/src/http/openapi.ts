@@ -33,6 +33,8 @@ const TAGS: Readonly<Record<string, string>> = {
   agents: 'Named units of work and their immutable versions',
   deployments: 'Which version runs take: a stable one, and a canary beside it',
   schedules: 'Runs by the clock',
+  webhooks: 'Webhooks out: addresses that are told of events',
+  triggers: 'Webhooks in: events that become runs',
   alerts: 'What is wrong, and the rules that say so',
   secrets: 'What agents are given and nobody reads back',
   keys: 'Keys of an organization',
@@ -75,8 +77,9 @@ function operation(one: Route, schemas: ComponentSchemas, problem: Json): Json {
     security: securityOf(scope),
     ...(permission === null ? {} : { 'x-bullpen-permission': permission }),
     'x-bullpen-scope': scope,
-    ...(one.method === 'get' ? {} : { 'x-bullpen-audited': typeof one.audit === 'object' }),
+    ...(one.method === 'get' ? {} : { 'x-bullpen-audited': typeof one.audit === 'object' || one.audit === 'by the handler' }),
     parameters: parametersOf(one, schemas),
+    ...(one.rawBody === undefined ? {} : { requestBody: rawRequestBody(one.rawBody) }),
     ...(one.body === undefined ? {} : { requestBody: { required: isRequired(one.body), content: { 'application/json': { schema: schemas.refer(one.body, 'input') } } } }),
     responses: { ...successes(one, schemas), ...failures(one, problem) },
   };
@@ -85,6 +88,10 @@ function operation(one: Route, schemas: ComponentSchemas, problem: Json): Json {
 function securityOf(scope: Scope): Json[] {
   if (scope === 'public') return [];
   return [{ bearer: [] }, { apiKey: [] }, ...(scope === 'operator' ? [{ cookie: [] }] : [])];
+}
+
+function rawRequestBody(description: string): Json {
+  return { required: false, description, content: { 'application/json': { schema: {} }, 'application/x-www-form-urlencoded': { schema: { type: 'object' } } } };
 }
 
 const isRequired = (body: z.ZodType): boolean => !body.safeParse({}).success;

@@ -31,7 +31,7 @@ export function requestLog(log: Logger): RequestHandler {
     res.on('close', () => {
       if (res.statusCode < 400 && (req.path === '/healthz' || req.path === '/readyz')) return;
       const facts = {
-        requestId: res.locals.requestId, method: req.method, path: req.path, status: res.statusCode,
+        requestId: res.locals.requestId, method: req.method, path: withoutToken(req.path), status: res.statusCode,
         ms: Math.round((performance.now() - startedMs) * 100) / 100, keyId: res.locals.principal?.keyId,
       };
       if (res.statusCode >= 500) log.error(facts, 'http.request');
@@ -39,6 +39,11 @@ export function requestLog(log: Logger): RequestHandler {
     });
     next();
   };
+}
+
+/** The last part of a trigger's URL is a secret. */
+function withoutToken(path: string): string {
+  return path.replace(/^(\/v1\/hooks\/[^/]+)\/.+/i, '$1/...');
 }
 
 /** Tells `count` of every request that is done, by the pattern of its route: a path has as many values as there are runs. */

@@ -26,6 +26,8 @@ export interface Call<S extends Scope = Scope, P = unknown, Q = unknown, B = unk
   readonly params: P;
   readonly query: Q;
   readonly body: B;
+  /** The body as it arrived, where the route takes one so; empty elsewhere. */
+  readonly rawBody: Uint8Array<ArrayBuffer>;
   readonly req: Request;
   readonly res: Response;
 }
@@ -79,16 +81,19 @@ export interface RouteSpec<S extends Scope, P extends z.ZodObject, Q extends z.Z
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
+  /** Instead of `body`: what it is, in words. It is handed over as it arrived, since a signature is over its bytes. */
+  readonly rawBody?: string;
   /** Request headers it reads, beside those of every request; for the document. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly answer: AnswerSpec<A>;
   /** What it may answer beyond what every route of its scope may. */
   readonly errors?: readonly ErrorCode[];
   /**
-   * How a call that is not a GET is audited; `nothing is written` says so of the few that only compute.
+   * How a call that is not a GET is audited; `nothing is written` says so of the few that only compute,
+   * `by the handler` of those that nobody's key made.
    * It is required of them: a test looks.
    */
-  readonly audit?: AuditSpec<z.output<P>, z.output<B>, z.output<A>> | 'nothing is written';
+  readonly audit?: AuditSpec<z.output<P>, z.output<B>, z.output<A>> | 'nothing is written' | 'by the handler';
   /**
    * `kept`: the answer to an `Idempotency-Key` is kept and given again. `own`: the handler sees to the header itself.
    * Every POST that makes something has one of them.
@@ -102,7 +107,7 @@ export interface RouteSpec<S extends Scope, P extends z.ZodObject, Q extends z.Z
 /** A route as the table holds it: what its types were has done its work. */
 export type Route = Omit<RouteSpec<Scope, z.ZodObject, z.ZodObject, z.ZodType, z.ZodType>, 'handle' | 'permission' | 'audit'> & {
   readonly permission: Permission | null;
-  readonly audit?: AuditSpec<unknown, unknown, unknown> | 'nothing is written';
+  readonly audit?: AuditSpec<unknown, unknown, unknown> | 'nothing is written' | 'by the handler';
   handle(call: Call): Promise<Reply | Streamed> | Reply;
 };
 

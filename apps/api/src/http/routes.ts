@@ -7,6 +7,8 @@ import { organizationRoutes } from '../organizations/organization-routes.ts';
 import { runRoutes } from '../runs/run-routes.ts';
 import { secretRoutes } from '../secrets/secret-routes.ts';
 import { scheduleRoutes } from '../schedules/schedule-routes.ts';
+import { triggerRoutes } from '../triggers/trigger-routes.ts';
+import { webhookRoutes } from '../webhooks/webhook-routes.ts';
 import type { AppDeps } from './app-deps.ts';
 import { documentRoute } from './document-route.ts';
 import { probeRoutes } from './probe-routes.ts';
@@ -15,7 +17,8 @@ import type { Route } from './route.ts';
 /** Every route there is. More special paths stand before those with a parameter in the same place. */
 export function allRoutes(deps: AppDeps): Route[] {
   const routes = [
-    ...runRoutes(deps), ...agentRoutes(deps), ...deploymentRoutes(deps), ...scheduleRoutes(deps), ...keyRoutes(deps), ...organizationRoutes(deps), ...secretRoutes(deps), ...alertRoutes(deps), ...adminRoutes(deps),
+    ...runRoutes(deps), ...agentRoutes(deps), ...deploymentRoutes(deps), ...scheduleRoutes(deps), ...keyRoutes(deps), ...organizationRoutes(deps), ...secretRoutes(deps), ...alertRoutes(deps),
+    ...webhookRoutes(deps), ...triggerRoutes(deps), ...adminRoutes(deps),
     ...probeRoutes(deps),
   ];
   return [...routes, documentRoute(routes)];

@@ -35,14 +35,16 @@ export function serveRoutes(routes: readonly Route[], deps: ServeDeps): Router {
 /** Who asks, may he, what does he ask, then the handler: refusals come before anything is read that costs. */
 function handlerOf(route: Route, deps: ServeDeps): RequestHandler {
   const readBody = route.body === undefined ? null : bodyReader(route.bodyBytes ?? DEFAULT_BODY_BYTES);
+  const readRaw = route.rawBody === undefined ? null : rawReader(route.bodyBytes ?? DEFAULT_BODY_BYTES);
   return async (req, res) => {
     const principal = await admit(route, deps, req, res);
     const orgId = route.scope === 'organization' ? await tenantOf(req, principal as Principal, deps) : null;
     const params = pathParams(route, req);
     const query = route.query === undefined ? noQuery(req) : parseOrThrow(route.query, req.query, 'query');
     const body = readBody === null ? undefined : parseOrThrow(route.body as z.ZodType, await readBody(req, res), 'request');
+    const rawBody = readRaw === null ? NO_BYTES : await readRaw(req, res);
     // The route's own types say that this is what its handler takes.
-    const call = { orgId, principal, params, query, body, req, res } as Call;
+    const call = { orgId, principal, params, query, body, rawBody, req, res } as Call;
     const act = () => audited(route, call, deps);
     const reply = route.idempotency === 'kept' ? await deps.idempotency.once(route, call, act) : await act();
     if (!('streamed' in reply)) send(res, reply);
@@ -109,6 +111,19 @@ function bodyReader(limit: number): (req: Request, res: Response) => Promise<unk
       if (error !== undefined) reject(error as Error);
       else if (req.body === undefined && hasBody(req)) reject(new BullpenError('INVALID_REQUEST', 'a body goes with `Content-Type: application/json`'));
       else resolve(req.body ?? {});
+    });
+  });
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Not inflated: what is signed is what arrives. */
+function rawReader(limit: number): (req: Request, res: Response) => Promise<Uint8Array<ArrayBuffer>> {
+  const read = express.raw({ limit, type: () => true, inflate: false });
+  return (req, res) => new Promise((resolve, reject) => {
+    read(req, res, (error?: unknown) => {
+      if (error === undefined) resolve(Buffer.isBuffer(req.body) ? new Uint8Array(req.body) : NO_BYTES);
+      else reject(error as Error);
     });
   });
 }

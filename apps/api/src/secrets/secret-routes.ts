@@ -1,5 +1,5 @@
 import { putSecretSchema, rewrapResultSchema, secretListSchema, secretNameSchema, secretSchema } from '@bullpen/core';
-import type { SecretStore } from '@bullpen/db';
+import type { SecretStore, SigningSecrets } from '@bullpen/db';
 import { z } from 'zod';
 
 import { noContent, ok, route, type Route } from '../http/route.ts';
@@ -11,7 +11,7 @@ const writing = { tag, scope: 'organization', permission: 'secrets:write' } as c
 const target = ({ params }: { params: { name: string } }) => `secret/${params.name}`;
 
 /** `/v1/secrets`: written and deleted here, listed by name, never read back; and the operator's change of the master key. */
-export function secretRoutes({ secrets }: { secrets: SecretStore }): Route[] {
+export function secretRoutes({ secrets, signing }: { secrets: SecretStore; signing: SigningSecrets }): Route[] {
   return [
     route({
       ...reading, method: 'get', path: '/v1/secrets', operationId: 'listSecrets', summary: 'List the names of secrets',
@@ -39,7 +39,10 @@ export function secretRoutes({ secrets }: { secrets: SecretStore }): Route[] {
       method: 'post', path: '/api/admin/secrets/rewrap', operationId: 'rewrapSecrets', tag, scope: 'operator', permission: 'platform:write',
       summary: 'Seal every secret under the newest master key', body: z.strictObject({}).optional(), audit: { target: () => 'secrets' },
       answer: { statuses: { 200: 'how many were sealed anew' }, schema: rewrapResultSchema },
-      handle: async () => ok(await secrets.rewrapAll()),
+      async handle() {
+        const { keyId, rewrapped } = await secrets.rewrapAll();
+        return ok({ keyId, rewrapped: rewrapped + await signing.rewrapAll() });
+      },
     }),
   ];
 }

@@ -1,4 +1,4 @@
-import type { Alert, KillOrder, Run, RuntimeMetrics, RuntimeStatus } from '@bullpen/core';
+import type { Alert, KillOrder, Run, RuntimeMetrics, RuntimeStatus, WebhookBoard, WebhookDelivery } from '@bullpen/core';
 
 import { requestJson } from './request.ts';
 
@@ -13,6 +13,15 @@ export async function fetchStatus(signal: AbortSignal): Promise<RuntimeStatus> {
 
 export async function fetchMetrics(signal: AbortSignal): Promise<RuntimeMetrics> {
   return (await requestJson(`/api/admin/runtime/metrics?windowMs=${METRICS_WINDOW_MS}&limit=1000`, { signal })) as RuntimeMetrics;
+}
+
+export async function fetchWebhooks(signal: AbortSignal): Promise<WebhookBoard> {
+  return (await requestJson('/api/admin/webhooks', { signal })) as WebhookBoard;
+}
+
+/** It is due at once; a worker sends it. */
+export async function replayDelivery(deliveryId: string): Promise<WebhookDelivery> {
+  return (await requestJson(`/api/admin/webhooks/deliveries/${encodeURIComponent(deliveryId)}/replay`, { method: 'POST' })) as WebhookDelivery;
 }
 
 /** Trades the admin key for an HttpOnly cookie: the page never keeps the key. */

@@ -1,11 +1,12 @@
-import type { RuntimeMetrics, RuntimeStatus } from '@bullpen/core';
+import type { RuntimeMetrics, RuntimeStatus, WebhookBoard } from '@bullpen/core';
 import { QueryClient, useQuery, type UseQueryResult } from '@tanstack/react-query';
 
-import { fetchMetrics, fetchStatus } from './admin-api.ts';
+import { fetchMetrics, fetchStatus, fetchWebhooks } from './admin-api.ts';
 import { needsSignIn } from './request.ts';
 
 const STATUS_EVERY_MS = 2000;
 const METRICS_EVERY_MS = 5000;
+const WEBHOOKS_EVERY_MS = 5000;
 
 /**
  * Polls while the tab is visible and catches up when it is shown again. A failed request is not retried at once: the
@@ -32,5 +33,14 @@ export function useMetrics(enabled: boolean): UseQueryResult<RuntimeMetrics> {
     queryFn: ({ signal }) => fetchMetrics(signal),
     enabled,
     refetchInterval: (query) => (needsSignIn(query.state.error) ? false : METRICS_EVERY_MS),
+  });
+}
+
+export function useWebhooks(enabled: boolean): UseQueryResult<WebhookBoard> {
+  return useQuery({
+    queryKey: ['webhooks'],
+    queryFn: ({ signal }) => fetchWebhooks(signal),
+    enabled,
+    refetchInterval: (query) => (needsSignIn(query.state.error) ? false : WEBHOOKS_EVERY_MS),
   });
 }

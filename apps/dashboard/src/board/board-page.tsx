@@ -1,4 +1,4 @@
-import type { RuntimeMetrics, RuntimeStatus } from '@bullpen/core';
+import type { RuntimeMetrics, RuntimeStatus, WebhookBoard } from '@bullpen/core';
 import { useMemo, type ReactNode } from 'react';
 
 import { AlertsSection } from '../alerts/alerts-section.tsx';
@@ -8,6 +8,7 @@ import { useBoardLocation } from '../location/use-board-location.ts';
 import { organizationRows } from '../organizations/organization-rows.ts';
 import { OrganizationsSection } from '../organizations/organizations-section.tsx';
 import { RunsSection } from '../runs/runs-section.tsx';
+import { WebhooksSection } from '../webhooks/webhooks-section.tsx';
 import { WorkersSection } from '../workers/workers-section.tsx';
 import { BoardHeader } from './board-header.tsx';
 import { Detail } from './detail.tsx';
@@ -21,12 +22,13 @@ import { useNarrow } from './use-narrow.ts';
 interface BoardPageProps {
   status: RuntimeStatus;
   metrics: RuntimeMetrics | undefined;
+  webhooks: WebhookBoard | undefined;
   statusFeed: Feed;
   metricsFeed: Feed;
   onSignOut: () => void;
 }
 
-export function BoardPage({ status, metrics, statusFeed, metricsFeed, onSignOut }: BoardPageProps): ReactNode {
+export function BoardPage({ status, metrics, webhooks, statusFeed, metricsFeed, onSignOut }: BoardPageProps): ReactNode {
   const location = useBoardLocation();
   const narrow = useNarrow();
   const hour = useMemo(() => (metrics === undefined ? null : hourTotals(metrics)), [metrics]);
@@ -51,6 +53,7 @@ export function BoardPage({ status, metrics, statusFeed, metricsFeed, onSignOut 
           <OrganizationsSection rows={rows} location={location} />
           <RunsSection runs={status.recentRuns} organizations={status.organizations} location={location} />
           <ContainersSection workers={status.workers} find={location.find} organizations={status.organizations} />
+          <WebhooksSection board={webhooks} />
           <IsolationSection workers={status.workers} />
         </main>
       </div>

@@ -7,9 +7,7 @@ import { reaching } from '../postgres-errors.ts';
 
 /** What the evaluation of alert rules reads and writes, in the one transaction that holds its lock. */
 
-export interface WatchedRule extends AlertRule {
-  isTold: boolean;
-}
+export type WatchedRule = Omit<AlertRule, 'webhookUrl'>;
 
 export interface StoredOpenAlert {
   id: string;
@@ -48,18 +46,23 @@ export interface AlertWrite {
   belowSinceMs: number | null;
 }
 
-export interface DeliveryWrite {
-  id: string;
+/** What is told of an alert: to the rule's own webhook, and to those of the organization that it is about. */
+export interface AlertNews {
+  eventId: string;
+  eventType: 'alert.firing' | 'alert.resolved';
   alertId: string;
-  orgId: string | null;
   ruleId: string;
-  body: string;
+  /** About whom; null: a worker. */
+  orgId: string | null;
+  /** JSON. */
+  bodyForRule: string;
+  bodyForOrganization: string;
 }
 
 /** What one turn decided. */
 export interface EvaluationResult {
   alerts: readonly AlertWrite[];
-  deliveries: readonly DeliveryWrite[];
+  news: readonly AlertNews[];
 }
 
 /** Any number that nobody else locks on. */
@@ -75,15 +78,15 @@ export async function adminEvaluateAlerts(db: Database, nowMs: number, decide: (
     if (lock?.isOurs !== true) return false;
     const result = await decide(await readState(transaction, nowMs));
     await writeAlerts(transaction, result.alerts, nowMs);
-    await writeDeliveries(transaction, result.deliveries, nowMs);
+    await tellWebhooks(transaction, result.news, nowMs);
     return true;
   }));
 }
 
 async function readState(sql: postgres.Sql, nowMs: number): Promise<EvaluationState> {
   const rules = await sql<WatchedRule[]>`
-    SELECT id, org_id AS "orgId", name, measure, threshold, window_ms AS "windowMs", for_ms AS "forMs", severity, enabled, webhook_url AS "webhookUrl",
-      created_at AS "createdAt", webhook_url IS NOT NULL AS "isTold" FROM alert_rules`;
+    SELECT id, org_id AS "orgId", name, measure, threshold, window_ms AS "windowMs", for_ms AS "forMs", severity, enabled,
+      created_at AS "createdAt" FROM alert_rules`;
   const open = await sql<(Omit<StoredOpenAlert, 'startedAtMs' | 'belowSinceMs'> & { startedAt: string; belowSince: string | null })[]>`
     SELECT id, rule_id AS "ruleId", subject, state, started_at AS "startedAt", below_since AS "belowSince" FROM alerts WHERE state <> 'resolved'`;
   const silences = await sql<ActiveSilence[]>`
@@ -118,48 +121,23 @@ async function writeAlerts(sql: postgres.Sql, alerts: readonly AlertWrite[], now
       firing_at = coalesce(a.firing_at, excluded.firing_at), resolved_at = excluded.resolved_at`;
 }
 
-async function writeDeliveries(sql: postgres.Sql, deliveries: readonly DeliveryWrite[], nowMs: number): Promise<void> {
-  if (deliveries.length === 0) return;
+/** In the transaction that moves the alert: there is no alert that nobody is told of. */
+async function tellWebhooks(sql: postgres.Sql, news: readonly AlertNews[], nowMs: number): Promise<void> {
+  if (news.length === 0) return;
+  const now = timeText(nowMs);
   await sql`
-    INSERT INTO alert_deliveries (id, alert_id, org_id, rule_id, body, next_attempt_at, created_at)
-    SELECT given.*, ${timeText(nowMs)}::timestamptz, ${timeText(nowMs)}::timestamptz
+    INSERT INTO webhook_deliveries (id, org_id, webhook_id, event_id, event_type, payload, next_at, created_at)
+    SELECT 'dlv_' || new_ulid(), w.org_id, w.id, given.event_id, given.event_type,
+      (CASE WHEN w.alert_rule_id IS NULL THEN given.body_for_organization ELSE given.body_for_rule END)::jsonb, ${now}::timestamptz, ${now}::timestamptz
     FROM unnest(
-      ${column(deliveries, ({ id }) => id)}::text[], ${column(deliveries, ({ alertId }) => alertId)}::text[], ${column(deliveries, ({ orgId }) => orgId)}::text[],
-      ${column(deliveries, ({ ruleId }) => ruleId)}::text[], ${column(deliveries, ({ body }) => body)}::text[]
-    ) AS given (id, alert_id, org_id, rule_id, body)
+      ${column(news, ({ eventId }) => eventId)}::text[], ${column(news, ({ eventType }) => eventType)}::text[], ${column(news, ({ alertId }) => alertId)}::text[],
+      ${column(news, ({ ruleId }) => ruleId)}::text[], ${column(news, ({ orgId }) => orgId)}::text[],
+      ${column(news, ({ bodyForRule }) => bodyForRule)}::text[], ${column(news, ({ bodyForOrganization }) => bodyForOrganization)}::text[]
+    ) AS given (event_id, event_type, alert_id, rule_id, org_id, body_for_rule, body_for_organization)
+    JOIN webhooks w ON w.disabled_at IS NULL AND (
+      w.alert_rule_id = given.rule_id
+      OR (w.alert_rule_id IS NULL AND w.org_id = given.org_id AND w.event_types && ARRAY[given.event_type, 'alert.*']))
     WHERE EXISTS (SELECT FROM alerts a WHERE a.id = given.alert_id)`;
-}
-
-export interface DueDelivery {
-  id: string;
-  body: string;
-  /** This one included. */
-  attempts: number;
-  url: string;
-  secret: string;
-}
-
-/**
- * Takes deliveries that are due, for `leaseMs`: who takes them and dies leaves them to the next. Index alert_deliveries_due. One whose
- * rule has no webhook any more is given up.
- */
-export async function adminTakeDueDeliveries(db: Database, nowMs: number, leaseMs: number, limit: number): Promise<DueDelivery[]> {
-  const rows = await reaching(() => db.sql<(Omit<DueDelivery, 'url' | 'secret'> & { url: string | null; secret: string | null })[]>`
-    UPDATE alert_deliveries d SET attempts = d.attempts + 1,
-      next_attempt_at = CASE WHEN r.webhook_url IS NULL THEN NULL ELSE ${timeText(nowMs + leaseMs)}::timestamptz END
-    FROM alert_rules r
-    WHERE r.id = d.rule_id AND d.id IN (
-      SELECT id FROM alert_deliveries WHERE next_attempt_at <= ${timeText(nowMs)}::timestamptz ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
-    RETURNING d.id, d.body, d.attempts, r.webhook_url AS url, r.webhook_secret AS secret`);
-  return rows.flatMap(({ url, secret, ...rest }) => (url === null || secret === null ? [] : [{ ...rest, url, secret }]));
-}
-
-/** @param outcome.nextAttemptAtMs - null: delivered, or given up */
-export async function adminSettleDelivery(db: Database, id: string, outcome: { deliveredAtMs: number | null; nextAttemptAtMs: number | null; error: string | null }): Promise<void> {
-  await reaching(() => db.sql`
-    UPDATE alert_deliveries SET delivered_at = ${timeText(outcome.deliveredAtMs)}::timestamptz, next_attempt_at = ${timeText(outcome.nextAttemptAtMs)}::timestamptz,
-      last_error = ${outcome.error}
-    WHERE id = ${id}`);
 }
 
 /** Resolved alerts, and silences, that ended before. */

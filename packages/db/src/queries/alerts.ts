@@ -4,6 +4,7 @@ import type postgres from 'postgres';
 import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
 import { reaching, reading } from '../postgres-errors.ts';
+import type { NewSigningSecret } from '../secrets/signing-secrets.ts';
 
 /**
  * Rules, alerts and silences as their owners see them. The owner is an organization, or null for the platform, which owns the rules
@@ -11,8 +12,8 @@ import { reaching, reading } from '../postgres-errors.ts';
  */
 export type AlertOwner = string | null;
 
-const RULE = `id, org_id AS "orgId", name, measure, threshold, window_ms AS "windowMs", for_ms AS "forMs", severity, enabled, webhook_url AS "webhookUrl",
-  created_at AS "createdAt"`;
+const RULE = `id, org_id AS "orgId", name, measure, threshold, window_ms AS "windowMs", for_ms AS "forMs", severity, enabled,
+  (SELECT w.url FROM webhooks w WHERE w.alert_rule_id = alert_rules.id) AS "webhookUrl", created_at AS "createdAt"`;
 const ALERT = `a.id, a.rule_id AS "ruleId", r.name AS rule, a.org_id AS "orgId", a.subject, r.measure, r.severity, a.state, a.value, a.threshold, a.reason,
   a.silenced, a.started_at AS "startedAt", a.firing_at AS "firingAt", a.resolved_at AS "resolvedAt", a.acknowledged_at AS "acknowledgedAt",
   a.acknowledged_by AS "acknowledgedBy"`;
@@ -27,14 +28,35 @@ export async function listAlertRules(db: Database, owner: AlertOwner): Promise<A
 
 const MOST_RULES = 100;
 
-/** @throws BullpenError LIMIT_EXCEEDED where the owner has a hundred */
-export async function insertAlertRule(db: Database, rule: AlertRule & { webhookSecret: string | null }): Promise<void> {
-  const { count } = await reaching(() => db.sql`
-    INSERT INTO alert_rules (id, org_id, name, measure, threshold, window_ms, for_ms, severity, enabled, webhook_url, webhook_secret, created_at)
-    SELECT ${rule.id}, ${rule.orgId}, ${rule.name}, ${rule.measure}, ${rule.threshold}::float8, ${rule.windowMs}::bigint, ${rule.forMs}::bigint, ${rule.severity},
-      ${rule.enabled}::boolean, ${rule.webhookUrl}, ${rule.webhookSecret}, ${rule.createdAt}::timestamptz
-    WHERE (SELECT count(*) FROM alert_rules WHERE org_id IS NOT DISTINCT FROM ${rule.orgId}) < ${MOST_RULES}`);
-  if (count === 0) throw new BullpenError('LIMIT_EXCEEDED', `there may be ${MOST_RULES} alert rules`, { most: MOST_RULES });
+/** Who is told of a rule's alerts. */
+export interface RuleWebhook {
+  id: string;
+  secret: NewSigningSecret;
+}
+
+/** With its webhook where it has one. @throws BullpenError LIMIT_EXCEEDED where the owner has a hundred */
+export async function insertAlertRule(db: Database, rule: AlertRule, webhook: RuleWebhook | null): Promise<void> {
+  const { sql } = db;
+  const [made] = await reaching(() => sql<{ id: string }[]>`
+    WITH rule AS (
+      INSERT INTO alert_rules (id, org_id, name, measure, threshold, window_ms, for_ms, severity, enabled, created_at)
+      SELECT ${rule.id}, ${rule.orgId}, ${rule.name}, ${rule.measure}, ${rule.threshold}::float8, ${rule.windowMs}::bigint, ${rule.forMs}::bigint, ${rule.severity},
+        ${rule.enabled}::boolean, ${rule.createdAt}::timestamptz
+      WHERE (SELECT count(*) FROM alert_rules WHERE org_id IS NOT DISTINCT FROM ${rule.orgId}) < ${MOST_RULES}
+      RETURNING id, org_id
+    )${webhook === null ? sql`` : insertRuleWebhook(sql, rule, webhook)}
+    SELECT id FROM rule`);
+  if (made === undefined) throw new BullpenError('LIMIT_EXCEEDED', `there may be ${MOST_RULES} alert rules`, { most: MOST_RULES });
+}
+
+function insertRuleWebhook(sql: postgres.Sql, { name, webhookUrl }: AlertRule, { id, secret }: RuleWebhook): postgres.Fragment {
+  return sql`, webhook AS (
+      INSERT INTO webhooks (id, org_id, url, description, event_types, alert_rule_id)
+      SELECT ${id}, org_id, ${webhookUrl}, ${name}, ARRAY['alert.*'], id FROM rule RETURNING id, org_id
+    ), signing AS (
+      INSERT INTO signing_secrets (id, org_id, webhook_id, key_id, wrapped_key, sealed_value)
+      SELECT ${secret.id}, org_id, id, ${secret.keyId}, ${secret.wrappedKey}::bytea, ${secret.sealedValue}::bytea FROM webhook
+    )`;
 }
 
 /** With its alerts. @throws BullpenError NOT_FOUND */

@@ -1,15 +1,15 @@
 import { newId, stepAlert, type AlertStep } from '@bullpen/core';
-import type { ActiveSilence, AlertWrite, DeliveryWrite, EvaluationResult, EvaluationState, StoredOpenAlert, WatchedRule } from '@bullpen/db';
+import type { ActiveSilence, AlertNews, AlertWrite, EvaluationResult, EvaluationState, StoredOpenAlert, WatchedRule } from '@bullpen/db';
 
 import type { Observation } from './observe.ts';
 
 /**
  * What becomes of alerts, given what was observed: pure but for the new ids. One open alert per rule and subject; a subject that
- * is not observed any more has the value 0. Deliveries are due when an alert fires and when it is resolved, unless it is silenced.
+ * is not observed any more has the value 0. It is news when an alert fires and when it is resolved, unless it is silenced.
  */
 export function decideAlerts(state: EvaluationState, observed: ReadonlyMap<string, readonly Observation[]>, nowMs: number): EvaluationResult {
   const alerts: AlertWrite[] = [];
-  const deliveries: DeliveryWrite[] = [];
+  const news: AlertNews[] = [];
   for (const rule of state.rules) {
     const open = new Map(state.open.filter(({ ruleId }) => ruleId === rule.id).map((alert) => [alert.subject, alert]));
     const seen = rule.enabled ? (observed.get(rule.id) ?? []).filter(({ orgId }) => rule.orgId === null || orgId === rule.orgId) : [];
@@ -17,10 +17,10 @@ export function decideAlerts(state: EvaluationState, observed: ReadonlyMap<strin
       const write = decideOne(rule, open.get(observation.subject) ?? null, observation, state.silences, nowMs);
       if (write === null) continue;
       alerts.push(write.alert);
-      if (write.isNews && rule.isTold && !write.alert.silenced) deliveries.push(deliveryOf(rule, write.alert, nowMs));
+      if (write.isNews && !write.alert.silenced) news.push(newsOf(rule, write.alert, nowMs));
     }
   }
-  return { alerts, deliveries };
+  return { alerts, news };
 }
 
 function goneFrom(open: ReadonlyMap<string, StoredOpenAlert>, seen: readonly Observation[], rule: WatchedRule): Observation[] {
@@ -62,14 +62,13 @@ function covers({ orgId, ruleId, subject }: ActiveSilence, rule: WatchedRule, of
 }
 
 /** Only the platform's own webhook hears who is behind a starvation. */
-function deliveryOf(rule: WatchedRule, alert: AlertWrite, nowMs: number): DeliveryWrite {
+function newsOf(rule: WatchedRule, alert: AlertWrite, nowMs: number): AlertNews {
   const { id: alertId, orgId, subject, state, value, threshold, reason, culpritOrgId } = alert;
-  const data = {
-    alertId, ruleId: rule.id, rule: rule.name, measure: rule.measure, severity: rule.severity, orgId, subject, state, value, threshold, reason,
-    ...(rule.orgId === null ? { culpritOrgId } : {}),
-  };
-  const body = JSON.stringify({ type: `alert.${state}`, timestamp: new Date(nowMs).toISOString(), data });
-  return { id: newId('delivery'), alertId, orgId: rule.orgId, ruleId: rule.id, body };
+  const eventType = state === 'resolved' ? 'alert.resolved' : 'alert.firing';
+  const data = { alertId, ruleId: rule.id, rule: rule.name, measure: rule.measure, severity: rule.severity, orgId, subject, state, value, threshold, reason };
+  const bodyOf = (more: object) => JSON.stringify({ type: eventType, timestamp: new Date(nowMs).toISOString(), data: { ...data, ...more } });
+  const bodyForOrganization = bodyOf({});
+  return { eventId: newId('event'), eventType, alertId, ruleId: rule.id, orgId, bodyForRule: rule.orgId === null ? bodyOf({ culpritOrgId }) : bodyForOrganization, bodyForOrganization };
 }
 
 function finite(value: number): number {

@@ -12,7 +12,11 @@ export interface HttpExchange {
 
 export interface ApiPrometheus extends PrometheusPage {
   count(exchange: HttpExchange): void;
+  countEvent(outcome: EventOutcome): void;
 }
+
+/** What became of an event at the address of a trigger. */
+export type EventOutcome = 'accepted' | 'duplicate' | 'challenge' | 'unknown' | 'disabled' | 'unsigned' | 'invalid' | 'limited' | 'failed';
 
 /** What an API process knows of the whole system at the moment of a scrape. */
 export interface SystemReadings {
@@ -35,6 +39,7 @@ export function createApiPrometheus(read: () => Promise<SystemReadings | null>):
   const requests = new Counter({ ...of, name: 'bullpen_http_requests_total', help: 'Requests answered.', labelNames: ['method', 'route', 'status'] });
   const duration = new Histogram({ ...of, name: 'bullpen_http_request_duration_seconds', help: 'From request to the end of its answer.', labelNames: ['method', 'route'], buckets: DURATION_BUCKETS_S });
   const depth = new Gauge({ ...of, name: 'bullpen_queue_runs', help: 'Runs in the queues of all organizations.', labelNames: ['state'] });
+  const events = new Counter({ ...of, name: 'bullpen_trigger_events_total', help: 'Events that arrived at triggers, by what became of them.', labelNames: ['outcome'] });
   const gauge = (name: string, help: string) => new Gauge({ ...of, name, help });
   const organizations = gauge('bullpen_organizations', 'Organizations.');
   const workers = gauge('bullpen_workers', 'Workers that were heard of in the last ten seconds.');
@@ -50,6 +55,7 @@ export function createApiPrometheus(read: () => Promise<SystemReadings | null>):
       requests.inc({ method, route, status: String(status) });
       duration.observe({ method, route }, durationMs / 1000);
     },
+    countEvent: (outcome) => events.inc({ outcome }),
     async render() {
       const system = await read();
       if (system !== null) {

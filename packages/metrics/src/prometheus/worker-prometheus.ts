@@ -5,13 +5,18 @@ import { createRegistry, pageOf, type PrometheusPage } from './registry.ts';
 
 export interface WorkerPrometheus extends PrometheusPage {
   count(run: FinishedRun): void;
+  countDelivery(outcome: DeliveryCount): void;
 }
+
+/** What an attempt to tell a webhook came to; `disabled` is counted beside it. */
+export type DeliveryCount = 'delivered' | 'retried' | 'given_up' | 'disabled';
 
 export interface WorkerReadings {
   slots: number;
   running(): number;
   organizations(): readonly OrganizationRuntimeSnapshot[];
   collector(): { buffered: number; dropped: number };
+  webhookPendingAgeMs(): number;
 }
 
 const MIB = 2 ** 20;
@@ -23,7 +28,7 @@ const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 export function createWorkerPrometheus(readings: WorkerReadings): WorkerPrometheus {
   const registry = createRegistry();
   gauges(registry, readings);
-  return { ...pageOf(registry), count: runCounters(registry) };
+  return { ...pageOf(registry), count: runCounters(registry), countDelivery: deliveryCounter(registry) };
 }
 
 function runCounters(registry: Registry): (run: FinishedRun) => void {
@@ -47,6 +52,12 @@ function runCounters(registry: Registry): (run: FinishedRun) => void {
   };
 }
 
+function deliveryCounter(registry: Registry): (outcome: DeliveryCount) => void {
+  const deliveries = new Counter({ registers: [registry], name: 'bullpen_webhook_deliveries_total', help: 'Attempts to tell webhooks, by what became of the delivery; and webhooks that were disabled.', labelNames: ['outcome'] });
+  for (const outcome of ['delivered', 'retried', 'given_up', 'disabled'] satisfies DeliveryCount[]) deliveries.inc({ outcome }, 0);
+  return (outcome) => deliveries.inc({ outcome });
+}
+
 function gauges(registry: Registry, readings: WorkerReadings): void {
   const gauge = (name: string, help: string, read: () => number) => new Gauge({ registers: [registry], name, help, collect() { this.set(read()); } });
   const sum = (of: (organization: OrganizationRuntimeSnapshot) => number) => readings.organizations().reduce((total, one) => total + of(one), 0);
@@ -56,6 +67,7 @@ function gauges(registry: Registry, readings: WorkerReadings): void {
   gauge('bullpen_pool_reserved_bytes', 'Container memory reserved, all organizations.', () => sum(({ reservedMb }) => reservedMb) * MIB);
   gauge('bullpen_pool_limit_bytes', 'Memory pools of the organizations that hold something here.', () => sum(({ poolMb }) => poolMb) * MIB);
   gauge('bullpen_metrics_buffered', 'Sums and gauges that wait to be written to Postgres.', () => readings.collector().buffered);
+  gauge('bullpen_webhook_pending_age_seconds', 'How long the oldest delivery to a webhook that is due has waited to be sent.', () => readings.webhookPendingAgeMs() / 1000);
   cumulative(registry, { name: 'bullpen_metrics_dropped_runs_total', help: 'Finished runs that are in no time series.' }, () => [[{}, readings.collector().dropped]]);
   containers(registry, readings);
   cumulative(registry, { name: 'bullpen_container_deaths_total', help: 'Containers that ended, by reason.', labelNames: ['reason'] }, () => {

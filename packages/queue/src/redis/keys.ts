@@ -63,3 +63,8 @@ export function orderKey(prefix: string, orgId: string): string {
 export function prioritizedKey(prefix: string, orgId: string): string {
   return `${prefix}:${queueNameOf(orgId)}:prioritized`;
 }
+
+/** What the keys of the queues of webhooks begin with. One slot on a cluster; no organization's queue begins so. */
+export function laneQueuePrefix(prefix: string): string {
+  return `${prefix}{webhooks}`;
+}

@@ -40,7 +40,7 @@ describe('the pool of blank cells', () => {
   it('keeps one of each size that was asked for, and gives each out once', async () => {
     jest.useFakeTimers();
     const { alive, pool } = rigPool();
-    pool.prepare(64);
+    void pool.prepare(64);
     const taken = [await pool.take(64), await pool.take(128)];
     expect(new Set(taken).size).toBe(2);
     expect(taken.map(({ limitMb }) => limitMb)).toEqual([64, 128]);
@@ -53,7 +53,7 @@ describe('the pool of blank cells', () => {
   it('keeps as many as a burst took, eight at most, and fewer again when nobody needs them', async () => {
     jest.useFakeTimers();
     const { alive, pool } = rigPool();
-    pool.prepare(64);
+    void pool.prepare(64);
     const taken = await Promise.all([1, 2, 3, 4].map(() => pool.take(64)));
     expect(await sparesIn(alive, taken)).toBe(4);
     taken.push(...await Promise.all(Array.from({ length: 20 }, () => pool.take(64))));

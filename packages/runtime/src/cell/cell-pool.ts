@@ -1,6 +1,5 @@
 import { messageOf, type Logger } from '@bullpen/core';
 
-
 /** What a pool keeps: a cell of any kind, seen from outside. */
 export interface PooledCell {
   readonly gone: Promise<unknown>;
@@ -12,20 +11,27 @@ export interface PooledCell {
 
 /**
  * Blank cells, started ahead, for each memory size that was asked for lately. Guarantees: a cell is given out once and
- * never comes back; one at least is kept ready for each size, and one more from each take on that found none (at most
- * `MAX_SPARES`), until so many were not needed for `SHRINK_MS`; `close` returns when no blank cell is left.
+ * never comes back; one at least is kept ready for each size, and from a take on that had to wait as many as were taken
+ * since all were ready, one more at least where there was none (at most `MAX_SPARES`), until so many were not needed for
+ * `SHRINK_MS`; `close` returns when no blank cell is left.
  */
 
-/** A blank cell holds 10 to 12 MB. */
+/** A blank cell holds 10 to 12 MB, and as much for each thread that waits in it. */
 const MAX_SPARES = 8;
 const SHRINK_MS = 30_000;
 /** The start of a process takes a core for 40 ms: the run that was just handed over comes first. */
 const REFILL_DELAY_MS = 10;
 
+interface Spare<Cell> {
+  readonly cell: Promise<Cell>;
+  isReady: boolean;
+}
+
 interface Shelf<Cell> {
   /** In the order of their starts. */
-  spares: Promise<Cell>[];
+  spares: Spare<Cell>[];
   wanted: number;
+  takenSinceFull: number;
   isStarting: boolean;
   refill: NodeJS.Timeout | undefined;
   /** The fewest spares that a take left since the last look at it. */
@@ -50,30 +56,36 @@ export class CellPool<Cell extends PooledCell> {
     const shelf = this.#shelf(limitMb);
     const [spare] = shelf.spares.splice(0, 1);
     shelf.unused = Math.min(shelf.unused, shelf.spares.length);
-    if (spare === undefined) shelf.wanted = Math.min(MAX_SPARES, shelf.wanted + 1);
+    shelf.takenSinceFull += 1;
+    if (spare?.isReady !== true) shelf.wanted = Math.min(MAX_SPARES, Math.max(shelf.wanted + (spare === undefined ? 1 : 0), shelf.takenSinceFull));
     this.#refillSoon(shelf, limitMb);
-    const cell = await spare?.catch(() => null) ?? null;
+    const cell = await spare?.cell.catch(() => null) ?? null;
     const taken = cell === null || cell.hasEnded ? await this.#start(limitMb) : cell;
     this.#alive.delete(taken);
     return taken;
   }
 
-  /** Makes sure that there are as many spares of this size as are wanted. They start one after the other: side by side
-   * none would be ready sooner. */
-  prepare(limitMb: number): void {
+  /**
+   * Makes sure that there are as many spares of this size as are wanted. They start one after the other: side by side
+   * none would be ready sooner. Resolves when the first one that it has to start is ready, or could not be had.
+   */
+  async prepare(limitMb: number): Promise<void> {
     const shelf = this.#shelf(limitMb);
     if (this.#isClosed || shelf.isStarting || shelf.spares.length >= shelf.wanted) return;
     shelf.isStarting = true;
-    const starting = this.#start(limitMb);
-    void shelf.spares.push(starting);
-    starting.then(() => {
+    const spare: Spare<Cell> = { cell: this.#start(limitMb), isReady: false };
+    shelf.spares.push(spare);
+    try {
+      await spare.cell;
+      spare.isReady = true;
+      if (shelf.spares.length >= shelf.wanted) shelf.takenSinceFull = 0;
       shelf.isStarting = false;
-      this.prepare(limitMb);
-    }, (error: unknown) => {
+      void this.prepare(limitMb);
+    } catch (error) {
       shelf.isStarting = false;
-      shelf.spares = shelf.spares.filter((spare) => spare !== starting);
+      shelf.spares = shelf.spares.filter((one) => one !== spare);
       if (!this.#isClosed) this.#log.warn({ limitMb, error: messageOf(error) }, 'cell.spare-failed');
-    });
+    }
   }
 
   /** In a burst not before its end, unless the spares run out. */
@@ -82,7 +94,7 @@ export class CellPool<Cell extends PooledCell> {
     clearTimeout(shelf.refill);
     shelf.refill = setTimeout(() => {
       shelf.refill = undefined;
-      this.prepare(limitMb);
+      void this.prepare(limitMb);
     }, REFILL_DELAY_MS).unref();
   }
 
@@ -99,7 +111,7 @@ export class CellPool<Cell extends PooledCell> {
   #shrink(): void {
     for (const shelf of this.#shelves.values()) {
       shelf.wanted -= Math.max(0, Math.min(shelf.unused, shelf.wanted - 1));
-      for (const spare of shelf.spares.splice(shelf.wanted)) void spare.then((cell) => cell.kill(), () => undefined);
+      for (const spare of shelf.spares.splice(shelf.wanted)) void spare.cell.then((cell) => cell.kill(), () => undefined);
       shelf.unused = shelf.spares.length;
     }
   }
@@ -107,7 +119,7 @@ export class CellPool<Cell extends PooledCell> {
   #shelf(limitMb: number): Shelf<Cell> {
     const known = this.#shelves.get(limitMb);
     if (known !== undefined) return known;
-    const shelf: Shelf<Cell> = { spares: [], wanted: 1, isStarting: false, refill: undefined, unused: 1 };
+    const shelf: Shelf<Cell> = { spares: [], wanted: 1, takenSinceFull: 0, isStarting: false, refill: undefined, unused: 1 };
     this.#shelves.set(limitMb, shelf);
     return shelf;
   }

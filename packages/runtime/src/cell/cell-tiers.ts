@@ -55,8 +55,8 @@ export class CellTiers {
     const probed = await probeIsolation({ ...this.#options, egressDir });
     this.#probed = probed;
     log.info({ isolation: probed.report.probes, tiers: probed.report.tiers.map(({ tier, achieved }) => ({ tier, achieved })) }, 'isolation.probed');
-    if (probed.enhanced !== null) this.#enhanced.open(probed.enhanced);
-    if (probed.strict !== null) this.#strict.open(probed.strict);
+    if (probed.enhanced !== null) await this.#enhanced.open(probed.enhanced);
+    if (probed.strict !== null) await this.#strict.open(probed.strict);
   }
 
   /** Once no container is left. */

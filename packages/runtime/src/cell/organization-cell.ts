@@ -1,6 +1,6 @@
 import { messageOf } from '@bullpen/core';
 
-import type { EngineListener, EngineTask } from '../engine.ts';
+import type { EngineListener, EngineTask, Said } from '../engine.ts';
 import { slackMb } from '../memory-rules.ts';
 import type { OwnDeath } from '../verdict.ts';
 import { deathOfCell } from './cell-deaths.ts';
@@ -21,7 +21,8 @@ import type { ThreadFootprint } from './thread-footprint.ts';
  *   the whole cell;
  * - when it ends, the attempt that is to blame gets its end, and every other one is given back (`cell_lost`). To blame is
  *   who was found out; else the only one that ran. Where several ran nobody is: all of them are `suspects`, and run
- *   alone next time, where the one that did it does it to itself.
+ *   alone next time, where the one that did it does it to itself;
+ * - a blank one has a thread for a container of `spareMb` waiting: the first that asks for this size finds it started.
  */
 export interface OrganizationCellOwner {
   /** Ended by one of these, nobody knows which. */
@@ -36,8 +37,6 @@ export interface OrganizationCellOwner {
 export const THREAD_MB = 14;
 /** Beyond the first, the kernel's limit is raised in steps: each takes a process. */
 const DATA_STEP_MB = 1024;
-/** The container size that a blank cell is limited for. */
-const BLANK_CONTAINER_MB = 64;
 /** Beyond what the polling allows: page tables and the cell's tmpfs count here as well. */
 const CGROUP_FACTOR = 1.25;
 const LOOK_MS = 10;
@@ -45,6 +44,12 @@ const LOOK_MS = 10;
 const TERMINATE_MS = { alone: 12, withOthers: 25 };
 /** The main thread did not even confirm: it is stopped, or the machine is short of CPU, and others would pay for haste. */
 const UNCONFIRMED_MS = { alone: 30, withOthers: 250 };
+
+/** A container that nobody asked for yet. */
+interface SpareSeat {
+  readonly seat: OrganizationSeat;
+  readonly listener: RelayedListener;
+}
 
 interface Blame {
   readonly seats: readonly OrganizationSeat[];
@@ -60,6 +65,8 @@ export class OrganizationCell implements PooledCell {
   #owner: OrganizationCellOwner = { suspected: () => undefined, convicted: () => undefined, emptied: () => undefined };
   #lastWords = '';
   #isRetired = false;
+  readonly #spareMb: number;
+  #spare: SpareSeat | null = null;
   #lastId = 0;
   #blankMb = 0;
   #cgroup: MemoryCgroup | null = null;
@@ -71,9 +78,11 @@ export class OrganizationCell implements PooledCell {
   #ownDeath: OwnDeath | null = null;
   #looking: NodeJS.Timeout | undefined;
 
-  constructor(wall: CellWall) {
+  /** @param spareMb - size of the container that it starts before anybody asks */
+  constructor(wall: CellWall, spareMb: number) {
     this.#footprint = wall.threadFootprint;
-    this.#dataMb = this.#dataMbOf(BLANK_CONTAINER_MB);
+    this.#spareMb = spareMb;
+    this.#dataMb = this.#dataMbOf(spareMb);
     this.#process = new CellProcess({
       wall,
       profile: organizationProfile(this.#dataMb),
@@ -112,7 +121,24 @@ export class OrganizationCell implements PooledCell {
   async start(): Promise<void> {
     await this.#process.start();
     this.#blankMb = this.#process.read()?.privateMb ?? 0;
-    this.#cgroup = this.pid === null ? null : await MemoryCgroup.around(this.pid);
+    const grouping = this.pid === null ? null : MemoryCgroup.around(this.pid); // the kernel takes its time: the thread starts meanwhile
+    try {
+      await this.#startSpare();
+    } catch (error) {
+      this.kill();
+      throw error;
+    } finally {
+      this.#cgroup = await grouping;
+    }
+    this.#cgroup?.limit(CGROUP_FACTOR * this.#allowedMb());
+    if (this.hasEnded) this.#cgroup?.remove();
+  }
+
+  async #startSpare(): Promise<void> {
+    const listener = new RelayedListener();
+    const seat = await this.#startSeat(this.#spareMb, listener);
+    this.#spare = { seat, listener };
+    await seat.opened();
   }
 
   /** Bound to an organization, for good. */
@@ -120,8 +146,20 @@ export class OrganizationCell implements PooledCell {
     this.#owner = owner;
   }
 
-  /** Starts a container in it. */
+  /** A container in it: the one that waits, where it has this size, else a new one. */
   async seat(limitMb: number, listener: EngineListener): Promise<OrganizationSeat> {
+    const spare = this.#spare;
+    this.#spare = null;
+    if (spare?.seat.limitMb === limitMb && !spare.seat.hasEnded) {
+      spare.listener.to = listener;
+      return spare.seat;
+    }
+    const seat = await this.#startSeat(limitMb, listener);
+    spare?.seat.terminate(); // not before, or the cell would be empty; no agent has been in it, so it ends when it is told to
+    return seat;
+  }
+
+  async #startSeat(limitMb: number, listener: EngineListener): Promise<OrganizationSeat> {
     this.#lastId += 1;
     const id = this.#lastId;
     await this.#makeRoom(limitMb);
@@ -280,4 +318,21 @@ export class OrganizationCell implements PooledCell {
 
 function attemptsOf(seats: readonly OrganizationSeat[]): SeatedAttempt[] {
   return seats.flatMap(({ running }) => running ?? []);
+}
+
+/** Hears for whoever takes the container later; before, there is nothing to hear. */
+class RelayedListener implements EngineListener {
+  to: EngineListener | null = null;
+
+  onSaid(said: Said): void {
+    this.to?.onSaid(said);
+  }
+
+  onViolation(error: unknown): void {
+    this.to?.onViolation(error);
+  }
+
+  onFault(error: unknown): void {
+    this.to?.onFault(error);
+  }
 }

@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@bullpen/core';
+import { DEFAULT_RUN_LIMITS, type Clock, type Logger } from '@bullpen/core';
 
 import type { ContainerFactory } from '../container.ts';
 import { createContainers } from '../engine-container.ts';
@@ -33,6 +33,8 @@ export class OrganizationTier {
   #pool: CellPool<OrganizationCell> | null = null;
   #cells: OrganizationCells | null = null;
   #factory: ContainerFactory | undefined;
+  /** Of the container that was asked for last: the next organization's first one may be the same. */
+  #askedMb = DEFAULT_RUN_LIMITS.memoryMb;
 
   constructor(options: OrganizationTierOptions) {
     this.#options = options;
@@ -43,15 +45,16 @@ export class OrganizationTier {
     return this.#factory;
   }
 
-  open(wall: CellWall): void {
+  /** Resolves when a first blank cell is ready. */
+  async open(wall: CellWall): Promise<void> {
     if (this.#factory !== undefined) return;
     const { clock, log } = this.#options;
-    const pool = new CellPool({ make: () => new OrganizationCell(wall), log });
+    const pool = new CellPool({ make: () => new OrganizationCell(wall, this.#askedMb), log });
     const cells = new OrganizationCells({ pool, clock, idleMs: EMPTY_CELL_MS });
-    pool.prepare(0);
     this.#pool = pool;
     this.#cells = cells;
     this.#factory = Object.assign(this.#containersIn(cells), { mustRunAlone: cells.mustRunAlone.bind(cells) });
+    await pool.prepare(0);
   }
 
   /** Once no container is left. */
@@ -67,7 +70,10 @@ export class OrganizationTier {
     return createContainers({
       tier: 'enhanced',
       memoryRule: threadMemoryRule,
-      engine: (plan, listener) => new OrganizationEngine({ ...plan, cells, listener }),
+      engine: (plan, listener) => {
+        this.#askedMb = plan.limitMb;
+        return new OrganizationEngine({ ...plan, cells, listener });
+      },
       maxSampleMs: MAX_SAMPLE_MS,
       startTimeoutMs: START_TIMEOUT_MS,
       ...this.#options,

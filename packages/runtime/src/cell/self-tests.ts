@@ -50,7 +50,7 @@ export function testPlainCell(wall: CellWall): Promise<Case[]> {
 }
 
 async function inOrganizationCell(wall: CellWall, casesOf: (pid: number, inside: Case[]) => Case[]): Promise<Case[]> {
-  const cell = new OrganizationCell(wall);
+  const cell = new OrganizationCell(wall, DEFAULT_RUN_LIMITS.memoryMb);
   try {
     await cell.start();
     const seat = await cell.seat(DEFAULT_RUN_LIMITS.memoryMb, { onSaid: () => undefined, onViolation: () => undefined, onFault: () => undefined });

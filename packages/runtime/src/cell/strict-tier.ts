@@ -31,12 +31,13 @@ export class StrictTier {
     return this.#factory;
   }
 
-  open(wall: CellWall): void {
+  /** Resolves when a first blank cell is ready. */
+  async open(wall: CellWall): Promise<void> {
     if (this.#factory !== undefined) return;
     const pool = new CellPool({ make: (limitMb) => new SingleUseCell({ wall, limitMb }), log: this.#options.log });
-    pool.prepare(DEFAULT_RUN_LIMITS.memoryMb);
     this.#pool = pool;
     this.#factory = createStrictContainers({ ...this.#options, pool });
+    await pool.prepare(DEFAULT_RUN_LIMITS.memoryMb);
   }
 
   /** Once no container is left. */

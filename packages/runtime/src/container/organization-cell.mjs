@@ -5,24 +5,47 @@
 import { readFile } from 'node:fs';
 import { Socket } from 'node:net';
 
-import { onFrames, writeFrame } from './frame-pipe.mjs';
+import { onFrames, writeFrame, writeFrames } from './frame-pipe.mjs';
 import { PiscinaThread, deathOfThread } from './piscina-thread.mjs';
 
 /** @typedef {import('../cell/organization-protocol.ts').FrameToOrganizationCell} FrameIn */
 /** @typedef {import('../usage-meter.ts').Reading} Reading */
-/** @typedef {{ id: number, nonce: string, thread: PiscinaThread }} Container */
+/** @typedef {{ id: number, nonce: string, thread: PiscinaThread, isReplying: boolean }} Container */
 
 const IN = 3;
 const OUT = 4;
 /** How long a reply waits for what its attempt used: a thread inside a native call does not tell. */
 const READING_MS = 100;
+/** How long a line may wait that nobody waits for. */
+const PATIENCE_MS = 1;
 
 /** @type {Map<number, Container>} */
 const containers = new Map();
 
+/** Frames that wait for company. @type {string[]} */
+const patient = [];
+/** @type {NodeJS.Timeout | undefined} */
+let departure;
+
 /** @param {string} kind @param {Container} of @param {object} [facts] */
 function send(kind, of, facts) {
-  writeFrame(OUT, JSON.stringify({ kind, container: of.id, nonce: of.nonce, ...facts }));
+  depart(JSON.stringify({ kind, container: of.id, nonce: of.nonce, ...facts }));
+}
+
+/** A line that a short run says right before or after others leaves with them: each write wakes the supervisor. @param {Container} of @param {string} line */
+function say(of, line) {
+  const canWait = line.startsWith('started ') || (of.isReplying && line.startsWith('settled '));
+  if (!canWait) return send('said', of, { line });
+  patient.push(JSON.stringify({ kind: 'said', container: of.id, nonce: of.nonce, line }));
+  departure ??= setTimeout(depart, PATIENCE_MS);
+}
+
+/** @param {string} [json] */
+function depart(json) {
+  clearTimeout(departure);
+  departure = undefined;
+  if (json !== undefined) patient.push(json);
+  writeFrames(OUT, patient.splice(0));
 }
 
 /** @param {Extract<FrameIn, { kind: 'start' }>} frame */
@@ -34,11 +57,11 @@ function start({ container: id, nonce, limitMb, caps }) {
       limitMb,
       caps,
       inherits: true,
-      onLine: (line) => { if (typeof line === 'string' && line.length <= maxChars) send('said', container, { line }); },
+      onLine: (line) => { if (typeof line === 'string' && line.length <= maxChars) say(container, line); },
       onFault: () => undefined, // told by the end of the attempt, or of the thread
     });
     /** @type {Container} */
-    const container = { id, nonce, thread };
+    const container = { id, nonce, thread, isReplying: false };
     containers.set(id, container);
     thread.opened().then(() => send('opened', container), () => undefined);
     // After the end of the attempt that ran: it says more than that the thread is gone.
@@ -47,7 +70,7 @@ function start({ container: id, nonce, limitMb, caps }) {
       send('gone', container, { message: thread.fault.slice(0, 4096) });
     }));
   } catch (error) {
-    writeFrame(OUT, JSON.stringify({ kind: 'gone', container: id, nonce, message: String(error).slice(0, 4096) }));
+    depart(JSON.stringify({ kind: 'gone', container: id, nonce, message: String(error).slice(0, 4096) }));
   }
 }
 
@@ -56,10 +79,12 @@ async function run(container, task, maxChars) {
   const { thread } = container;
   try {
     const text = await thread.run(task);
+    container.isReplying = true;
     thread.drain(); // what was said before the reply goes first
     const fits = typeof text === 'string' && text.length <= maxChars;
     const reading = await readingOf(thread);
     send('reply', container, { text: fits ? text : null, dropped: thread.droppedEvents, reading });
+    container.isReplying = false;
   } catch (error) {
     await thread.gone;
     const how = deathOfThread(error);

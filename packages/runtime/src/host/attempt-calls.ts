@@ -24,7 +24,9 @@ export class AttemptCalls {
   readonly #host: AttemptHost;
   readonly #send: SendAnswer;
   readonly #underWay = new Set<number>();
-  readonly #over = new AbortController();
+  /** Made with the first call: most attempts make none. */
+  #over: AbortController | null = null;
+  #isOver = false;
   #count = 0;
   #bytes = 0;
 
@@ -48,23 +50,26 @@ export class AttemptCalls {
   /** A call that was parsed already: its container bounds what it may say in all. */
   take(said: unknown): void {
     const call = callSchema.safeParse(said);
-    if (!call.success || this.#over.signal.aborted || this.#underWay.has(call.data.id)) return;
+    if (!call.success || this.#isOver || this.#underWay.has(call.data.id)) return;
     this.#count += 1;
     void this.#answer(call.data);
   }
 
   /** The attempt is over. */
   close(): void {
-    this.#over.abort();
+    this.#isOver = true;
+    this.#over?.abort();
     this.#underWay.clear();
   }
 
   async #answer(call: Call): Promise<void> {
     const { id } = call;
+    this.#over ??= new AbortController();
+    const { signal } = this.#over;
     try {
       this.#checkAllowance();
       this.#underWay.add(id);
-      const value = await this.#host.call(call.method, call.params, this.#over.signal);
+      const value = await this.#host.call(call.method, call.params, signal);
       await this.#say({ id, ok: true, value });
     } catch (error) {
       await this.#say({ id, ok: false, ...tellable(error) });
@@ -81,7 +86,7 @@ export class AttemptCalls {
   }
 
   async #say(answer: object): Promise<void> {
-    if (!this.#over.signal.aborted) await this.#send(JSON.stringify(answer));
+    if (!this.#isOver) await this.#send(JSON.stringify(answer));
   }
 }
 
