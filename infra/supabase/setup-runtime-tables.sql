@@ -1847,6 +1847,25 @@ CREATE TRIGGER deployments_tell_webhooks_changed AFTER UPDATE OF revision ON dep
 
 REVOKE ALL ON FUNCTION new_ulid(), tell_webhooks(text, text, text, timestamptz, jsonb), tell_run_finished(), tell_deployment_changed() FROM PUBLIC;
 $bullpen_migration$) AS is_new;
+SELECT '0020_webhooks_being_deleted.sql' AS name, pg_temp.apply_migration('0020_webhooks_being_deleted.sql', 'fd177b5ea05d328b6142b64a0d05b4e5575d2f1d618d0a4618a9df152eba94a6', $bullpen_migration$-- A run ends while its webhook is being deleted: the delivery would refer to a row that is gone, and the end of the run would fail with it.
+-- A row that somebody deletes at this moment is passed over; other changes of it do not lock its key.
+
+CREATE OR REPLACE FUNCTION tell_webhooks(org text, event text, type text, at timestamptz, data jsonb) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+  told integer;
+BEGIN
+  INSERT INTO webhook_deliveries (id, org_id, webhook_id, event_id, event_type, payload, next_at, created_at)
+    SELECT 'dlv_' || new_ulid(), w.org_id, w.id, event, type,
+      jsonb_build_object('type', type, 'timestamp', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'data', data), at, at
+    FROM webhooks w
+    WHERE w.org_id = org AND w.disabled_at IS NULL AND w.alert_rule_id IS NULL AND w.event_types && ARRAY[type, split_part(type, '.', 1) || '.*']
+    FOR KEY SHARE OF w SKIP LOCKED
+  ON CONFLICT ON CONSTRAINT webhook_deliveries_event DO NOTHING;
+  GET DIAGNOSTICS told = ROW_COUNT;
+  RETURN told;
+END $$;
+$bullpen_migration$) AS is_new;
 DROP FUNCTION pg_temp.apply_migration(text, text, text);
 SELECT close_partitions();
 SELECT set_config('bullpen.tables', '{organization_members,schema_migrations,agent_entries,agent_versions,agents,alert_deliveries,alert_rules,alert_silences,alerts,api_keys,audit_log,bundles,containers,deployments,idempotent_requests,metric_writers,organization_totals,organizations,rate_windows,rollup_pending,rollup_progress,run_events,run_events_default,run_metrics,run_metrics_1d,run_metrics_1h,run_metrics_1m,runs,runtime_samples,schedules,secrets,signing_secrets,system_metrics,tenant_tables,triggers,webhook_deliveries,webhooks,workers}', true),

@@ -15,15 +15,18 @@ import { median } from './statistics.ts';
  * the same Redis, in turns: stock BullMQ with one Worker per organization (concurrency 1, which is stock), and one stock
  * Worker with concurrency 32 on a single queue, which knows no organizations. All remove completed jobs.
  *
- * Arriving: the workers wait, the runs of all organizations are added in turns, as fast as the workers' process can; the
+ * Arriving: the workers wait, the runs of all organizations are added in turns, as fast as they are worked off; the
  * clock runs from the first add to the last completion. This is what an installation of many organizations is like,
  * and what the ratios are of. Backlog: all runs are there before the workers start, and adding them is not counted. There
  * a Worker per organization has as many slots as there are organizations, and never waits.
  */
 const SIZES = [1, 100, 1000, 5000, 10_000] as const;
+const BACKLOG_SIZES = [1, 1000, 10_000] as const;
 /** Beyond it, one Worker per organization needs more connections and memory than the machine has. */
 const MOST_WORKERS = 5000;
 const SLOTS = 32;
+/** Of runs that arrive, no more wait at once, whatever the number of organizations. */
+const MOST_WAITING = 10_000;
 /** What a run that does nothing uses: 1 ms in 64 MB. */
 const USED = { gbSeconds: 0.0001, cpuMs: 1 };
 const THREAD_START_MS = 1000;
@@ -47,7 +50,7 @@ export default async function dispatch(context: BenchContext): Promise<BenchOutc
   for (const load of ['arriving', 'backlog'] as const) {
     const rates = new Map<number, number>();
     const prefix = load === 'backlog' ? 'backlog.' : '';
-    for (const organizations of SIZES) {
+    for (const organizations of load === 'backlog' ? BACKLOG_SIZES : SIZES) {
       const rounds: Round[] = [];
       for (let round = 1; round <= context.rounds; round += 1) rounds.push(await playRound(context, { load, organizations, round }));
       rates.set(organizations, median(rounds.map(({ ours }) => ours.runsPerSecond)));
@@ -89,9 +92,9 @@ function tell({ runsPerSecond, rssMb, connections }: Reading): string {
   return `${Math.round(runsPerSecond)}/s, ${connections} connections, ${Math.round(rssMb)} MB`;
 }
 
-/** Enough runs to last a second or two, and ten for each organization. */
+/** Enough runs to last about a second, and from 1,000 organizations on as many for each, so that those sizes compare. */
 function runsFor(organizations: number): number {
-  return Math.max(20_000, organizations * 10);
+  return Math.max(20_000, organizations * 20);
 }
 
 interface Drain {
@@ -116,14 +119,22 @@ interface MeasureOptions {
 
 async function measure({ services }: BenchContext, { load, organizations, drain }: MeasureOptions): Promise<Reading> {
   const { redisUrl } = services;
-  const admin = new Redis(redisUrl);
-  await admin.flushall();
-  await admin.quit();
+  await emptyRedis(redisUrl);
   // What the measurement before left behind, thousands of workers for one, is not to be collected in this one.
   collectGarbage();
   const runs = runsFor(organizations);
   const { tookMs, rssMb, connections } = await drain({ redisUrl, load, organizations, runs });
   return { runsPerSecond: (runs / tookMs) * 1000, rssMb, connections };
+}
+
+/** The server writes each command to a file, as in production, and now and then a shorter one; not of the measurement before. */
+async function emptyRedis(redisUrl: string): Promise<void> {
+  const admin = new Redis(redisUrl);
+  await admin.flushall();
+  // Refused while one is being written already.
+  await admin.bgrewriteaof().catch(() => undefined);
+  while (/aof_rewrite_(in_progress|scheduled):1/.test(await admin.info('persistence'))) await new Promise<void>((resolve) => { setTimeout(resolve, 20); });
+  await admin.quit();
 }
 
 function collectGarbage(): void {
@@ -154,13 +165,17 @@ function rssMb(): number {
 async function drainOurs({ redisUrl, load, organizations, runs }: DrainOptions): Promise<Drain> {
   const queue = createRunQueue({ url: redisUrl, prefix: 'bench', log: silentLogger, consumer: { name: 'bench' } });
   const beforeMb = rssMb();
+  const tally = new Tally({ runs, load });
   await queue.start();
   await warmUp(queue);
   const fill = async (): Promise<void> => {
-    for (const slice of slices(runs)) await queue.enqueue(slice.map((n) => runOf(n, organizations)));
+    for (const slice of slices(runs)) {
+      await tally.adding(slice.length);
+      await queue.enqueue(slice.map((n) => runOf(n, organizations)));
+    }
   };
   try {
-    const tookMs = await timed(load, fill, () => consume(queue, runs));
+    const tookMs = await timed(load, fill, () => consume(queue, tally));
     return { tookMs, rssMb: rssMb() - beforeMb, connections: await connectionsOf(redisUrl) };
   } finally {
     await queue.stop(Deadline.in(5000));
@@ -188,21 +203,20 @@ function runOf(n: number, organizations: number): EnqueuedRun {
  * Takes and completes, with SLOTS runs at once in all, until all are complete. As a worker does, two takers keep the server busy
  * while the process is; and a run's slot is free when its end is on its way, as it is while a worker records a result.
  */
-async function consume(queue: RunQueue, runs: number): Promise<void> {
+async function consume(queue: RunQueue, tally: Tally): Promise<void> {
   const all = new AbortController();
-  let left = runs;
+  void tally.all.then(() => all.abort());
   const takers = Array.from({ length: 2 }, async () => {
     // Those of one take may be on their way while the next ones are asked for, in the same round trip.
     let ending = 0;
     let ended = (): void => undefined;
-    while (left > 0) {
+    while (tally.left > 0) {
       if (ending > SLOTS / 2) await new Promise<void>((resolve) => { ended = resolve; });
       for (const run of await queue.take(SLOTS / 2, all.signal)) {
         ending += 1;
         void queue.complete(run, USED).then(() => {
           ending -= 1;
-          left -= 1;
-          if (left === 0) all.abort();
+          tally.one();
           ended();
         });
       }
@@ -215,16 +229,19 @@ async function drainSingleQueue({ redisUrl, load, runs }: DrainOptions): Promise
   const beforeMb = rssMb();
   const connection = { url: redisUrl, maxRetriesPerRequest: null };
   const queue = new Queue('single', { connection });
-  const ended = endOf(runs);
+  const tally = new Tally({ runs, load });
   const worker = new Worker('single', async () => undefined, { connection, concurrency: SLOTS, autorun: false, removeOnComplete: { count: 0 } });
-  worker.on('completed', ended.one);
+  worker.on('completed', () => tally.one());
   await worker.waitUntilReady();
   const fill = async (): Promise<void> => {
-    for (const slice of slices(runs)) await queue.addBulk(slice.map((n) => ({ name: 'run', data: { n } })));
+    for (const slice of slices(runs)) {
+      await tally.adding(slice.length);
+      await queue.addBulk(slice.map((n) => ({ name: 'run', data: { n } })));
+    }
   };
   const tookMs = await timed(load, fill, () => {
     void worker.run();
-    return ended.all;
+    return tally.all;
   });
   const drained = { tookMs, rssMb: rssMb() - beforeMb, connections: await connectionsOf(redisUrl) };
   await worker.close();
@@ -238,15 +255,18 @@ async function drainPerOrganization({ redisUrl, load, organizations, runs }: Dra
   const root = createRedisBackend('fill', { connection });
   const names = Array.from({ length: organizations }, (_, i) => `org-${i}`);
   const queues = names.map((name) => new Queue(name, { connection, skipMetasUpdate: true }, () => root.forQueue(name) as never) as Queue);
-  const ended = endOf(runs);
-  const workers = await startWorkers(names, connection, ended.one);
+  const tally = new Tally({ runs, load });
+  const workers = await startWorkers(names, connection, () => tally.one());
   const fill = async (): Promise<void> => {
-    // A slice goes out at once, as it does in ours.
-    for (const slice of slices(runs)) await Promise.all(slice.map((n) => queues[n % organizations]!.add('run', { n })));
+    for (const slice of slices(runs)) {
+      await tally.adding(slice.length);
+      // A slice goes out at once, as it does in ours.
+      await Promise.all(slice.map((n) => queues[n % organizations]!.add('run', { n })));
+    }
   };
   const tookMs = await timed(load, fill, () => {
     for (const worker of workers) void worker.run();
-    return ended.all;
+    return tally.all;
   });
   const drained = { tookMs, rssMb: rssMb() - beforeMb, connections: await connectionsOf(redisUrl) };
   for (let from = 0; from < workers.length; from += 500) await Promise.all(workers.slice(from, from + 500).map((worker) => worker.close(true)));
@@ -270,14 +290,39 @@ async function startWorkers(names: readonly string[], connection: Redis, onCompl
   return workers;
 }
 
-function endOf(runs: number): { one(): void; all: Promise<void> } {
-  const { promise: all, resolve } = Promise.withResolvers<void>();
-  let left = runs;
-  return {
-    all,
-    one() {
-      left -= 1;
-      if (left === 0) resolve();
-    },
-  };
+/** Of the runs of one measurement: how many are over, and how many wait. */
+class Tally {
+  readonly all: Promise<void>;
+  readonly #done: () => void;
+  readonly #mayGrow: boolean;
+  #left: number;
+  #waiting = 0;
+  #hasRoom: (() => void) | null = null;
+
+  constructor({ runs, load }: { runs: number; load: Load }) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.all = promise;
+    this.#done = resolve;
+    this.#left = runs;
+    this.#mayGrow = load === 'backlog';
+  }
+
+  get left(): number {
+    return this.#left;
+  }
+
+  /** Before so many are added: until there is room for them. */
+  async adding(runs: number): Promise<void> {
+    while (!this.#mayGrow && this.#waiting + runs > MOST_WAITING) await new Promise<void>((resolve) => { this.#hasRoom = resolve; });
+    this.#waiting += runs;
+  }
+
+  /** One is over. */
+  one(): void {
+    this.#left -= 1;
+    this.#waiting -= 1;
+    this.#hasRoom?.();
+    this.#hasRoom = null;
+    if (this.#left === 0) this.#done();
+  }
 }

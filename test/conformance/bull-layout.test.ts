@@ -43,9 +43,9 @@ describe('our moves and those of a stock BullMQ, on one queue', () => {
   });
 
   const key = (...rest: string[]): string => [`${bench.prefix}:{${orgId}}`, ...rest].join(':');
-  const dataOf = (runId: string) => ({ orgId, runId, memoryMb: 64 });
+  const data = { memoryMb: 64 };
   const addStock = async (runId: string, options: object = {}): Promise<Job> => {
-    return stock.add('run', dataOf(runId), { jobId: runId, attempts: 1, removeOnComplete: true, ...options });
+    return stock.add('run', data, { jobId: runId, attempts: 1, removeOnComplete: true, ...options });
   };
 
   it.each([{ delayMs: 0 }, { delayMs: 60_000 }, { delayMs: 0, priority: 2 }])('a run that was added is the job that BullMQ would have made (%j)', async ({ delayMs, priority }) => {
@@ -59,7 +59,7 @@ describe('our moves and those of a stock BullMQ, on one queue', () => {
     expect(JSON.parse(made.opts!)).toMatchObject({ attempts: 1, removeOnComplete: true });
     const [job, other] = [await stock.getJob(run.runId), await stock.getJob('run_stock')];
     expect(await job!.getState()).toBe(await other!.getState());
-    expect(job!.data).toEqual(dataOf(run.runId));
+    expect(job!.data).toEqual(data);
   });
 
   it('both take what either added, in the order in which it came', async () => {
@@ -150,7 +150,7 @@ describe('our moves and those of a stock BullMQ, on one queue', () => {
   });
 
   it('a job that has a parent, or is deduplicated, is left to those who know what to do with it', async () => {
-    await stock.add('run', dataOf('run_deduplicated'), { jobId: 'run_deduplicated', deduplication: { id: 'one' } });
+    await stock.add('run', data, { jobId: 'run_deduplicated', deduplication: { id: 'one' } });
     const run = newRun(orgId);
     await ours.enqueue([run]);
     expect((await takeOne(ours)).runId).toBe(run.runId);

@@ -63,7 +63,7 @@ class Steps {
 
   #turn(): Step {
     const ended = [...this.#model.held.keys()].filter(() => this.#random() < 0.5);
-    const costs = new Map(ended.map((runId) => [runId, this.#random() < 0.8 ? this.#upTo(64) / 64 : null]));
+    const costs = new Map(ended.map((runId) => [runId, this.#cost()]));
     const max = this.#upTo(6);
     return async ({ dispatch, held }) => {
       const ends = ended.map((runId): RunEnd => {
@@ -118,6 +118,12 @@ class Steps {
     this.#runs += 1;
     const agent = this.#of(['one', 'two', undefined]);
     return { orgId, runId: `run_${this.#runs}`, memoryMb: this.#of([64, 128, 256]), delayMs: 0, ...(agent === undefined ? {} : { agent }) };
+  }
+
+  /** Half of them are so small that an organization is given several runs in a row. */
+  #cost(): number | null {
+    if (this.#random() > 0.8) return null;
+    return this.#random() < 0.5 ? this.#upTo(64) / 64 : this.#upTo(4) / 1024;
   }
 
   #soonMs(): number {

@@ -172,7 +172,7 @@ describe.each(QUEUE_BACKENDS)('the run queue on %s', (backend) => {
     await queue.enqueue([newRun('stock'), newRun('stock'), newRun('stock', 60_000)]);
     const taken = await takeOne(queue);
     expect(await queue.bullQueue('stock').getJobCounts('waiting', 'delayed', 'active')).toEqual({ waiting: 1, delayed: 1, active: 1 });
-    expect(await queue.bullQueue('stock').getJob(taken.runId)).toMatchObject({ name: 'run', data: { orgId: 'stock', runId: taken.runId } });
+    expect(await queue.bullQueue('stock').getJob(taken.runId)).toMatchObject({ id: taken.runId, name: 'run', data: { memoryMb: taken.memoryMb } });
     await queue.complete(taken);
     await queue.complete(await takeOne(queue));
   });

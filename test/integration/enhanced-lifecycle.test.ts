@@ -101,6 +101,18 @@ describe('the cell of an organization', () => {
     expect(endingOf(guilty)).toBe('crashed/CONTAINER_CRASHED');
   });
 
+  it('prefers the container that has loaded the bundle of a run', async () => {
+    rig = await startRig({ tiers: ['enhanced'] });
+    const counting = (name: string) => `let calls = 0; export default async (ms) => { calls += 1; await new Promise((done) => setTimeout(done, ms)); return ["${name}", calls]; };`;
+    const [one, other] = [counting('one'), counting('other')];
+    // Side by side, so that each has a container of its own.
+    await Promise.all([rig.run(one, { input: 300 }), rig.run(other, { input: 300 })]);
+    for (const calls of [2, 3, 4]) {
+      expect(valueOf(await rig.run(other, { input: 0 }))).toEqual(['other', calls]);
+      expect(valueOf(await rig.run(one, { input: 0 }))).toEqual(['one', calls]);
+    }
+  });
+
   it('is interrupted by a stop, after which no cell and no file of one is left', async () => {
     rig = await startRig({ tiers: [] });
     const before = cellDirs();

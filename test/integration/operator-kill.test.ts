@@ -49,7 +49,7 @@ describe('limits and kills, from the request to the record', () => {
     expect(await small.runs.create({ agent: 'stuck' }, { wait: '30s' })).toMatchObject({ state: 'cpu_exceeded', timeoutMs: 5000, limits: { cpuMs: 100 } });
   });
 
-  it.each(['basic', 'strict'] as const)('an operator ends a run in tier %s by its id, for good', async (tier) => {
+  it.each(['basic', 'enhanced', 'strict'] as const)('an operator ends a run in tier %s by its id, for good', async (tier) => {
     const run = await acme.runs.create({ agent: 'stuck', tier, timeoutMs: 60_000, maxAttempts: 3 });
     const container = await begun(run);
     expect(killOrderSchema.parse(await system.admin.admin.killRun('acme', run.id))).toMatchObject({ orgId: 'acme', runId: run.id, containerId: container.id });

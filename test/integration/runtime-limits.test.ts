@@ -9,7 +9,10 @@ const warningsOf = ({ events }: Answer) => events.flatMap((event) => (isWarning(
 const isWarning = (event: RunEvent): event is RunEvent & { type: 'log' } => event.type === 'log' && event.level === 'warn' && typeof event.fields === 'object';
 const receiptOf = ({ outcome }: Answer) => killReceiptSchema.parse(outcome.kind === 'succeeded' ? null : outcome.kill);
 
-describe.each<Tier>(['basic', 'strict'])('the limits of a run in tier %s', (tier) => {
+/** A thread in a cell is told to end first; on a machine that is short of CPU the cell may be killed before it does. */
+const SIGNALS: Record<Tier, RegExp> = { basic: /^terminate$/, enhanced: /^(terminate|SIGKILL)$/, strict: /^SIGKILL$/ };
+
+describe.each<Tier>(['basic', 'enhanced', 'strict'])('the limits of a run in tier %s', (tier) => {
   let rig: Rig;
   const run = (body: string, limits: AttemptLimits, asked: { timeoutMs?: number; memoryMb?: number } = {}) => rig.run(agent(body), { tier, limits, ...asked });
   beforeAll(async () => {
@@ -58,7 +61,7 @@ describe.each<Tier>(['basic', 'strict'])('the limits of a run in tier %s', (tier
   it('leave a receipt of the kill: who, when, how, and what came back', async () => {
     const answer = await run('globalThis.kept = Buffer.alloc(16e6, 1); for (;;);', {}, { timeoutMs: 500 });
     const { requestedAt, deadAt, ...receipt } = receiptOf(answer);
-    expect(receipt).toEqual({ attempt: 1, by: 'deadline', detail: 'the wall-clock limit passed', signal: tier === 'strict' ? 'SIGKILL' : 'terminate', reclaimedMb: expect.any(Number) });
+    expect(receipt).toEqual({ attempt: 1, by: 'deadline', detail: 'the wall-clock limit passed', signal: expect.stringMatching(SIGNALS[tier]), reclaimedMb: expect.any(Number) });
     expect(receipt.reclaimedMb).toBeGreaterThan(15);
     expect(Date.parse(deadAt ?? '')).toBeGreaterThanOrEqual(Date.parse(requestedAt));
   });
@@ -74,7 +77,7 @@ describe.each<Tier>(['basic', 'strict'])('the limits of a run in tier %s', (tier
 });
 
 describe('an operator\'s kill', () => {
-  it.each<Tier>(['basic', 'strict'])('ends a run in tier %s at once, without the grace of a cancel', async (tier) => {
+  it.each<Tier>(['basic', 'enhanced', 'strict'])('ends a run in tier %s at once, without the grace of a cancel', async (tier) => {
     const rig = await startRig({ tiers: [tier], graceMs: 60_000 });
     const started = Promise.withResolvers<void>();
     const running = rig.run(agent('ctx.log("up"); for (;;);'), { tier, runId: 'run_wild', onEvent: () => started.resolve() });

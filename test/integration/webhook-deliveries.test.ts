@@ -108,6 +108,20 @@ describe('the end of a run', () => {
   });
 });
 
+describe('a webhook that is being deleted', () => {
+  it('hinders no run from ending, and is told nothing', async () => {
+    const hook = await addWebhook();
+    const other = await addWebhook({ path: '/other' });
+    const run = await fixture.claimed();
+    await fixture.db.transaction(async (sql) => {
+      await sql`DELETE FROM webhooks WHERE id = ${hook.id}`;
+      expect(await fixture.store.finish(success(run, { finishedAtMs: nowMs }))).toBe(true);
+    });
+    expect(await onlyDelivery(other.id)).toMatchObject({ eventType: 'run.succeeded' });
+    await expect(getWebhook(fixture.db, ORG, hook.id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
 describe('a delivery that does not arrive', () => {
   it('is tried again for three days, with the same id and a fresh time, and given up', async () => {
     const hook = await addWebhook();

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@je
 import { egressManifestSchema, type EgressManifest, type Tier } from '@bullpen/core';
 
 import { memoryServices } from '../integration/memory-services.ts';
-import { agent, endingOf, startRig, valueOf, type Asked, type Rig } from '../integration/runtime-rig.ts';
+import { agent, endingOf, startRig, valueOf, type Answer, type Asked, type Rig } from '../integration/runtime-rig.ts';
 import { requireProgram } from '../services/programs.ts';
 import { TEST_CERTIFICATE } from '../system/test-certificate.ts';
 import { startUpstream, type Upstream } from '../system/upstream.ts';
@@ -13,6 +13,8 @@ import { startUpstream, type Upstream } from '../system/upstream.ts';
 jest.setTimeout(120_000);
 
 const sourceOf = (file: string): string => readFileSync(join(import.meta.dirname, 'egress-agents', `${file}.mjs`), 'utf8');
+/** The limits that a run was warned of. */
+const warningsOf = ({ events }: Answer) => events.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? [(event.fields as { limit: string }).limit] : []));
 const SECRET = 'sk-very-secret-0123456789';
 
 /** Names that the tests' resolver knows. `rebind` is public when it is asked first, and loopback from then on. */
@@ -129,10 +131,11 @@ describe.each(['basic', 'enhanced', 'strict'] satisfies Tier[])('egress of tier 
   it('ends the run with a code of its own at the limit of requests and at that of bytes', async () => {
     const many = await run(`for (let i = 0; i < 10; i += 1) await ctx.fetch(${JSON.stringify(https('/echo'))}).catch(() => undefined); return "went on"`, { limits: { egressRequests: 3 } });
     expect([endingOf(many), many.outcome.usage.egressRequests, upstream.heard.length]).toEqual(['failed/EGRESS_REQUESTS_EXCEEDED', 4, 3]);
+    expect(warningsOf(many)).toEqual(['egressRequests']);
     const much = await run(`${fetchOf(https('/bytes?n=3000000'))} await r.text(); return "went on"`, { limits: { egressBytes: 1_000_000 } });
     expect(endingOf(much)).toBe('failed/EGRESS_BYTES_EXCEEDED');
     expect(much.outcome.usage.egressBytesIn).toBeLessThan(1_200_000);
-    expect(much.events.at(-1)).toMatchObject({ type: 'log', level: 'warn' });
+    expect(warningsOf(much)).toEqual(['egressBytes']);
   });
 
   it('is the agent\'s to abort', async () => {

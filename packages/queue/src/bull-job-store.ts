@@ -47,7 +47,7 @@ export class BullJobStore implements JobStore {
   }
 
   async take(orgId: string, leaseToken: string): Promise<TakeResult> {
-    return this.#read(orgId, (await this.#queue(orgId).moveToActive(leaseToken, this.#workerName)) as ActiveReply);
+    return this.#read((await this.#queue(orgId).moveToActive(leaseToken, this.#workerName)) as ActiveReply);
   }
 
   complete(orgId: string, runId: string, leaseToken: string): Promise<boolean> {
@@ -131,8 +131,8 @@ export class BullJobStore implements JobStore {
     return Math.max(0, await this.#queue(orgId).getRateLimitTtl());
   }
 
-  #read(orgId: string, [job, id, rateLimitMs, delayUntilMs]: ActiveReply): TakeResult {
-    if (job) return readJob(orgId, job, String(id));
+  #read([job, id, rateLimitMs, delayUntilMs]: ActiveReply): TakeResult {
+    if (job) return readJob(job, String(id));
     if (rateLimitMs && rateLimitMs > 0) return { kind: 'later', atMs: this.#clock.nowMs() + rateLimitMs };
     if (delayUntilMs && delayUntilMs > 0) return { kind: 'later', atMs: delayUntilMs };
     return { kind: 'empty' };
@@ -169,8 +169,8 @@ function jobOf(run: EnqueuedRun, priority: number, nowMs: number): JobJson {
   };
 }
 
-function readJob(orgId: string, job: JobJson, jobId: string): TakeResult {
-  const read = readRun(orgId, jobId, job.data);
+function readJob(job: JobJson, jobId: string): TakeResult {
+  const read = readRun(jobId, job.data);
   if (read.kind === 'foreign') return { kind: 'foreign', jobId, reason: read.reason };
   return { kind: 'run', job: { ...read.run, redelivered: job.attemptsStarted > 1 || job.stalledCounter > 0 } };
 }

@@ -17,6 +17,11 @@ export interface ClaimingDispatchDeps {
   log: Logger;
   faults: Faults;
   newLeaseToken: () => string;
+  /**
+   * One organization at a time, and how many runs of it; where left out, as many organizations as runs are wanted, and of
+   * each as many as its queue has proved to hold.
+   */
+  oneByOne?: (orgId: string, estimateSeconds: number) => number;
 }
 
 /**
@@ -50,10 +55,10 @@ export class ClaimingDispatch implements Dispatch {
 
   /** Claims that found nothing say nothing of those behind them: whoever took the last run of a queue does not know it. */
   async #takeNext(max: number, full: ReadonlySet<string>): Promise<Pick<TurnResult, 'runs' | 'nextDueMs'>> {
-    const { readySet, clock } = this.#deps;
+    const { readySet, clock, oneByOne } = this.#deps;
     const untilMs = clock.monotonicMs() + LOOK_FOR_MS;
     for (;;) {
-      const claim = await readySet.claim(max);
+      const claim = await readySet.claim(oneByOne ? 1 : max);
       const runs = claim.organizations.length > 0 ? await this.#takeOf(claim, max, full) : [];
       if (runs.length > 0 || claim.organizations.length === 0 || clock.monotonicMs() >= untilMs) return { runs, nextDueMs: claim.nextDueMs };
     }
@@ -77,7 +82,7 @@ export class ClaimingDispatch implements Dispatch {
     const { faults, readySet } = this.#deps;
     const counts = planClaim(organizations, {
       max,
-      limitOf: (orgId) => (full.has(orgId) ? 0 : this.#bursts.of(orgId)),
+      limitOf: (orgId) => (full.has(orgId) ? 0 : this.#mostOf(orgId)),
       estimateSecondsOf: (orgId) => this.#averages.estimateSeconds(orgId),
     });
     const claims = await Promise.all(organizations.map((organization, i) => (full.has(organization.orgId) ? this.#pass(organization) : this.#takeFrom(organization, counts[i]!, isAlone))));
@@ -89,6 +94,10 @@ export class ClaimingDispatch implements Dispatch {
       this.#deps.log.warn({ organizations: claims.length, error: messageOf(thrown) }, 'queue.settle_failed');
     }
     return runs;
+  }
+
+  #mostOf(orgId: string): number {
+    return this.#deps.oneByOne?.(orgId, this.#averages.estimateSeconds(orgId)) ?? this.#bursts.of(orgId);
   }
 
   /** There is no room for its next run here: another worker may have some, and soon this one. */

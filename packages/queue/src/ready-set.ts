@@ -28,7 +28,7 @@ export interface ReadySet {
 
   /** True for one caller per `everyMs`, over all processes: whoever gets it sweeps. */
   takeSweepTurn(everyMs: number): Promise<boolean>;
-  /** Every organization that may have runs, in batches. */
+  /** Every organization that may have runs, in batches; left out may be those that plainly need no care. */
   known(batchSize: number): AsyncIterable<KnownOrganization[]>;
   /** Drops an organization, unless it was marked since `generation` was read. Its limits stay. */
   forget(orgId: string, generation: string): Promise<void>;

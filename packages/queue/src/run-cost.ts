@@ -19,6 +19,17 @@ export function heldCostSeconds(memoryMb: number, elapsedMs: number): number {
   return (memoryMb / 1024) * (elapsedMs / 1000);
 }
 
+/**
+ * An organization whose turn it is takes as many runs as cost this much together, and one at least: very short runs come in
+ * bursts, which costs less and keeps a container warm, and nobody waits longer than that for it. Resource-seconds.
+ */
+export const QUANTUM_SECONDS = 0.005;
+
+/** How many runs that are. */
+export function quantumRuns(costSeconds: number): number {
+  return costSeconds > 0 ? Math.max(1, Math.floor(QUANTUM_SECONDS / costSeconds)) : Infinity;
+}
+
 /** How much a new run weighs in an average: the last ten or so runs tell. */
 const SMOOTHING = 0.2;
 /** An average is worth telling when it is off by so much of what was told last. */

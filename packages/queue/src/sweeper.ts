@@ -13,8 +13,8 @@ interface SweeperDeps {
 }
 
 /**
- * Repairs what a crash leaves behind. A round looks at every organization that may have runs, in one process at a time,
- * and finds: a job that was added but whose organization was not marked ready; an organization that was claimed and
+ * Repairs what a crash leaves behind. A round looks at every organization that may have runs (on Redis one script tells, a hundred
+ * at a time, which of them need it), in one process at a time, and finds: a job that was added but whose organization was not marked ready; an organization that was claimed and
  * never settled; a delayed job whose time passed unnoticed; a run whose lease expired; memory that
  * counts as in flight although its run is gone. Organizations without runs are
  * forgotten. A round only ever offers an organization too often, which costs one empty look.

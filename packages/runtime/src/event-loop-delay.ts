@@ -3,7 +3,7 @@
  * ping is under way, and at most one is sent in `EVERY_MS`, so a loop that stands still gets one more message, and a crowd of
  * short runs is not twice as many messages; while it does not answer, the delay grows.
  */
-const EVERY_MS = 500;
+const EVERY_MS = 100;
 
 export class EventLoopDelay {
   readonly #nowMs: () => number;

@@ -137,7 +137,8 @@ async function tellWebhooks(sql: postgres.Sql, news: readonly AlertNews[], nowMs
     JOIN webhooks w ON w.disabled_at IS NULL AND (
       w.alert_rule_id = given.rule_id
       OR (w.alert_rule_id IS NULL AND w.org_id = given.org_id AND w.event_types && ARRAY[given.event_type, 'alert.*']))
-    WHERE EXISTS (SELECT FROM alerts a WHERE a.id = given.alert_id)`;
+    WHERE EXISTS (SELECT FROM alerts a WHERE a.id = given.alert_id)
+    FOR KEY SHARE OF w SKIP LOCKED`;
 }
 
 /** Resolved alerts, and silences, that ended before. */

@@ -2,12 +2,13 @@ import { noFaults, silentLogger } from '@bullpen/core';
 
 import { ClaimingDispatch } from '../claiming-dispatch.ts';
 import type { ChargedRun, Dispatch, RunGroup, TurnRequest, TurnResult } from '../dispatch.ts';
+import { quantumRuns } from '../run-cost.ts';
 import { MemoryJobs } from './memory-jobs.ts';
 import { MemoryReadySet } from './memory-ready-set.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 /**
- * Dispatch in memory, one run after the other: what a turn of a worker must come to. The script on Redis, which takes many
+ * Dispatch in memory, one organization after the other: what a turn of a worker must come to. The script on Redis, which takes many
  * at once, is held against it by `test/conformance/dispatch-model.test.ts`.
  */
 export class MemoryDispatch implements Dispatch {
@@ -22,7 +23,7 @@ export class MemoryDispatch implements Dispatch {
     this.readySet = new MemoryReadySet(clock);
     this.jobs = new MemoryJobs(clock);
     const { jobs, readySet } = this;
-    this.#single = new ClaimingDispatch({ clock, jobs, readySet, log: silentLogger, faults: noFaults, newLeaseToken: () => `lease-${(this.#leases += 1)}` });
+    this.#single = new ClaimingDispatch({ clock, jobs, readySet, log: silentLogger, faults: noFaults, newLeaseToken: () => `lease-${(this.#leases += 1)}`, oneByOne: (orgId, cost) => (readySet.isCounted(orgId) ? 1 : quantumRuns(cost)) });
   }
 
   async enqueue(groups: readonly RunGroup[]): Promise<void> {
@@ -41,7 +42,7 @@ export class MemoryDispatch implements Dispatch {
     let nextDueMs: number | null = null;
     // An organization that proves to have nothing leaves the line, so each look is either a run or one organization fewer.
     for (let hasMore = true; runs.length < max && hasMore;) {
-      const one = await this.#single.turn({ ends: [], max: 1, full });
+      const one = await this.#single.turn({ ends: [], max: max - runs.length, full });
       runs.push(...one.runs);
       nextDueMs = one.nextDueMs;
       hasMore = one.runs.length > 0 || this.readySet.offered > 0;

@@ -170,6 +170,12 @@ export class MemoryReadySet implements ClaimingReadySet {
     return new Map(orgIds.flatMap((orgId) => (this.#limits.has(orgId) ? [[orgId, withDefaults(this.#limitsOf(orgId))]] : [])));
   }
 
+  /** Whether it has a limit that counts its runs. */
+  isCounted(orgId: string): boolean {
+    const { maxConcurrency, rate, maxMemoryInFlightMb } = this.#limitsOf(orgId);
+    return Boolean(maxConcurrency ?? rate ?? maxMemoryInFlightMb);
+  }
+
   async takeSweepTurn(everyMs: number): Promise<boolean> {
     if (this.#clock.nowMs() < this.#sweptUntilMs) return false;
     this.#sweptUntilMs = this.#clock.nowMs() + Math.max(1, Math.floor(everyMs));

@@ -5,12 +5,12 @@ import { messageOf, type Clock, type EnqueuedRun, type Logger } from '@bullpen/c
 import { KEPT_EVENTS, jobDataOf, jobOptionsOf, readRun } from '../bull-jobs.ts';
 import { PASS_MS, type ChargedRun, type Dispatch, type RunEnd, type RunGroup, type TurnRequest, type TurnResult } from '../dispatch.ts';
 import type { JobStore } from '../job-store.ts';
-import { CostAverages, DEFAULT_COST_SECONDS } from '../run-cost.ts';
+import { CostAverages, DEFAULT_COST_SECONDS, QUANTUM_SECONDS } from '../run-cost.ts';
 import type { RunScript } from './scripts.ts';
 import type { Wake } from './wake.ts';
 
-/** Runs of several organizations in one script: about 10 ms of the server's time. One organization's runs are never split. */
-const MAX_ENQUEUED_AT_ONCE = 500;
+/** Runs of several organizations in one script: about 1 ms of the server's time. One organization's runs are never split. */
+const MAX_ENQUEUED_AT_ONCE = 100;
 /** Runs that one turn takes at most. */
 const MAX_TAKEN_AT_ONCE = 256;
 
@@ -49,14 +49,14 @@ export class RedisDispatch implements Dispatch {
 
   async turn({ ends, max, full }: TurnRequest): Promise<TurnResult> {
     const leaseToken = `${this.#tokenBase}:${(this.#turns += 1)}`;
-    const args: (string | number)[] = [this.#deps.clock.nowMs(), ...this.#turnArguments, leaseToken, DEFAULT_COST_SECONDS, Math.min(max, MAX_TAKEN_AT_ONCE), passedOver(full)];
+    const args: (string | number)[] = [this.#deps.clock.nowMs(), ...this.#turnArguments, leaseToken, DEFAULT_COST_SECONDS, QUANTUM_SECONDS, Math.min(max, MAX_TAKEN_AT_ONCE), passedOver(full)];
     for (const end of ends) this.#pushEnd(args, end);
     const [lost, flat, strangers, nextDue] = (await this.#deps.run('turn', args)) as TurnReply;
     for (let i = 0; i < strangers.length; i += 2) this.#setAside(strangers[i]!, strangers[i + 1]!, leaseToken, 'its name or data');
     const runs: ChargedRun[] = [];
     for (let i = 0; i < flat.length; i += 5) {
       const [orgId, runId, data, before] = [flat[i]!, flat[i + 1]!, flat[i + 2]!, flat[i + 3]!];
-      const read = readRun(orgId, runId, data);
+      const read = readRun(runId, data);
       if (read.kind === 'run') runs.push({ taken: { orgId, ...read.run, redelivered: Number(before) > 0, leaseToken }, chargedSeconds: Number(flat[i + 4]) });
       else this.#setAside(orgId, runId, leaseToken, read.reason);
     }

@@ -86,12 +86,7 @@ export class RedisReadySet implements ReadySet {
       const [next, flat] = await this.#client.hscan(this.#key('known'), cursor, 'COUNT', batchSize);
       cursor = next;
       const orgIds = flat.filter((_, i) => i % 2 === 0);
-      if (orgIds.length === 0) continue;
-      const [scores, memory] = await Promise.all([this.#client.zmscore(this.#key('ready'), ...orgIds), this.#client.hmget(this.#key('memory'), ...orgIds)]);
-      yield orgIds.map((orgId, i) => {
-        const inFlightMb = memory[i] == null ? null : Number(memory[i]);
-        return { orgId, generation: flat[2 * i + 1]!, isReady: scores[i] !== null, inFlightMb };
-      });
+      if (orgIds.length > 0) yield await this.#suspectsOf(orgIds);
     } while (cursor !== '0');
   }
 
@@ -117,6 +112,14 @@ export class RedisReadySet implements ReadySet {
   /** Whether a blocked worker would be woken. */
   async wakes(): Promise<boolean> {
     return (await this.#client.exists(this.#key('wake'))) === 1;
+  }
+
+  async #suspectsOf(orgIds: readonly string[]): Promise<KnownOrganization[]> {
+    const flat = (await this.#run('suspects', [this.#clock.nowMs(), ...orgIds])) as string[];
+    return Array.from({ length: flat.length / 3 }, (_, i): KnownOrganization => {
+      const [orgId, isReady, inFlightMb] = [flat[3 * i]!, flat[3 * i + 1]!, flat[3 * i + 2]!];
+      return { orgId, generation: '', isReady: isReady === '1', inFlightMb: inFlightMb === '' ? null : Number(inFlightMb) };
+    });
   }
 
   #key(key: Parameters<typeof readySetKey>[1]): string {

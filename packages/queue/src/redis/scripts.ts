@@ -6,7 +6,7 @@ import type { RedisClient } from './new-client.ts';
 /** Scripts on the ready set alone. */
 const READY_SCRIPTS = ['mark-ready', 'schedule', 'adjust', 'set-limits', 'take-sweep-turn', 'look', 'level', 'erase'] as const;
 /** Scripts that look into the queues as well, with the layout of BullMQ's queues before them. */
-const RUN_SCRIPTS = ['enqueue', 'turn', 'forget'] as const;
+const RUN_SCRIPTS = ['enqueue', 'turn', 'suspects', 'forget'] as const;
 type ScriptName = (typeof READY_SCRIPTS)[number] | (typeof RUN_SCRIPTS)[number];
 
 /** Runs one of the scripts in ./lua on the ready set's keys, and on the queues beside it where it looks into them. */

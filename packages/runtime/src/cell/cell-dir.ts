@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { statField } from './process-readings.ts';
+import { endStrayWalls } from './stray-processes.ts';
 
 /**
  * The directory of a worker's cells: bundles as they see them, the filter. Its name says whose it is (pid namespace, pid,
@@ -19,7 +20,7 @@ export function makeCellDir(): string {
   return dir;
 }
 
-/** Removes what dead workers of this account and pid namespace left behind; gives how many directories. */
+/** Removes what dead workers of this account and pid namespace left behind, half-built walls too; gives how many directories. */
 export function removeLeftCellDirs(): number {
   let removed = 0;
   for (const name of readdirSync(tmpdir())) {
@@ -33,6 +34,7 @@ export function removeLeftCellDirs(): number {
 function removeOurs(dir: string): boolean {
   try {
     if (statSync(dir).uid !== process.getuid?.()) return false;
+    if (process.platform === 'linux') endStrayWalls(dir);
     rmSync(dir, { recursive: true, force: true });
     return true;
   } catch {

@@ -37,6 +37,8 @@ export interface CellOwner {
 const START_TIMEOUT_MS = 10_000;
 /** How long a kill waits for what bubblewrap tells. */
 const DOOMED_MS = 1000;
+/** From the end of bubblewrap to that of all it stands for, where nothing goes wrong: less. A sweep looks at every process. */
+const SWEEP_MS = 1000;
 const MAX_LAST_WORDS = 8192;
 const units = process.platform === 'linux' ? readMachineUnits() : { pageBytes: 4096, tickMs: 10 };
 
@@ -220,10 +222,15 @@ export class CellProcess {
       this.#lastWords = messageOf(error);
       resolve(null);
     });
-    // Killed while it still builds the wall, bubblewrap may leave a blank cell behind: it ends with its input.
-    this.#child.once('exit', () => (this.#child.stdio[3] as Writable | null)?.destroy());
+    // Killed while it still builds the wall, bubblewrap may leave a blank cell behind, which ends with its input, or half of itself.
+    let sweeping: NodeJS.Timeout | undefined;
+    this.#child.once('exit', () => {
+      (this.#child.stdio[3] as Writable | null)?.destroy();
+      sweeping = setTimeout(() => this.#wall.sweep(this.#bundleDir), SWEEP_MS);
+    });
     this.#child.once('close', resolve); // all pipes are closed, so no process behind the wall is left
     const exitCode = await promise;
+    clearTimeout(sweeping);
     this.#hasEnded = true;
     this.#readings?.close();
     await rm(this.#bundleDir, { recursive: true, force: true }).catch(() => undefined); // with the wall's own, at the latest

@@ -34,6 +34,8 @@ export interface CellWall {
   limit(pid: number, profile: CellProfile, dataMb: number): Promise<void>;
   /** @param initInfo - of one that is not ready: what was told on descriptor 5, else empty */
   kill(child: ChildProcess, initInfo: string): void;
+  /** Ends what is left of a cell whose first process has ended. */
+  sweep(bundleDir: string): void;
   /** Once no cell is left. */
   remove(): void;
 }

@@ -75,6 +75,9 @@ export class PlainWall implements CellWall {
     }
   }
 
+  /** It is one process. */
+  sweep(): void {}
+
   remove(): void {
     rmSync(this.#dir, { recursive: true, force: true });
   }

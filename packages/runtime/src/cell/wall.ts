@@ -12,6 +12,7 @@ import type { CellProfile } from './cell-profile.ts';
 import type { CellAccount, CellWall } from './cell-wall.ts';
 import { childOf } from './process-readings.ts';
 import type { WallPrograms } from './programs.ts';
+import { endStrayWalls } from './stray-processes.ts';
 import { assembleSeccompFilter, type Architecture } from './seccomp-filter.ts';
 import { ThreadFootprint } from './thread-footprint.ts';
 
@@ -103,6 +104,10 @@ export class Wall implements CellWall {
       // It has ended, or never was.
     }
     child.kill('SIGKILL');
+  }
+
+  sweep(bundleDir: string): void {
+    endStrayWalls(bundleDir);
   }
 
   remove(): void {

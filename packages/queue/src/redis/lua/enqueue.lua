@@ -5,40 +5,42 @@
 -- Returns 0.
 -- Atomic: all are added, each organization is known and offered, or due at the first of its delays. A run whose job exists
 -- stays as it is.
-local now, i = tonumber(ARGV[3]), 4
+local nowText, now, i = ARGV[3], tonumber(ARGV[3]), 4
 local FIELDS = 6
 -- One that exists keeps its place; what is written to it again is what it says already, but for when and how it was added.
-local function add(queue, id, data, options, delayMs, priority)
-  local isNew = call('HSET', queue .. id, 'name', 'run', 'data', data, 'opts', options, 'timestamp', now, 'delay', delayMs, 'priority', priority) == FIELDS
+-- Returns its delay (ms), and whether others were waiting before it; nil where it is not new.
+local function add(queue, id, data, options, delay, priority)
+  local isNew = call('HSET', queue .. id, 'name', 'run', 'data', data, 'opts', options, 'timestamp', nowText, 'delay', delay, 'priority', priority) == FIELDS
   if not isNew then return nil end
-  if delayMs > 0 then
+  if delay ~= '0' then
+    local delayMs = tonumber(delay)
     local from = (now + delayMs) * DELAY_STEP
     local last = call('ZREVRANGEBYSCORE', queue .. 'delayed', exact(from + DELAY_STEP - 1), exact(from), 'WITHSCORES', 'LIMIT', 0, 1)[2]
     call('ZADD', queue .. 'delayed', exact(last and math.min(tonumber(last) + 1, from + DELAY_STEP - 1) or from), id)
-  elseif priority > 0 then
-    prioritize(queue, id, priority)
-  else
-    call('LPUSH', queue .. 'wait', id)
+    return delayMs, false
   end
-  return delayMs
+  if priority == '0' then return 0, call('LPUSH', queue .. 'wait', id) > 1 end
+  prioritize(queue, id, tonumber(priority))
+  return 0, false
 end
 
-local before = call('ZRANGE', LATER, 0, 0, 'WITHSCORES')[2]
+local before = call('ZRANGE', LATER, '0', '0', 'WITHSCORES')[2]
 while i <= #ARGV do
   local org, count = ARGV[i], tonumber(ARGV[i + 1])
-  local queue, isNow, dueMs = queueOf(org), false, nil
+  local queue, isNow, isFirst, dueMs = queueOf(org), false, false, nil
   i = i + 2
   for _ = 1, count do
-    local delayMs = add(queue, ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4]))
-    if delayMs == 0 then isNow = true elseif delayMs then dueMs = math.min(dueMs or now + delayMs, now + delayMs) end
+    local delayMs, isBehind = add(queue, ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
+    if delayMs == 0 then isNow, isFirst = true, isFirst or not isBehind elseif delayMs then dueMs = math.min(dueMs or now + delayMs, now + delayMs) end
     i = i + 5
   end
   if dueMs then
     know(org)
     call('ZADD', LATER, 'LT', math.max(dueMs, parkedUntil(org, now)), org)
   end
-  if isNow and parkedUntil(org, now) == 0 then enter(org) end
+  -- Where others wait it is offered already, as a rule.
+  if isNow and (isFirst or not call('ZSCORE', READY, org)) and parkedUntil(org, now) == 0 then enter(org) end
 end
-local after = call('ZRANGE', LATER, 0, 0, 'WITHSCORES')[2]
-if after and (not before or tonumber(after) < tonumber(before)) then call('ZADD', WAKE, 0, 'later') end
+local after = call('ZRANGE', LATER, '0', '0', 'WITHSCORES')[2]
+if after and (not before or tonumber(after) < tonumber(before)) then call('ZADD', WAKE, '0', 'later') end
 return 0

@@ -15,6 +15,7 @@
 local READY, LATER, PARKED, KNOWN, VTIME, CLOCK, WAKE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local LIMITS, MEMORY, SWEEP, ELSEWHERE = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local call = redis.call
+-- Arguments of `call` are text wherever they can be: a Lua number costs the server as much as a short command to print.
 -- Parked until one of its runs ends.
 local UNTIL_ROOM = 9000000000000000
 
@@ -43,7 +44,7 @@ end
 local lineStart, lineText, isEmptyLine
 local function startOfLine()
   if not lineStart then
-    local head = call('ZRANGE', READY, 0, 0, 'WITHSCORES')[2]
+    local head = call('ZRANGE', READY, '0', '0', 'WITHSCORES')[2]
     local elsewhere = call('GET', ELSEWHERE)
     if head and elsewhere then head = math.min(tonumber(head), tonumber(elsewhere)) end
     lineStart, lineText, isEmptyLine = tonumber(head or elsewhere or clockTime()), nil, not head and not elsewhere
@@ -75,7 +76,7 @@ local function charge(org, seconds)
 end
 
 local function know(org)
-  call('HSETNX', KNOWN, org, 1)
+  call('HSETNX', KNOWN, org, '1')
 end
 
 -- Epoch ms until which the organization is parked, 0 where it is not.
@@ -105,7 +106,7 @@ local function enter(org)
   if not own then know(org) end
   if isEmptyLine then lineStart, lineText, isEmptyLine = time, text, false end
   if offeredCount then offeredCount = offeredCount + 1 end
-  if not hasWoken then call('ZADD', WAKE, 0, 'ready') end
+  if not hasWoken then call('ZADD', WAKE, '0', 'ready') end
   hasWoken = true
 end
 

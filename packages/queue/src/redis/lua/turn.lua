@@ -1,15 +1,16 @@
 -- One turn of a worker: ends runs, and takes the next ones of those whose turn it is.
 -- KEYS: see prelude.lua
 -- ARGV: 1 and 2 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 3 now (epoch ms), 4 events that BullMQ keeps per queue, 5 name of the
---       worker, 6 lease (ms), 7 token of the leases, 8 cost of a run that nothing is known of, 9 how many to take, 10 whom the
---       worker has no room for ('' for nobody, else ms to pass them over for and organizations, with blanks between), then groups
---       of six for runs that ended: organization, id, token, MB freed, what is still owed (resource-seconds), what the
+--       worker, 6 lease (ms), 7 token of the leases, 8 cost of a run that nothing is known of, 9 cost of what an
+--       organization is given at once, 10 how many to take, 11 whom the worker has no room for ('' for nobody, else ms to pass
+--       them over for and organizations, with blanks between), then groups of six for runs that ended: organization, id, token, MB freed, what is still owed (resource-seconds), what the
 --       organization's runs cost on average ('' where that has not changed)
 -- Returns { which of the ended were not held (from 1); of each run taken: organization, id, data, times it was handed out before,
 -- what it was charged; jobs taken that are no runs, as organization and id; epoch ms of the head of `later` or false }.
--- Atomic. The runs taken are those that virtual-time order gives if they are taken one by one, each charging its organization.
-local now, max, keptEvents = tonumber(ARGV[3]), tonumber(ARGV[9]), ARGV[4]
-local worker, leaseMs, token, unknownCost = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+-- Atomic. The runs taken are those that virtual-time order gives if organizations are looked at one by one, and each look takes
+-- one run, or as many as cost ARGV[9] together, and charges them.
+local nowText, now, max, keptEvents = ARGV[3], tonumber(ARGV[3]), tonumber(ARGV[10]), ARGV[4]
+local worker, leaseMs, token, unknownCost, quantum = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
 -- In a queue's meta, beside BullMQ's own fields, so that they are read at once.
 local AVERAGE_COST = 'bullpen.cost'
 -- How long an organization stays away that somebody else than Bullpen paused or limited.
@@ -17,30 +18,34 @@ local LOOK_AGAIN_MS = 1000
 -- Organizations that one turn looks at: a bound on its time where many have nothing.
 local MAX_LOOKS = 1024
 
--- Whether the caller held it. What BullMQ keeps beside a job under its id goes with it.
-local function finish(queue, id, lease)
-  local job = queue .. id
-  if call('GET', job .. ':lock') ~= lease then return false end
-  if call('LREM', queue .. 'active', -1, id) == 0 then return false end
-  call('DEL', job, job .. ':lock', job .. ':logs')
-  return true
+local full, passMs = {}, tonumber(string.match(ARGV[11], '^%d+') or '0')
+for org in string.gmatch(ARGV[11], ' (%S+)') do full[org] = true end
+
+-- All locks at once, and at once all that is left of the runs: what BullMQ keeps beside a job under its id goes with it.
+local lost, queues, locks, gone = {}, {}, {}, {}
+for i = 12, #ARGV, 6 do
+  local n = #locks + 1
+  queues[n] = queueOf(ARGV[i])
+  locks[n] = queues[n] .. ARGV[i + 1] .. ':lock'
 end
-
-local full, passMs = {}, tonumber(string.match(ARGV[10], '^%d+') or '0')
-for org in string.gmatch(ARGV[10], ' (%S+)') do full[org] = true end
-
-local lost = {}
-for i = 11, #ARGV, 6 do
-  local org = ARGV[i]
-  local queue = queueOf(org)
-  if not finish(queue, ARGV[i + 1], ARGV[i + 2]) then lost[#lost + 1] = (i - 11) / 6 + 1 end
-  charge(org, tonumber(ARGV[i + 4]))
+local tokens = locks[1] and call('MGET', unpack(locks)) or {}
+for n, lock in ipairs(locks) do
+  local i, queue = 6 + 6 * n, queues[n]
+  local org, id = ARGV[i], ARGV[i + 1]
+  if tokens[n] == ARGV[i + 2] and call('LREM', queue .. 'active', '-1', id) > 0 then
+    local g, job = #gone, queue .. id
+    gone[g + 1], gone[g + 2], gone[g + 3] = job, lock, job .. ':logs'
+  else
+    lost[#lost + 1] = n
+  end
+  if ARGV[i + 4] ~= '0' then charge(org, tonumber(ARGV[i + 4])) end
   if hasParked or hasLimits then runEnded(org, tonumber(ARGV[i + 3]), limitsOf(org)) end
   -- Written now and then: also how many events BullMQ is to keep, which it would set to 10,000 otherwise.
   if ARGV[i + 5] ~= '' then call('HSET', queue .. 'meta', AVERAGE_COST, ARGV[i + 5], 'opts.maxLenEvents', keptEvents) end
 end
+if gone[1] then call('DEL', unpack(gone)) end
 
-local due = max > 0 and call('ZRANGEBYSCORE', LATER, '-inf', now, 'LIMIT', 0, 256) or {}
+local due = max > 0 and call('ZRANGEBYSCORE', LATER, '-inf', nowText, 'LIMIT', '0', '256') or {}
 for _, org in ipairs(due) do
   local untilMs = parkedUntil(org, now)
   if untilMs > 0 then
@@ -118,21 +123,60 @@ local function reserve(org, limitMb, wantedMb)
   return true
 end
 
-local function nextId(queue)
-  local id = call('RPOPLPUSH', queue .. 'wait', queue .. 'active')
-  if id then return id, false end
+-- The next ones, at most `count`; what has a priority comes one by one, with its score.
+local function nextIds(queue, count)
+  local wait, active = queue .. 'wait', queue .. 'active'
+  if count == 1 then
+    local id = call('RPOPLPUSH', wait, active)
+    if id then return { id } end
+  else
+    local ids = call('RPOP', wait, count)
+    if ids then
+      call('LPUSH', active, unpack(ids))
+      return ids
+    end
+  end
   local popped = call('ZPOPMIN', queue .. 'prioritized')
   if not popped[1] then return nil end
-  call('LPUSH', queue .. 'active', popped[1])
-  return popped[1], popped[2]
+  call('LPUSH', active, popped[1])
+  return { popped[1] }, popped[2]
 end
 
 local function putBack(queue, id, score)
-  call('LREM', queue .. 'active', 1, id)
+  call('LREM', queue .. 'active', '1', id)
   if score then call('ZADD', queue .. 'prioritized', score, id) else call('RPUSH', queue .. 'wait', id) end
 end
 
--- Takes one run of the organization at `at`. Returns what it costs, or nil and why it is to be left out, until when.
+-- Of the text in a meta; many organizations' say the same.
+local costs = {}
+local function costOf(text)
+  if not text then return unknownCost end
+  costs[text] = costs[text] or tonumber(text)
+  return costs[text]
+end
+
+-- How many of an organization at once. One that has a limit is counted one by one.
+local taken, looks = 0, 0
+local function burstOf(cost, meta, limits)
+  if meta[2] or meta[3] or limits.maxMemoryInFlightMb then return 1 end
+  return math.min(max - taken, cost > 0 and math.max(1, math.floor(quantum / cost)) or max)
+end
+
+-- Leases a job that is in `active` to the worker. `facts`: of it. Returns whether it is a run.
+local function lease(org, queue, id, facts, charged)
+  local job, before = queue .. id, facts[3] and tonumber(facts[3]) or 0
+  call('SET', job .. ':lock', token, 'PX', leaseMs)
+  call('HSET', job, 'processedOn', nowText, 'pb', worker, 'ats', before == 0 and '1' or before + 1)
+  if facts[1] ~= 'run' or not facts[2] or facts[5] or facts[6] or facts[7] then
+    strangers[#strangers + 1], strangers[#strangers + 2] = org, id
+    return false
+  end
+  local n = #runs
+  runs[n + 1], runs[n + 2], runs[n + 3], runs[n + 4], runs[n + 5] = org, id, facts[2], facts[4] and before + tonumber(facts[4]) or before, charged
+  return true
+end
+
+-- Takes of the organization at `at`. Returns what that costs, or nil and why it is to be left out, until when.
 local function take(at)
   local org = orgs[at]
   if full[org] then return nil, leave.limit, now + passMs end
@@ -140,44 +184,37 @@ local function take(at)
   local meta = call('HMGET', queue .. 'meta', 'paused', 'concurrency', 'max', 'duration', AVERAGE_COST)
   local why, untilMs = barred(org, queue, meta)
   if why then return nil, why, untilMs end
-  local id, score = nextId(queue)
-  if not id then
+  local cost = costOf(meta[5])
+  local ids, score = nextIds(queue, burstOf(cost, meta, limits))
+  if not ids then
     if promote(queue, now) then return take(at) end
     local nextMs = nextDelayed(queue)
     return nil, nextMs and leave.later or leave.idle, nextMs
   end
-  local job = queue .. id
-  local facts = call('HMGET', job, 'name', 'data', 'ats', 'stc', 'parentKey', 'deid', 'rjk')
-  local isRun = facts[1] == 'run' and facts[2] and not facts[5] and not facts[6] and not facts[7]
-  local limitMb = limits.maxMemoryInFlightMb
-  if isRun and limitMb and not reserve(org, limitMb, tonumber(string.match(facts[2], '"memoryMb":(%d+)') or '0')) then
-    putBack(queue, id, score)
-    return nil, leave.room
-  end
-  if meta[3] and call('INCR', queue .. 'limiter') == 1 then call('PEXPIRE', queue .. 'limiter', math.floor(tonumber(meta[4]))) end
-  local before = tonumber(facts[3] or '0')
-  call('SET', job .. ':lock', token, 'PX', leaseMs)
-  call('HSET', job, 'processedOn', now, 'pb', worker, 'ats', before + 1)
-  if not isRun then
-    strangers[#strangers + 1], strangers[#strangers + 2] = org, id
-    return 0
-  end
   -- Alone it takes nothing from anybody, and pays what it used when the run ends.
-  local isAlone = #line == 1 and offered == inAll and call('EXISTS', ELSEWHERE) == 0
-  local cost = isAlone and 0 or tonumber(meta[5] or unknownCost)
-  local n = #runs
-  runs[n + 1], runs[n + 2], runs[n + 3], runs[n + 4], runs[n + 5] = org, id, facts[2], before + tonumber(facts[4] or '0'), isAlone and '0' or meta[5] or ARGV[8]
-  return cost / (limits.weight or 1), call('EXISTS', queue .. 'wait', queue .. 'prioritized') == 0 and leave.idle
+  local isAlone, spent = #line == 1 and offered == inAll and call('EXISTS', ELSEWHERE) == 0, 0
+  local charged = isAlone and '0' or meta[5] or ARGV[8]
+  for _, id in ipairs(ids) do
+    local facts = call('HMGET', queue .. id, 'name', 'data', 'ats', 'stc', 'parentKey', 'deid', 'rjk')
+    local limitMb = limits.maxMemoryInFlightMb
+    if limitMb and facts[2] and not reserve(org, limitMb, tonumber(string.match(facts[2], '"memoryMb":(%d+)') or '0')) then
+      putBack(queue, id, score)
+      return nil, leave.room
+    end
+    if meta[3] and call('INCR', queue .. 'limiter') == 1 then call('PEXPIRE', queue .. 'limiter', math.floor(tonumber(meta[4]))) end
+    taken = taken + 1
+    if lease(org, queue, id, facts, charged) and not isAlone then spent = spent + cost end
+  end
+  return spent / (limits.weight or 1), call('EXISTS', queue .. 'wait', queue .. 'prioritized') == 0 and leave.idle
 end
 
-local taken, looks = 0, 0
 while taken < max and #line > 0 and looks < MAX_LOOKS do
   local at = line[1]
   looks = looks + 1
   reached = math.max(reached or times[at], times[at])
   local step, why, untilMs = take(at)
   if step then
-    taken, changed[at] = taken + 1, true
+    changed[at] = true
     times[at] = times[at] + step
   end
   if why then
@@ -209,6 +246,6 @@ end
 if reached then advanceClock(reached) end
 if max > 0 then
   -- Where some are left, the next blocked worker is woken.
-  if call('ZCARD', READY) > 0 then call('ZADD', WAKE, 0, 'ready') else call('DEL', WAKE) end
+  if call('ZCARD', READY) > 0 then call('ZADD', WAKE, '0', 'ready') else call('DEL', WAKE) end
 end
-return { lost, runs, strangers, call('ZRANGE', LATER, 0, 0, 'WITHSCORES')[2] or false }
+return { lost, runs, strangers, call('ZRANGE', LATER, '0', '0', 'WITHSCORES')[2] or false }
