@@ -32,6 +32,8 @@ export interface EmbeddedPostgres extends Service {
 export interface EmbeddedPostgresOptions {
   readonly dataDir: string;
   readonly logFile: string;
+  /** Default: a free one, another at each start. */
+  readonly port?: number;
   /** Databases that are there after `start`. */
   readonly databases?: readonly string[];
   /** false: no fsync, for tests whose data dies with them. */
@@ -81,7 +83,7 @@ async function startServer(options: EmbeddedPostgresOptions): Promise<Running> {
   const cluster = await openCluster(options.dataDir, binaries, account, options.durable);
   await clearOrphanedPostmaster(cluster.dir);
   for (let attempt = 1; ; attempt += 1) {
-    const port = await freePort();
+    const port = options.port ?? await freePort();
     const server = spawnGuarded({
       command: binaries.postgres,
       args: ['-D', cluster.dir, ...settings(port, options.durable)],

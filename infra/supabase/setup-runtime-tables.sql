@@ -1866,10 +1866,39 @@ BEGIN
   RETURN told;
 END $$;
 $bullpen_migration$) AS is_new;
+SELECT '0021_version_concurrency.sql' AS name, pg_temp.apply_migration('0021_version_concurrency.sql', 'b044fb7623ee8b7e77607962fa0c69bb06f31183301f2530c84a1d8f9209df02', $bullpen_migration$-- How many runs of a version may be executed at once, over all workers: `concurrency` of its manifest.
+
+ALTER TABLE runs ADD COLUMN entered_at timestamptz(3);
+COMMENT ON COLUMN runs.entered_at IS 'When a worker was let in with it, where its version has a `concurrency`; it counts until the claim that follows.';
+CREATE INDEX runs_entering ON runs (org_id, agent, version) WHERE entered_at IS NOT NULL AND state IN ('scheduled', 'queued', 'retrying');
+
+CREATE FUNCTION enter_version(the_org text, the_agent text, the_version integer, the_run text, most integer) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public AS $$
+DECLARE
+  held integer;
+BEGIN
+  -- In turn with all others who want in; each statement below sees what those before have written.
+  PERFORM pg_advisory_xact_lock(hashtextextended('version ' || the_org || '/' || the_agent || '/' || the_version, 0));
+  SELECT count(*) INTO held FROM runs
+    WHERE org_id = the_org AND agent = the_agent AND version = the_version AND id <> the_run AND (
+      state = 'running'
+      -- Let in and not claimed yet. A worker that died in between keeps nobody out for longer than this.
+      OR (state IN ('scheduled', 'queued', 'retrying') AND entered_at IS NOT NULL AND entered_at > clock_timestamp() - interval '10 seconds'
+          AND (claimed_at IS NULL OR entered_at > claimed_at)));
+  IF held >= most THEN
+    RETURN false;
+  END IF;
+  UPDATE runs SET entered_at = clock_timestamp() WHERE org_id = the_org AND id = the_run;
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION enter_version(text, text, integer, text, integer) IS
+  'Lets a run in where fewer than so many others of its version are executed. False: it must wait.';
+REVOKE ALL ON FUNCTION enter_version(text, text, integer, text, integer) FROM PUBLIC;
+$bullpen_migration$) AS is_new;
 DROP FUNCTION pg_temp.apply_migration(text, text, text);
 SELECT close_partitions();
 SELECT set_config('bullpen.tables', '{organization_members,schema_migrations,agent_entries,agent_versions,agents,alert_deliveries,alert_rules,alert_silences,alerts,api_keys,audit_log,bundles,containers,deployments,idempotent_requests,metric_writers,organization_totals,organizations,rate_windows,rollup_pending,rollup_progress,run_events,run_events_default,run_metrics,run_metrics_1d,run_metrics_1h,run_metrics_1m,runs,runtime_samples,schedules,secrets,signing_secrets,system_metrics,tenant_tables,triggers,webhook_deliveries,webhooks,workers}', true),
-  set_config('bullpen.functions', '{add_histograms,add_to_totals,bucket_of,claim_retention,close_partitions,create_agent_version,current_org_id,delete_org_rows,drop_metric_partitions,drop_partitions,find_lost_workers,histogram_text,isolate_tenant_table,keep_metric_partitions,make_metric_partition,make_partitions,merge_histograms,new_ulid,organization_health,purge_organization,roll_up_bucket,roll_up_run_metrics,run_id_at,runs_needing_care,set_agent_entry,tell_deployment_changed,tell_run_finished,tell_webhooks}', true);
+  set_config('bullpen.functions', '{add_histograms,add_to_totals,bucket_of,claim_retention,close_partitions,create_agent_version,current_org_id,delete_org_rows,drop_metric_partitions,drop_partitions,enter_version,find_lost_workers,histogram_text,isolate_tenant_table,keep_metric_partitions,make_metric_partition,make_partitions,merge_histograms,new_ulid,organization_health,purge_organization,roll_up_bucket,roll_up_run_metrics,run_id_at,runs_needing_care,set_agent_entry,tell_deployment_changed,tell_run_finished,tell_webhooks}', true);
 -- What Bullpen's tables need on Supabase beyond what they need anywhere: people of auth.users as members of organizations, who
 -- read what is their organization's through PostgREST. Everything is written through Bullpen's API. May be run again.
 

@@ -5,6 +5,7 @@ import { createMetricsCollector, readRuntimeMetrics } from '@bullpen/metrics';
 import type { BenchContext, BenchOutcome } from './bench.ts';
 import { columnsOfRuns, exactQuantile, finishedRuns, percentileContMs, seedMonth } from './metrics-data.ts';
 import { median, quantile } from './statistics.ts';
+import { statusMs } from './status.ts';
 
 /**
  * How many finished runs a second go into the time series, how fast do questions about a month come out of the rollups, and how
@@ -12,7 +13,7 @@ import { median, quantile } from './statistics.ts';
  * committed them; beside it the same runs as plain rows, 1,000 to an INSERT. Query: what GET /api/admin/runtime/metrics
  * answers for 30 days x 1,000 organizations (series, totals with percentiles, the organizations that used most with theirs; one
  * organization by agent; outcomes); beside it percentile_cont by organization over the plain rows of this benchmark, which
- * are ten seconds instead of a month.
+ * are ten seconds instead of a month. Status: what GET /api/admin/runtime/status takes with as many organizations.
  */
 const ORGANIZATIONS = 1000;
 const RUNS = 200_000;
@@ -46,7 +47,7 @@ export default async function metrics(context: BenchContext): Promise<BenchOutco
     const plainMs = await percentileContMs(db);
     await seedMonth(db, { organizations: ORGANIZATIONS, days: DAYS, nowMs: NOW_MS });
     for (const round of rounds) round.queryMs = await queryMonth(db);
-    return report(rounds, { sizes, maxError, plainMs });
+    return report(rounds, { sizes, maxError, plainMs, statusMs: await statusMs(context, ORGANIZATIONS) });
   } finally {
     await db.stop(Deadline.in(5000));
   }
@@ -130,7 +131,7 @@ function ask(db: Database, query: Partial<RuntimeMetricsQuery>): Promise<Runtime
   return readRuntimeMetrics({ db, clock: CLOCK }, runtimeMetricsQuerySchema.parse(query));
 }
 
-function report(rounds: readonly Round[], { sizes, maxError, plainMs }: { sizes: { ours: number; plain: number }; maxError: number; plainMs: number }): BenchOutcome {
+function report(rounds: readonly Round[], { sizes, maxError, plainMs, statusMs: tookMs }: { sizes: { ours: number; plain: number }; maxError: number; plainMs: number; statusMs: number[] }): BenchOutcome {
   const oursPerS = median(rounds.map((round) => round.oursPerS));
   const plainPerS = median(rounds.map((round) => round.plainPerS));
   const p95Ms = median(rounds.map((round) => quantile(round.queryMs, 0.95)));
@@ -139,6 +140,8 @@ function report(rounds: readonly Round[], { sizes, maxError, plainMs }: { sizes:
       { metric: 'ingest.runs_per_s', value: oursPerS, unit: '1/s', against: plainPerS, ratio: median(rounds.map((round) => round.oursPerS / round.plainPerS)) },
       { metric: 'query30d.p95_ms', value: p95Ms, unit: 'ms', against: plainMs, ratio: p95Ms / plainMs },
       { metric: 'query30d.p50_ms', value: median(rounds.map((round) => quantile(round.queryMs, 0.5))), unit: 'ms' },
+      { metric: 'status.p95_ms', value: quantile(tookMs, 0.95), unit: 'ms' },
+      { metric: 'status.p50_ms', value: quantile(tookMs, 0.5), unit: 'ms' },
       { metric: 'percentile.max_error', value: maxError, unit: 'ratio' },
       { metric: 'size.mb_per_million_runs', value: sizes.ours, unit: 'MB', against: sizes.plain, ratio: sizes.ours / sizes.plain },
     ],

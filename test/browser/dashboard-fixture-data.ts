@@ -154,7 +154,7 @@ export function runOf(index: number, orgId: string, random: Random, nowMs: numbe
     timeoutMs: 30_000, memoryMb: 64, limits: {}, kill: null, priority: 5, fairnessKey: null, error: ERRORS[state] ?? null,
     usage: over ? { wallMs, cpuMs: wallMs * 0.4, peakHeapMb: 9 + random() * 40, peakExternalMb: random() * 4, gbSeconds: (wallMs / 1000) * 0.0625 } : null,
     tags: [], metadata: index % 3 === 0 ? { source: 'nightly-import', ticket: 'OPS-1482' } : {},
-    workerId: begun ? newIdOf('wkr', random) : null, queuedAt: iso(queuedMs), notBefore: ['scheduled', 'retrying'].includes(state) ? iso(nowMs + 90_000) : null, expiresAt: null,
+    workerId: begun ? newIdOf('wkr', random) : null, traceId: index % 2 === 0 ? (index + 1).toString(16).padStart(32, '4bf92f3577b34da6') : null, queuedAt: iso(queuedMs), notBefore: ['scheduled', 'retrying'].includes(state) ? iso(nowMs + 90_000) : null, expiresAt: null,
     claimedAt: begun ? iso(claimedMs) : null, startedAt: begun ? iso(claimedMs + 1) : null, finishedAt: over ? iso(claimedMs + 1 + wallMs) : null,
   };
 }

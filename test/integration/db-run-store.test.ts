@@ -54,6 +54,24 @@ describe('a new run', () => {
     await expect(store.insert(newRun({ ...keyed, requestHash: 'h2' }))).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
   });
 
+  it('is a new run where its key is older than a day, and the older run keeps all but the key', async () => {
+    const { store, newRun, db } = fixture;
+    const keyed = { idempotencyKey: newId('request'), requestHash: 'h1' };
+    const { run: old } = await store.insert(newRun(keyed));
+    const ofSchedule = { idempotencyKey: `schedule ${newId('schedule')} 2026-01-01`, requestHash: 'h' };
+    const { run: scheduled } = await store.insert(newRun(ofSchedule));
+    const almost = await store.insert(newRun(keyed));
+    expect([almost.created, almost.run.id]).toEqual([false, old.id]);
+    await db.sql`UPDATE runs SET queued_at = queued_at - interval '25 hours', state = 'cancelled', finished_at = queued_at WHERE id IN (${old.id}, ${scheduled.id})`;
+    const made = await Promise.all(Array.from({ length: 10 }, () => store.insert(newRun({ ...keyed, requestHash: 'h2' }))));
+    expect(made.filter(({ created }) => created)).toHaveLength(1);
+    expect(new Set(made.map(({ run }) => run.id))).toEqual(new Set([made[0]?.run.id]));
+    expect(made[0]?.run.id).not.toBe(old.id);
+    expect(await getRun(db, ORG, old.id)).toMatchObject({ id: old.id, state: 'cancelled' });
+    // What Bullpen keys itself happens once, however late it is asked for again.
+    expect(await store.insert(newRun(ofSchedule))).toMatchObject({ created: false, run: { id: scheduled.id } });
+  });
+
   it('shares its key with no other organization and no other key', async () => {
     const { store, newRun } = fixture;
     const others = await Promise.all(['a', 'b'].map((idempotencyKey) => store.insert(newRun({ idempotencyKey, requestHash: 'h' }))));

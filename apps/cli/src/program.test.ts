@@ -9,7 +9,7 @@ import { runCli } from './program.ts';
 const AT = '2026-01-01T00:00:00.000Z';
 const RUN = {
   id: 'run_1', orgId: 'acme', agent: 'echo', version: 3, state: 'succeeded', tier: 'basic', attempt: 1, maxAttempts: 1, timeoutMs: 1, memoryMb: 64,
-  result: { said: 'hi' }, input: null, error: null, usage: { wallMs: 12, cpuMs: 3, peakHeapMb: 8, peakExternalMb: 1, gbSeconds: 0.01 }, metadata: {}, workerId: 'wkr_1',
+  result: { said: 'hi' }, input: null, error: null, usage: { wallMs: 12, cpuMs: 3, peakHeapMb: 8, peakExternalMb: 1, gbSeconds: 0.01 }, metadata: {}, workerId: 'wkr_1', traceId: null,
   queuedAt: AT, notBefore: null, expiresAt: null, claimedAt: AT, startedAt: AT, finishedAt: AT,
 };
 const FAILED = { ...RUN, state: 'failed', result: null, error: { code: 'AGENT_THREW', message: 'out of luck' } };

@@ -68,6 +68,7 @@ export function endText(run: EndedRun, paint: Paint): string[] {
   if (run.error !== null && run.state !== 'succeeded') lines.push(`  ${paint.bold(run.error.code)}  ${harmless(run.error.message)}`);
   if (run.error?.stack !== undefined && run.state !== 'succeeded') lines.push(...stackLines(run.error.stack).map((one) => paint.dim(one)));
   if (run.kill) lines.push(`  ${paint.dim(killText(run.kill))}`);
+  if (run.traceId != null) lines.push(`  ${paint.dim(`trace ${run.traceId}`)}`);
   return lines;
 }
 
@@ -84,6 +85,7 @@ export interface EndedRun {
   usage: RunUsage | null;
   error: RunError | null;
   kill?: KillReceipt | null;
+  traceId?: string | null;
 }
 
 /** The frames of a stack, without the message that stands above them already. */

@@ -34,8 +34,10 @@ export function traceAttempt(run: TracedRun, times: { workerId: string; takenAtM
   if (!span.isRecording()) return null;
   const waitedFromMs = Math.max(run.queuedAtMs, run.notBeforeMs ?? 0);
   // Clocks of two machines differ: no span ends before it begins.
-  tracer.startSpan('run.queue_wait', { startTime: Math.min(waitedFromMs, times.takenAtMs), attributes }, parent).end(times.takenAtMs);
-  return new AttemptTrace(run, span, trace.setSpan(parent, span), times.takenAtMs);
+  const within = trace.setSpan(parent, span);
+  // Where no request began the trace, the attempt did.
+  tracer.startSpan('run.queue_wait', { startTime: Math.min(waitedFromMs, times.takenAtMs), attributes }, run.traceparent === null ? within : parent).end(times.takenAtMs);
+  return new AttemptTrace(run, span, within, times.takenAtMs);
 }
 
 export class AttemptTrace {

@@ -2,12 +2,15 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { parseConfig } from '@bullpen/core';
+import type { MetricRetention } from '@bullpen/db';
 import { processSettings } from '@bullpen/process';
 import { isRange } from '@bullpen/runtime';
 import { z } from 'zod';
 
 const privateRanges = z.string().transform((text) => text.split(',').map((range) => range.trim()))
   .refine((ranges) => ranges.every(isRange), 'ranges of addresses such as 10.2.0.0/16, separated by commas').optional();
+
+const retainDays = (usual: number) => z.coerce.number().int().min(1).max(36_500).default(usual);
 
 const schema = z.object({
   ...processSettings,
@@ -29,12 +32,34 @@ const schema = z.object({
   BULLPEN_WEBHOOK_PRIVATE_RANGES: privateRanges,
   /** Private ranges that agents may reach where their allowlist names them, in the same form. */
   BULLPEN_EGRESS_PRIVATE_RANGES: privateRanges,
+  // Days that time series are kept, by level. Buckets of 10 s are needed until they are rolled up, and for questions about the last
+  // minutes; days for a comparison with last year. One level is kept no longer than the next coarser one.
+  BULLPEN_RETAIN_10S_DAYS: retainDays(2),
+  BULLPEN_RETAIN_1M_DAYS: retainDays(14),
+  BULLPEN_RETAIN_1H_DAYS: retainDays(90),
+  BULLPEN_RETAIN_1D_DAYS: retainDays(800),
+  /** Gauges of workers, organizations and containers. */
+  BULLPEN_RETAIN_SAMPLES_DAYS: retainDays(3),
   HOSTNAME: z.string().default(hostname()),
-});
+}).refine(
+  (config) => config.BULLPEN_RETAIN_10S_DAYS <= config.BULLPEN_RETAIN_1M_DAYS && config.BULLPEN_RETAIN_1M_DAYS <= config.BULLPEN_RETAIN_1H_DAYS
+    && config.BULLPEN_RETAIN_1H_DAYS <= config.BULLPEN_RETAIN_1D_DAYS,
+  { path: ['BULLPEN_RETAIN_1D_DAYS'], error: 'a coarser level of the time series must be kept as long as a finer one: 10S <= 1M <= 1H <= 1D' },
+);
 
 export type WorkerConfig = Readonly<z.output<typeof schema>>;
 
 /** @throws BullpenError CONFIG_INVALID */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): WorkerConfig {
   return parseConfig(schema, env);
+}
+
+export function metricRetentionOf(config: WorkerConfig): MetricRetention {
+  return {
+    run_metrics: config.BULLPEN_RETAIN_10S_DAYS,
+    run_metrics_1m: config.BULLPEN_RETAIN_1M_DAYS,
+    run_metrics_1h: config.BULLPEN_RETAIN_1H_DAYS,
+    run_metrics_1d: config.BULLPEN_RETAIN_1D_DAYS,
+    runtime_samples: config.BULLPEN_RETAIN_SAMPLES_DAYS,
+  };
 }

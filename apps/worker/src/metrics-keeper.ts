@@ -4,8 +4,6 @@ import { adminKeepMetricPartitions, adminRollUpRunMetrics, type Database, type M
 
 import { periodic } from './periodic.ts';
 
-/** Raw buckets are needed until they are rolled up, and for questions about the last minutes; days for a comparison with last year. */
-const RETAIN_DAYS: MetricRetention = { run_metrics: 2, run_metrics_1m: 14, run_metrics_1h: 90, run_metrics_1d: 800, runtime_samples: 3 };
 const AHEAD_DAYS = 3;
 const ROLL_UP_MS = 10_000;
 const PARTITIONS_MS = 3_600_000;
@@ -14,8 +12,8 @@ const PARTITIONS_MS = 3_600_000;
  * Rolls the time series up, and makes and drops their partitions. In every worker: what one of them is at, the others leave
  * alone, and each step may be broken off and repeated.
  */
-export function createMetricsKeeper({ db, clock, log }: { db: Database; clock: Clock; log: Logger }): Service {
-  const keepPartitions = () => adminKeepMetricPartitions(db, clock.nowMs(), AHEAD_DAYS, RETAIN_DAYS);
+export function createMetricsKeeper({ db, clock, log, retainDays }: { db: Database; clock: Clock; log: Logger; retainDays: MetricRetention }): Service {
+  const keepPartitions = () => adminKeepMetricPartitions(db, clock.nowMs(), AHEAD_DAYS, retainDays);
   const atStart: Service = {
     async start() {
       // Late is well enough: whoever writes into a day without a partition makes it.

@@ -12,6 +12,7 @@ import { cancelled, decideAttempt, type AttemptDecision } from './attempt-decisi
 import type { AuthorStack } from './author-stack.ts';
 import type { OutputCheck } from './output-check.ts';
 import { RunEventWriter } from './run-event-writer.ts';
+import type { VersionConcurrency } from './version-concurrency.ts';
 
 /**
  * One taken run, from claim to completed job: claim -> execute -> record -> complete. It guarantees that
@@ -26,6 +27,7 @@ export interface RunExecutorDeps {
   queue: RunQueue;
   outputs: OutputCheck;
   stacks: AuthorStack;
+  concurrency: VersionConcurrency;
   runtime: AgentRuntimeManager;
   bus: LiveBus;
   metrics: MetricsCollector;
@@ -49,6 +51,7 @@ type Told = Pick<Ended, 'startedAtMs' | 'tokens'>;
 /** After a fault of Postgres the run is offered again, but not at once. */
 const PARK_AFTER_FAULT_MS = 1000;
 const ANNOUNCE_RUNNING_AFTER_MS = 20;
+const NOTHING_USED = { gbSeconds: 0, cpuMs: 0 };
 
 export class RunExecutor {
   readonly #deps: RunExecutorDeps;
@@ -65,6 +68,11 @@ export class RunExecutor {
     const log = this.#deps.log.child({ orgId, runId });
     const takenAtMs = this.#deps.clock.nowMs();
     try {
+      const waitMs = await this.#deps.concurrency.waitMs(taken);
+      if (waitMs !== null) {
+        await queue.retryLater(taken, waitMs, NOTHING_USED);
+        return;
+      }
       const claim = await this.#deps.store.claim({ orgId, runId, workerId: this.#deps.workerId });
       await this.#deps.faults.hit('after-claim');
       if (claim.kind === 'claimed') await this.#attempt({ ...taken, takenAtMs }, claim.run, admission, signal, log);

@@ -9,6 +9,7 @@ import {
 import type { RunQueue } from '@bullpen/queue';
 
 import { ScheduledRunPlanner } from './scheduled-run-planner.ts';
+import { traceScheduled } from './scheduled-trace.ts';
 
 /**
  * Makes the runs of schedules when they are due. Any number of workers may do so at once. What it guarantees:
@@ -134,7 +135,7 @@ export class Scheduler implements Service {
   async *#insert(schedule: Schedule, startMs: readonly number[], planner: ScheduledRunPlanner): AsyncGenerator<MadeRun> {
     for (let done = 0; done < startMs.length; done += INSERT_AT_ONCE) {
       const plans = await Promise.all(startMs.slice(done, done + INSERT_AT_ONCE).map((atMs) => planner.plan(schedule, atMs)));
-      const inserted = await Promise.all(plans.map((plan) => this.#deps.store.insert(plan)));
+      const inserted = await Promise.all(plans.map((plan) => traceScheduled(plan, schedule, (traced) => this.#deps.store.insert(traced))));
       yield* inserted.map(({ run: { id: runId, orgId, agent, version, memoryMb, priority, fairnessKey, state } }) => ({ runId, orgId, agent, version, memoryMb, priority, fairnessKey, state }));
     }
   }

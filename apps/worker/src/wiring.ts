@@ -10,7 +10,7 @@ import { AuthorStack } from './author-stack.ts';
 import { createCanaryWatch } from './canary-watch.ts';
 import { createCancelListener } from './cancel-listener.ts';
 import { createAlertKeeper } from './alert-keeper.ts';
-import type { WorkerConfig } from './config.ts';
+import { metricRetentionOf, type WorkerConfig } from './config.ts';
 import { createFleetRecorder } from './fleet-recorder.ts';
 import { createHostServices } from './host-services.ts';
 import { createHeartbeat } from './heartbeat.ts';
@@ -25,6 +25,7 @@ import { RunConsumer } from './run-consumer.ts';
 import { RunExecutor } from './run-executor.ts';
 import { RuntimeSampler } from './runtime-sampler.ts';
 import { Scheduler } from './scheduler.ts';
+import { VersionConcurrency } from './version-concurrency.ts';
 import { WebhookDeliverer, type WebhookDelivererDeps } from './webhooks/webhook-deliverer.ts';
 import { createWebhookKeeper, type WebhookKeeper } from './webhooks/webhook-keeper.ts';
 
@@ -87,7 +88,8 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
   const schemas = createSchemaChecker({ clock });
   const outputs = new OutputCheck({ db, schemas });
   const stacks = new AuthorStack({ db, log });
-  const executor = new RunExecutor({ workerId: id, store, queue, runtime, outputs, stacks, bus, metrics, active, faults, random: Math.random, ...bare });
+  const concurrency = new VersionConcurrency({ db, random: Math.random });
+  const executor = new RunExecutor({ workerId: id, store, queue, runtime, outputs, stacks, concurrency, bus, metrics, active, faults, random: Math.random, ...bare });
   const consumer = new RunConsumer({ queue, runtime, executor, active, log });
   const cancels = createCancelListener({ workerId: id, bus, db, active, log, pollMs: CANCEL_POLL_MS });
   const kills = createKillListener({ workerId: id, bus, active, runtime, log });
@@ -103,7 +105,7 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
     webhookPendingAgeMs: () => webhooks.pendingAgeMs(),
   });
   const probes = new ProbeServer({ host: config.BULLPEN_PROBE_HOST, port: config.BULLPEN_PROBE_PORT, page: prometheus, log });
-  const keeper = createMetricsKeeper({ db, ...bare });
+  const keeper = createMetricsKeeper({ db, ...bare, retainDays: metricRetentionOf(config) });
   const alerts = createAlertKeeper({ db, ...bare });
   const webhooks = openWebhooks(config, deps, { db, workerId: id, log, clock, faults, count: prometheus.countDelivery });
   const canaries = createCanaryWatch({ db, ...bare, everyMs: config.BULLPEN_CANARY_MS });

@@ -22,6 +22,7 @@ export const agentManifestSchema = z.strictObject({
   memoryMb: memoryMbSchema.optional(),
   limits: runLimitsSchema.optional().describe('of an attempt, where the run does not say otherwise'),
   caps: limitCapsSchema.optional().describe('the most that a run of this version may ask for'),
+  concurrency: z.int().min(1).max(100_000).optional().describe('runs of this version at once, over all workers; as many as there are slots where left out'),
   maxAttempts: maxAttemptsSchema.optional(),
   backoff: backoffSchema.optional(),
   secrets: z.array(secretNameSchema).max(SECRET_BOUNDS.perVersion).optional().describe('what ctx.secrets may give its runs; none where left out'),

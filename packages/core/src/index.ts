@@ -2,7 +2,8 @@
 export {
   ALERT_MEASURES, ALERT_SEVERITIES, ALERT_STATES, acknowledgeSchema, alertRuleSchema, alertSchema, alertSilenceSchema, createAlertRuleSchema,
   createSilenceSchema, createdAlertRuleSchema, listAlertsSchema,
-  type Alert, type AlertMeasure, type AlertRule, type AlertSeverity, type AlertSilence, type AlertState, type CreateAlertRule, type CreateSilence,
+  type Alert, type AlertMeasure, type AlertRule, type AlertSeverity, type AlertSilence, type AlertState, type CreateAlertRule,
+  type CreateAlertRuleRequest, type CreateSilence, type CreateSilenceRequest, type CreatedAlertRule,
 } from './alerts/alert-schemas.ts';
 export { RESOLVE_AFTER_MS, stepAlert, type AlertCondition, type AlertStep, type OpenAlert } from './alerts/alert-state.ts';
 export { assertNever } from './assert-never.ts';
@@ -88,7 +89,7 @@ export {
   usageQuerySchema, usageReportSchema, workerMetricsSchema, workerSnapshotSchema,
   type ContainerDeath, type ContainerHealth, type ContainerSnapshot, type ContainerState, type IsolationReport, type MetricGrouping, type OrganizationMetrics,
   type OrganizationRuntimeSnapshot, type QueueCounts, type RunFigures, type RuntimeMetrics, type RuntimeMetricsQuery, type RuntimeStatus,
-  type UsageQuery, type UsageReport, type WorkerMetrics, type WorkerSnapshot,
+  type UsageQuery, type UsageQueryInput, type UsageReport, type WorkerMetrics, type WorkerSnapshot,
 } from './runtime-schemas.ts';
 export {
   MAX_SCHEDULES_PER_ORGANIZATION, changeScheduleSchema, createScheduleSchema, previewCountSchema, previewScheduleSchema, scheduleNameSchema, schedulePageSchema,

@@ -82,6 +82,7 @@ export const runSchema = z.strictObject({
   metadata: z.record(z.string(), z.string()),
   tags: z.array(z.string()),
   workerId: z.string().nullable(),
+  traceId: z.string().nullable().describe('of the trace that the run belongs to: that of the request which made it; null where there was none'),
   queuedAt: timeSchema,
   notBefore: nullableTimeSchema.describe('earliest next start, of a scheduled or retrying run'),
   expiresAt: nullableTimeSchema,

@@ -204,6 +204,8 @@ export type RuntimeMetricsQuery = z.output<typeof runtimeMetricsQuerySchema>;
 export const usageQuerySchema = runtimeMetricsQuerySchema.omit({ orgId: true, groupBy: true, limit: true })
   .extend({ groupBy: z.enum(['agent', 'version', 'outcome', 'tier']).default('agent') });
 export type UsageQuery = z.output<typeof usageQuerySchema>;
+/** As a caller writes it: what has a default may be left out. */
+export type UsageQueryInput = Partial<UsageQuery>;
 
 export const usageReportSchema = runtimeMetricsSchema.pick({ from: true, to: true, stepMs: true, completeUntil: true, total: true, timeline: true })
   .extend({ orgId: orgIdSchema, groupBy: z.enum(['agent', 'version', 'outcome', 'tier']), groups: z.array(runFiguresSchema.extend({ key: z.string() })) });

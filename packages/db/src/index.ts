@@ -43,6 +43,7 @@ export { changeSchedule, deleteSchedule, insertSchedule, type ScheduleSettings }
 export { countSchedules, getSchedule, listSchedules } from './queries/schedules-read.ts';
 
 export { adminFindKeyByHash, adminTouchKey, type KeyHolder } from './admin/api-keys.ts';
+export { adminEnterVersion, type VersionEntry } from './admin/enter-version.ts';
 export { adminForgetRequests } from './admin/request-housekeeping.ts';
 export { adminListOrganizations } from './admin/organizations.ts';
 export {

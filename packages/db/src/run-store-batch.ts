@@ -32,8 +32,8 @@ export async function insertBatch({ db, clock, log }: { db: Database; clock: Clo
 async function insertOnce(db: Database, runs: readonly NewRun[], nowMs: number): Promise<InsertResult[]> {
   // In the order of their keys: two batches that share keys wait for each other, and never in a circle.
   const order = [...runs.keys()].sort((a, b) => (sortKey(runs[a]!) < sortKey(runs[b]!) ? -1 : 1));
-  const results = await db.sql.begin(async (sql) => {
-    const within = Object.create(db, { sql: { value: sql } }) as Database;
+  const results = await db.transaction(async (sql) => {
+    const within = Object.create(db, { sql: { value: sql }, keyed: { value: sql } }) as Database;
     const answers = await writeInserts(within, order.map((i) => timed(runs[i]!, nowMs)));
     return answers.map((answer, n) => runOfInsert(runs[order[n]!]!, answer));
   });

@@ -1,7 +1,8 @@
-import { BullpenError, type Run } from '@bullpen/core';
+import { BullpenError, idsOfTraceparent, type Run } from '@bullpen/core';
 
 import type { Database } from './database.ts';
 import { findEarlierRuns, type EarlierRun } from './queries/find-earlier-runs.ts';
+import { forgetRunKeys } from './queries/forget-run-keys.ts';
 import { insertRuns, type TimedRun } from './queries/insert-runs.ts';
 import { keyOfRun } from './queries/run-columns.ts';
 import type { InsertResult, NewRun } from './run-writes.ts';
@@ -15,8 +16,31 @@ export function timed(run: NewRun, nowMs: number): TimedRun {
   return { run, queuedAtMs: nowMs, notBeforeMs, expiresAtMs };
 }
 
-/** One statement where all are new; a second one reads what stood in the way. */
+/** How long a caller's idempotency key stands for the run that it made, as for every other request that has one. */
+const KEEP_KEY_MS = 24 * 3_600_000;
+
+/**
+ * One statement where all are new; a second one reads what stood in the way. What stood there longer than a key is kept
+ * gives it up, and makes room: nobody has to look for old keys, and no index to be kept for that.
+ */
 export async function writeInserts(db: Database, rows: readonly TimedRun[]): Promise<InsertAnswer[]> {
+  const answers = await tryInserts(db, rows);
+  const expired = rows.flatMap((row, n) => expiredKeyOf(row, answers[n]));
+  if (expired.length === 0) return answers;
+  await forgetRunKeys(db, expired);
+  const again = rows.filter(({ run }) => expired.some(({ orgId, idempotencyKey }) => orgId === run.orgId && idempotencyKey === run.idempotencyKey));
+  const retried = await tryInserts(db, again);
+  return rows.map((row, n) => (again.includes(row) ? retried[again.indexOf(row)] : answers[n]) as InsertAnswer);
+}
+
+/** Keys that Bullpen makes itself (of schedules, of events) hold a space, and stand as long as their run. */
+function expiredKeyOf({ run: { id, orgId, idempotencyKey }, queuedAtMs }: TimedRun, answer: InsertAnswer | undefined) {
+  if (answer?.kind !== 'earlier' || idempotencyKey === null || idempotencyKey.includes(' ')) return [];
+  const { run } = answer.earlier;
+  return run.id !== id && queuedAtMs - Date.parse(run.queuedAt) > KEEP_KEY_MS ? [{ orgId, idempotencyKey, runId: run.id }] : [];
+}
+
+async function tryInserts(db: Database, rows: readonly TimedRun[]): Promise<InsertAnswer[]> {
   const inserted = await insertRuns(db, rows);
   const isNew = ({ run }: TimedRun) => inserted.has(keyOfRun(run.orgId, run.id));
   const others = rows.filter((row) => !isNew(row)).map((row) => row.run);
@@ -69,6 +93,7 @@ function runOf({ run, queuedAtMs, notBeforeMs, expiresAtMs }: TimedRun): Run {
     metadata: run.metadata,
     tags: [...(run.tags ?? [])],
     workerId: null,
+    traceId: run.traceparent == null ? null : idsOfTraceparent(run.traceparent).traceId,
     queuedAt: new Date(queuedAtMs).toISOString(),
     notBefore: isoTime(notBeforeMs),
     expiresAt: isoTime(expiresAtMs),

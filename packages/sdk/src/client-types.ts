@@ -1,5 +1,5 @@
 import type {
-  Agent as StoredAgent, AgentManifestInput, AgentVersion, ApiKey, AuditEntry, BulkResult, CanaryHealth, ChangeScheduleRequest, CreateKeyRequest,
+  Agent as StoredAgent, Alert, AlertRule, AlertSilence, CreateAlertRuleRequest, CreateSilenceRequest, CreatedAlertRule, UsageQueryInput, UsageReport, AgentManifestInput, AgentVersion, ApiKey, AuditEntry, BulkResult, CanaryHealth, ChangeScheduleRequest, CreateKeyRequest,
   CreateOrganizationRequest, CreateRunBatchRequest, CreateRunRequest, CreateScheduleRequest, CreatedKey, DeletedOrganization, Deployment,
   DoctorReport, DrainResult, KeyRole, KillOrder, LogLevel, MetricGrouping, Organization, PreviewScheduleRequest, PutDeploymentRequest, RewrapResult,
   RotateKeyRequest, Run, RunBatch, RunFilter, RunLogs, RunPage, RunState, RuntimeMetrics, RuntimeStatus, Schedule, SchedulePage, SchedulePreview,
@@ -93,9 +93,58 @@ export interface RunsClient {
   logs(runId: string, options?: ListLogsOptions): Promise<RunLogs>;
   /** The result and nothing else. RUN_NOT_FINISHED where it is not over, NOT_FOUND where it has none. */
   result<Result = unknown>(runId: string, options?: CallOptions): Promise<Result>;
-  /** The run when it is over. */
-  wait<Result = unknown>(runId: string, options?: CallOptions): Promise<RunOf<Result>>;
+  /** The run when it is over. RUN_NOT_FINISHED where `timeoutMs` passed first. */
+  wait<Result = unknown>(runId: string, options?: WaitOptions): Promise<RunOf<Result>>;
+  /** Creates a run, and gives what follows it. */
+  start<Result = unknown>(request: CreateRunRequest, options?: Omit<CreateRunOptions, 'wait'>): Promise<RunHandle<Result>>;
 }
+
+export interface WaitOptions extends CallOptions {
+  /** Without an end where left out. */
+  timeoutMs?: number | undefined;
+}
+
+/** One run. Iterating over it is `stream()`. */
+export interface RunHandle<Result = unknown> extends AsyncIterable<RunStreamItem> {
+  readonly id: string;
+  /** What it says, live, each event once, reconnecting by itself. */
+  stream(options?: RunStreamOptions): AsyncGenerator<RunStreamItem, void, undefined>;
+  wait(options?: WaitOptions): Promise<RunOf<Result>>;
+  get(call?: CallOptions): Promise<RunOf<Result>>;
+  result(call?: CallOptions): Promise<Result>;
+  logs(options?: ListLogsOptions): Promise<RunLogs>;
+  why(call?: CallOptions): Promise<Why>;
+  cancel(call?: CallOptions): Promise<Run>;
+  replay(call?: CallOptions): Promise<Run>;
+}
+
+export interface ListAlertsOptions extends CallOptions {
+  /** `open` where left out. */
+  state?: 'open' | 'resolved' | 'all' | undefined;
+  limit?: number | undefined;
+}
+
+/** What is wrong, and the rules that say so. */
+export interface AlertsClient {
+  list(options?: ListAlertsOptions): Promise<{ items: Alert[] }>;
+  /** Says that somebody looks into it. */
+  acknowledge(alertId: string, request?: { by?: string }, call?: CallOptions): Promise<Alert>;
+  readonly rules: {
+    list(call?: CallOptions): Promise<{ items: AlertRule[] }>;
+    /** The answer holds the secret that deliveries are signed with; it is shown this once. */
+    create(request: CreateAlertRuleRequest, call?: CallOptions): Promise<CreatedAlertRule>;
+    enable(ruleId: string, enabled: boolean, call?: CallOptions): Promise<AlertRule>;
+    delete(ruleId: string, call?: CallOptions): Promise<void>;
+  };
+  /** Nothing is delivered of what a silence covers. */
+  readonly silences: {
+    list(call?: CallOptions): Promise<{ items: AlertSilence[] }>;
+    create(request: CreateSilenceRequest, call?: CallOptions): Promise<AlertSilence>;
+    delete(silenceId: string, call?: CallOptions): Promise<void>;
+  };
+}
+
+export interface UsageOptions extends UsageQueryInput, CallOptions {}
 
 export interface DeployRequest {
   /** One ES module as text whose default export is the agent. */
@@ -181,6 +230,19 @@ export interface WhoAmI {
 
 export interface BullpenClient {
   readonly runs: RunsClient;
+  /** What can be done with one run. */
+  run<Result = unknown>(runId: string): RunHandle<Result>;
+  /** The run when it is over: `runs.wait`. */
+  waitForRun<Result = unknown>(runId: string, options?: WaitOptions): Promise<RunOf<Result>>;
+  readonly alerts: AlertsClient;
+  /** What the organization has used, over time and by group. */
+  usage(options?: UsageOptions): Promise<UsageReport>;
+  /** Of the API process that answers; no key is needed. */
+  readonly health: {
+    alive(call?: CallOptions): Promise<void>;
+    /** SERVICE_UNAVAILABLE or SHUTTING_DOWN where it is not. */
+    ready(call?: CallOptions): Promise<void>;
+  };
   readonly agents: AgentsClient;
   readonly schedules: SchedulesClient;
   /** Needs an admin key. */
@@ -220,6 +282,10 @@ export interface BullpenClient {
     /** Seals every secret under the newest master key, after which older ones are not needed any more. */
     rewrapSecrets(options?: CallOptions): Promise<RewrapResult>;
     status(options?: CallOptions): Promise<RuntimeStatus>;
+    readonly audit: { list(options?: ListAuditOptions): Promise<Page<AuditEntry>> };
+    /** Those of the platform, of whatever organization. */
+    readonly alerts: AlertsClient;
+    cancelRun(orgId: string, runId: string, options?: CallOptions): Promise<Run>;
     /** Figures of all organizations, or of one, over a window that ends now. */
     metrics(options?: RuntimeMetricsOptions): Promise<RuntimeMetrics>;
     /** Kills what a container executes, and the container, at once; the run's `kill` says what became of it. */

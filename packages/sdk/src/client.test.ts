@@ -109,6 +109,29 @@ describe('the client', () => {
     expect(calls).toHaveLength(1);
   });
 
+  it('waits for a run over as many requests as it takes, and through an API that is away for a moment', async () => {
+    const { fetch, calls } = scripted(json(202, { state: 'running' }), refused, json(200, { state: 'succeeded', result: 7 }));
+    expect(await clientOf(fetch, { retries: 0 }).waitForRun('run_1')).toEqual({ state: 'succeeded', result: 7 });
+    expect(calls.map((call) => call.url)).toEqual(Array(3).fill('http://api.test/v1/runs/run_1/wait?timeout=30000ms'));
+  });
+
+  it('gives up waiting when it was told to, at once for what is refused, and at the caller\'s abort', async () => {
+    const { fetch } = scripted(json(202, { state: 'running' }));
+    await expect(clientOf(fetch).runs.wait('run_1', { timeoutMs: 1 })).rejects.toMatchObject({ code: 'RUN_NOT_FINISHED', facts: { state: 'running' } });
+    await expect(clientOf(fetch).runs.wait('run_1', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
+    const missing = scripted(problem(404, 'NOT_FOUND', 'no such run'));
+    await expect(clientOf(missing.fetch).runs.wait('run_1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(missing.calls).toHaveLength(1);
+  });
+
+  it('gives a handle to a run that was started', async () => {
+    const { fetch, calls } = scripted(json(202, { id: 'run_7', state: 'queued' }), json(200, { state: 'succeeded', result: 'x' }));
+    const run = await clientOf(fetch).runs.start<string>({ agent: 'echo' });
+    expect([run.id, (await run.wait()).result]).toEqual(['run_7', 'x']);
+    await run.cancel();
+    expect(calls.map(({ method, url }) => `${method} ${new URL(url).pathname}`)).toEqual(['POST /v1/runs', 'GET /v1/runs/run_7/wait', 'POST /v1/runs/run_7/cancel']);
+  });
+
   it('tells a new version from an unchanged one', async () => {
     const { fetch, calls } = scripted(json(201, { version: 1 }), json(200, { version: 1 }));
     const { agents } = clientOf(fetch);

@@ -1,12 +1,15 @@
 import { BullpenError, type DeletedOrganization, type RunPage } from '@bullpen/core';
 
+import { alertsClient } from './alerts-client.ts';
 import type {
   AgentsClient, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeploymentsClient, KeysClient, ListRunsOptions, RunsClient, SchedulesClient,
 } from './client-types.ts';
-import { creator, getter, madeUpKey, patcher, poster } from './calls.ts';
+import { creator, remover, getter, madeUpKey, patcher, poster } from './calls.ts';
 import { createHttp, type Http, type HttpRequest } from './http.ts';
+import { runHandle } from './run-handle.ts';
 import { streamRun } from './run-stream.ts';
 import { triggersClient, webhooksClient } from './webhooks-client.ts';
+import { waitForRun } from './wait-for-run.ts';
 
 /**
  * A client of the Bullpen API, for Node and for browsers: it uses `fetch` and nothing else.
@@ -24,9 +27,17 @@ export function createClient(options: ClientOptions): BullpenClient {
   }
   const http = createHttp({ ...rest, fetch, timeoutMs, retries });
   const get = getter(http);
-  const post = poster(http);
+  const runs = runsClient(http);
   return {
-    runs: runsClient(http),
+    runs,
+    run: (runId) => runHandle(runs, runId),
+    waitForRun: (runId, options) => runs.wait(runId, options),
+    alerts: alertsClient(http, '/v1'),
+    usage: (query) => get('/v1/usage', query),
+    health: {
+      alive: async (call) => { await get('/healthz', call); },
+      ready: async (call) => { await get('/readyz', call); },
+    },
     agents: agentsClient(http),
     schedules: schedulesClient(http),
     organizations: organizationsClient(http),
@@ -36,17 +47,27 @@ export function createClient(options: ClientOptions): BullpenClient {
     secrets: secretsClient(http),
     webhooks: webhooksClient(http),
     triggers: triggersClient(http),
-    admin: {
-      rewrapSecrets: (call) => post('/api/admin/secrets/rewrap', undefined, call),
-      status: (call) => get('/api/admin/runtime/status', call),
-      metrics: (query) => get('/api/admin/runtime/metrics', query),
-      killContainer: (containerId, call) => poster(http)(`/api/admin/runtime/containers/${encodeURIComponent(containerId)}/kill`, {}, call),
-      killRun: (orgId, runId, call) => poster(http)(`/api/admin/runtime/runs/${encodeURIComponent(orgId)}/${encodeURIComponent(runId)}/kill`, {}, call),
-      webhooks: (call) => get('/api/admin/webhooks', call),
-      replayDelivery: (deliveryId, call) => post(`/api/admin/webhooks/deliveries/${encodeURIComponent(deliveryId)}/replay`, {}, call),
-      doctor: ({ repair = true, ...call } = {}) => poster(http)('/api/admin/doctor', { repair }, call),
-    },
+    admin: adminClient(http),
     whoami: (call) => get('/v1/whoami', call),
+  };
+}
+
+function adminClient(http: Http): BullpenClient['admin'] {
+  const get = getter(http);
+  const post = poster(http);
+  const runtime = '/api/admin/runtime';
+  return {
+    rewrapSecrets: (call) => post('/api/admin/secrets/rewrap', undefined, call),
+    status: (call) => get(`${runtime}/status`, call),
+    metrics: (query) => get(`${runtime}/metrics`, query),
+    audit: { list: (query) => get('/api/admin/audit', query) },
+    alerts: alertsClient(http, '/api/admin'),
+    cancelRun: (orgId, runId, call) => post(`/api/admin/runs/${encodeURIComponent(orgId)}/${encodeURIComponent(runId)}/cancel`, {}, call),
+    killContainer: (containerId, call) => post(`${runtime}/containers/${encodeURIComponent(containerId)}/kill`, {}, call),
+    killRun: (orgId, runId, call) => post(`${runtime}/runs/${encodeURIComponent(orgId)}/${encodeURIComponent(runId)}/kill`, {}, call),
+    webhooks: (call) => get('/api/admin/webhooks', call),
+    replayDelivery: (deliveryId, call) => post(`/api/admin/webhooks/deliveries/${encodeURIComponent(deliveryId)}/replay`, {}, call),
+    doctor: ({ repair = true, ...call } = {}) => post('/api/admin/doctor', { repair }, call),
   };
 }
 
@@ -83,10 +104,10 @@ function runsClient(http: Http): RunsClient {
     events: (runId, options = {}) => streamRun(http, runId, options),
     logs: (runId, options) => get(`${pathOf(runId)}/logs`, options),
     result: (runId, call) => get(`${pathOf(runId)}/result`, call),
-    async wait(runId, call = {}) {
-      const items = streamRun(http, runId, { signal: call.signal });
-      while ((await items.next()).done !== true);
-      return runs.get(runId, call);
+    wait: (runId, options) => waitForRun(http, runId, options),
+    async start(request, options = {}) {
+      const run = await runs.create(request, options);
+      return runHandle(runs, run.id);
     },
   };
   return runs;
@@ -114,10 +135,7 @@ function secretsClient(http: Http): BullpenClient['secrets'] {
   return {
     set: async (name, value, call = {}) => (await http.send<never>({ method: 'PUT', path: pathOf(name), body: { value }, signal: call.signal, idempotent: true })).body,
     list: (call) => getter(http)('/v1/secrets', call),
-    async delete(name, call = {}) {
-      // Not repeated by itself: the second time there would be none.
-      await http.send({ method: 'DELETE', path: pathOf(name), signal: call.signal, idempotent: false });
-    },
+    delete: (name, call) => remover(http)(pathOf(name), call),
   };
 }
 
@@ -151,9 +169,7 @@ function deploymentsClient(http: Http): DeploymentsClient {
     },
     rollBack: (agent, deployment, request = {}, call) => creator(http)(`${of(agent, deployment)}/rollback`, request, call),
     health: (agent, deployment, call) => get(`${of(agent, deployment)}/health`, call),
-    async delete(agent, deployment, call = {}) {
-      await http.send({ method: 'DELETE', path: of(agent, deployment), signal: call.signal, idempotent: false });
-    },
+    delete: (agent, deployment, call) => remover(http)(of(agent, deployment), call),
   };
 }
 
@@ -200,9 +216,7 @@ function schedulesClient(http: Http): SchedulesClient {
     update,
     pause: (name, call) => update(name, { paused: true }, call),
     resume: (name, call) => update(name, { paused: false }, call),
-    async delete(name, call = {}) {
-      await http.send({ method: 'DELETE', path: pathOf(name), signal: call.signal, idempotent: false });
-    },
+    delete: (name, call) => remover(http)(pathOf(name), call),
     next: (name, options) => get(`${pathOf(name)}/preview`, options),
     preview: (request, call) => poster(http)('/v1/schedules/preview', request, call),
   };

@@ -5,9 +5,9 @@ export type {
 } from './agent-context.ts';
 export { createClient } from './client.ts';
 export type {
-  AgentsClient, BulkOptions, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeployRequest, DeployedVersion, DeploymentsClient, KeysClient,
-  ListAuditOptions, ListLogsOptions, ListRunsOptions,
-  Page, PageOptions, RunOf, RunsClient, RuntimeMetricsOptions, SchedulesClient, WhoAmI,
+  AgentsClient, AlertsClient, BulkOptions, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeployRequest, DeployedVersion, DeploymentsClient, KeysClient,
+  ListAlertsOptions, ListAuditOptions, ListLogsOptions, ListRunsOptions,
+  Page, PageOptions, RunHandle, RunOf, RunsClient, RuntimeMetricsOptions, UsageOptions, WaitOptions, SchedulesClient, WhoAmI,
 } from './client-types.ts';
 export type { TriggersClient, WebhooksClient } from './webhooks-client-types.ts';
 export { verifyWebhook, type VerifyWebhookOptions, type WebhookHeaders } from './verify-webhook.ts';

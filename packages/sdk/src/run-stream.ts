@@ -85,7 +85,7 @@ function createCursor(from: number): Cursor {
           if (frame.data === lastState) return undefined;
           lastState = frame.data;
           return { kind: 'state', ...(JSON.parse(frame.data) as RunStateEvent) };
-        case 'log': case 'emit': case 'progress': case 'dropped': {
+        case 'log': case 'emit': case 'progress': case 'span': case 'dropped': {
           const stored = JSON.parse(frame.data) as StoredRunEvent;
           if (stored.seq <= after) return undefined;
           after = stored.seq;

@@ -31,8 +31,10 @@ async function startProcess(file: string, env: Record<string, string>): Promise<
 
 function readyLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`ended with ${code} before it was ready`)));
+    let last = '';
+    child.once('exit', (code) => reject(new Error(`ended with ${code} before it was ready: ${last}`)));
     createInterface({ input: child.stdout! }).on('line', (line) => {
+      last = line;
       const said = JSON.parse(line) as { msg?: string; url?: string };
       if (said.url !== undefined || said.msg === 'worker.ready') resolve(said.url ?? '');
     });

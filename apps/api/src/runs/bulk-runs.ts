@@ -28,21 +28,21 @@ export class BulkRuns {
   }
 
   /** Ended runs once more: new runs of the same versions with the same inputs and limits. */
-  async replay(orgId: string, filter: RunFilter, dryRun: boolean): Promise<BulkResult> {
+  async replay(orgId: string, filter: RunFilter, { dryRun, traceparent }: { dryRun: boolean; traceparent: string | null }): Promise<BulkResult> {
     return this.#each(orgId, filter, TERMINAL_RUN_STATES, dryRun, async (runIds) => {
       const originals = await readRunsToReplay(this.#db, orgId, runIds);
-      const runs = await Promise.all(originals.map((original) => this.#runs.insertPlanned(replayOf(original))));
+      const runs = await Promise.all(originals.map((original) => this.#runs.insertPlanned({ ...replayOf(original), traceparent })));
       return runs.map(({ run }) => run.id);
     });
   }
 
   /** @throws BullpenError NOT_FOUND; INVALID_REQUEST where the run has not ended */
-  async replayOne(orgId: string, runId: string): Promise<Run> {
+  async replayOne(orgId: string, runId: string, traceparent: string | null): Promise<Run> {
     const { state } = await getRun(this.#db, orgId, runId);
     if (!isTerminal(state)) throw new BullpenError('INVALID_REQUEST', `run ${runId} is ${state}: only a run that has ended can be replayed`);
     const [original] = await readRunsToReplay(this.#db, orgId, [runId]);
     if (original === undefined) throw new BullpenError('NOT_FOUND', `no run ${runId}`, { runId });
-    return (await this.#runs.insertPlanned(replayOf(original))).run;
+    return (await this.#runs.insertPlanned({ ...replayOf(original), traceparent })).run;
   }
 
   async #each(

@@ -10,7 +10,7 @@ import type { BatchItem, RunService } from './run-service.ts';
  * and the place in the batch, and only the very same batch may bring it again. A run that has a key itself is made once
  * whatever batch brings it.
  */
-export async function createBatch(runs: RunService, orgId: string, batch: CreateRunBatch, batchKey: string | null): Promise<RunBatch> {
+export async function createBatch(runs: RunService, orgId: string, batch: CreateRunBatch, { batchKey, traceparent }: { batchKey: string | null; traceparent: string | null }): Promise<RunBatch> {
   const requests = batch.runs.map(({ idempotencyKey, ...request }) => ({ request, key: idempotencyKey ?? null }));
   const hashes = requests.map(({ request }) => hashRequest(defined(request) as typeof request));
   const batchHash = createHash('sha256').update(hashes.join()).digest('hex');
@@ -19,7 +19,7 @@ export async function createBatch(runs: RunService, orgId: string, batch: Create
     // A space, which no key of a caller's has.
     return { request, idempotency: batchKey === null ? null : { key: `${batchKey} ${place}`, requestHash: `${batchHash}:${place}` } };
   });
-  const made = await runs.createAll(orgId, items);
+  const made = await runs.createAll(orgId, items, traceparent);
   return { created: made.filter(({ created }) => created).length, runs: made.map(({ run, created }) => ({ run: summaryOf(run), created })) };
 }
 

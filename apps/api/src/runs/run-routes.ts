@@ -65,7 +65,7 @@ function batchRoute(runs: RunService): Route {
     audit: { target: () => 'runs', after: ({ created, runs: made }) => ({ created, runIds: made.map(({ run }) => run.id) }), isLater: true },
     answer: { statuses: { 202: 'all are accepted' }, schema: runBatchSchema }, errors: CREATE_ERRORS,
     async handle({ orgId, body, req }) {
-      const batch = await createBatch(runs, orgId, body, idempotencyKeyOf(req));
+      const batch = await createBatch(runs, orgId, body, { batchKey: idempotencyKeyOf(req), traceparent: traceparentOf(req) });
       return { status: 202, body: batch, ...(batch.created === 0 ? { headers: { 'Idempotent-Replayed': 'true' } } : {}) };
     },
   });
@@ -86,13 +86,13 @@ function bulkRoutes(deps: { db: Database; runs: RunService }): Route[] {
     }),
     route({
       ...shared, path: '/v1/runs/replay', operationId: 'replayRuns', summary: 'Run ended runs again by filter, or count them in a dry run', answer,
-      handle: async ({ orgId, body: { filter, dryRun } }) => ok(await bulk.replay(orgId, filter, dryRun)),
+      handle: async ({ orgId, body: { filter, dryRun }, req }) => ok(await bulk.replay(orgId, filter, { dryRun, traceparent: traceparentOf(req) })),
     }),
     route({
       ...shared, path: '/v1/runs/{id}/replay', operationId: 'replayRun', summary: 'Run an ended run again', params: runParams,
       body: z.strictObject({}), answer: runAnswer(202, 'the new run is accepted'),
       audit: { target: ({ params }) => `run/${params.id}`, after: ({ id }) => ({ replayedAs: id }) }, errors: ['NOT_FOUND'],
-      handle: async ({ orgId, params }) => accepted(await bulk.replayOne(orgId, params.id)),
+      handle: async ({ orgId, params, req }) => accepted(await bulk.replayOne(orgId, params.id, traceparentOf(req))),
     }),
   ];
 }

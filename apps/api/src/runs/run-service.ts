@@ -65,12 +65,12 @@ export class RunService {
   }
 
   /** All of them, or none: rows in one transaction, then jobs in another. */
-  async createAll(orgId: string, items: readonly BatchItem[]): Promise<CreatedRun[]> {
+  async createAll(orgId: string, items: readonly BatchItem[], traceparent: string | null = null): Promise<CreatedRun[]> {
     const { store, organizations, schemas } = this.#deps;
     const organization = await organizations.get(orgId);
     const plans = await Promise.all(items.map(async ({ request, idempotency }) => {
       const version = await this.#versionOf(orgId, request);
-      const plan = planRun(request, version, organization, idempotency);
+      const plan = { ...planRun(request, version, organization, idempotency), traceparent };
       await checkInput(schemas, version, plan.inputJson);
       return plan;
     }));

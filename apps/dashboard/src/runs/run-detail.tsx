@@ -87,6 +87,7 @@ function Facts({ run }: { run: RunSummary }): ReactNode {
       <Fact name="Tier">{run.tier}</Fact>
       {run.notBefore !== null && <Fact name="Not before"><Ago at={run.notBefore} /></Fact>}
       {run.expiresAt !== null && <Fact name="Expires in the queue"><Ago at={run.expiresAt} /></Fact>}
+      {run.traceId !== null && <Fact name="Trace"><code className="whole-id">{run.traceId}</code></Fact>}
       <Fact name="Worker">{run.workerId === null ? 'none yet' : <code className="whole-id">{run.workerId}</code>}</Fact>
     </dl>
   );

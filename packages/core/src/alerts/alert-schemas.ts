@@ -34,6 +34,7 @@ export const createAlertRuleSchema = z.strictObject({
   webhookUrl: webhookUrlSchema.nullable().default(null).describe('told when an alert fires and when it is resolved'),
 });
 export type CreateAlertRule = z.output<typeof createAlertRuleSchema>;
+export type CreateAlertRuleRequest = z.input<typeof createAlertRuleSchema>;
 
 export const alertRuleSchema = createAlertRuleSchema.extend({
   id: z.string(),
@@ -43,6 +44,8 @@ export const alertRuleSchema = createAlertRuleSchema.extend({
 export type AlertRule = z.output<typeof alertRuleSchema>;
 
 export const createdAlertRuleSchema = alertRuleSchema.extend({ secret: z.string().nullable().describe('what deliveries are signed with; the only time it is shown') });
+
+export type CreatedAlertRule = z.output<typeof createdAlertRuleSchema>;
 
 export const alertSchema = z.strictObject({
   id: z.string(),
@@ -79,6 +82,7 @@ export const createSilenceSchema = z.strictObject({
   reason: textSchema.max(500).default(''),
 });
 export type CreateSilence = z.output<typeof createSilenceSchema>;
+export type CreateSilenceRequest = z.input<typeof createSilenceSchema>;
 
 export const alertSilenceSchema = z.strictObject({
   id: z.string(), orgId: orgIdSchema.nullable(), ruleId: z.string().nullable(), subject: z.string().nullable(), until: timeSchema, reason: z.string(), createdAt: timeSchema,

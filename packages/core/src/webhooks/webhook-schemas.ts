@@ -7,8 +7,6 @@ import { TERMINAL_RUN_STATES } from '../run-state.ts';
 
 export const WEBHOOK_BOUNDS = Object.freeze({
   perOrganization: 50,
-  /** A result that is longer, as JSON, is left out of an event. */
-  resultBytes: 16 * 1024,
   /** Of an answer's body, kept for the log. */
   excerptChars: 500,
   /** An endpoint of which nothing has arrived for so long is disabled, once a delivery has been given up. */

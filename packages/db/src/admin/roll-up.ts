@@ -6,7 +6,7 @@ import { reaching, reading } from '../postgres-errors.ts';
 export const ROLLUP_STEPS = [60, 3600, 86_400] as const;
 export type RollupStep = (typeof ROLLUP_STEPS)[number];
 
-/** Days that rows of each time series are kept at least. */
+/** Days that rows of each time series are kept at least, by the name of its table. */
 export interface MetricRetention {
   run_metrics: number;
   run_metrics_1m: number;

@@ -61,7 +61,7 @@ function insertRuleWebhook(sql: postgres.Sql, { name, webhookUrl }: AlertRule, {
 
 /** With its alerts. @throws BullpenError NOT_FOUND */
 export async function deleteAlertRule(db: Database, owner: AlertOwner, ruleId: string): Promise<void> {
-  const { count } = await reaching(() => db.sql`DELETE FROM alert_rules WHERE id = ${ruleId} AND org_id IS NOT DISTINCT FROM ${owner}`);
+  const { count } = await reaching(async () => asOwner(db, owner, (sql) => sql`DELETE FROM alert_rules WHERE id = ${ruleId} AND org_id IS NOT DISTINCT FROM ${owner}`));
   if (count === 0) throw new BullpenError('NOT_FOUND', 'there is no such alert rule');
 }
 
@@ -96,23 +96,31 @@ export async function acknowledgeAlert(db: Database, owner: AlertOwner, alertId:
 }
 
 export async function insertAlertSilence(db: Database, { id, orgId, ruleId, subject, until, reason, createdAt }: AlertSilence): Promise<void> {
-  await reaching(() => db.sql`
+  await reaching(async () => asOwner(db, orgId, (sql) => sql`
     INSERT INTO alert_silences (id, org_id, rule_id, subject, until_at, reason, created_at)
-    VALUES (${id}, ${orgId}, ${ruleId}, ${subject}, ${until}::timestamptz, ${reason}, ${createdAt}::timestamptz)`);
+    VALUES (${id}, ${orgId}, ${ruleId}, ${subject}, ${until}::timestamptz, ${reason}, ${createdAt}::timestamptz)`));
 }
 
 /** Those that have not ended. Index alert_silences_until. */
 export async function listAlertSilences(db: Database, owner: AlertOwner, nowMs: number): Promise<AlertSilence[]> {
-  const rows = await reading(() => db.sql<AlertSilence[]>`
-    SELECT ${db.sql.unsafe(SILENCE)} FROM alert_silences
-    WHERE org_id IS NOT DISTINCT FROM ${owner} AND until_at > ${timeText(nowMs)}::timestamptz ORDER BY created_at, id LIMIT 1000`);
+  const rows = await reading(async () => asOwner(db, owner, (sql) => sql<AlertSilence[]>`
+    SELECT ${sql.unsafe(SILENCE)} FROM alert_silences
+    WHERE org_id IS NOT DISTINCT FROM ${owner} AND until_at > ${timeText(nowMs)}::timestamptz ORDER BY created_at, id LIMIT 1000`));
   return [...rows];
 }
 
 /** @throws BullpenError NOT_FOUND */
 export async function deleteAlertSilence(db: Database, owner: AlertOwner, silenceId: string): Promise<void> {
-  const { count } = await reaching(() => db.sql`DELETE FROM alert_silences WHERE id = ${silenceId} AND org_id IS NOT DISTINCT FROM ${owner}`);
+  const { count } = await reaching(async () => asOwner(db, owner, (sql) => sql`DELETE FROM alert_silences WHERE id = ${silenceId} AND org_id IS NOT DISTINCT FROM ${owner}`));
   if (count === 0) throw new BullpenError('NOT_FOUND', 'there is no such silence');
+}
+
+/**
+ * An organization's own rows are changed as the tenant. Alerts are read as the owner of the tables: what a tenant sees of one is
+ * in a rule that may be the platform's, which row level security shows to no tenant.
+ */
+function asOwner<T>(db: Database, owner: AlertOwner, act: (sql: postgres.Sql) => PromiseLike<T>): PromiseLike<T> {
+  return owner === null ? act(db.sql) : db.tenant(owner, ({ sql }) => act(sql));
 }
 
 function ownedBy(sql: postgres.Sql, owner: AlertOwner): postgres.Fragment {

@@ -40,14 +40,12 @@ export interface RunSumsRow extends RunSums {
  * alone, those of all organizations together from system_metrics, one organization by run_metrics_*_of_org.
  */
 export async function readRunSums(db: Database, segment: MetricSegment, selection: MetricSelection, stepMs: number | null): Promise<RunSumsRow[]> {
-  const { sql } = db;
-  const at = stepMs === null ? sql`0::bigint` : sql`((extract(epoch FROM bucket_at) * 1000)::bigint / ${stepMs}::bigint * ${stepMs}::bigint)`;
-  const rows = await reading(() => sql<RunSumsRow[]>`
-    SELECT ${keyOf(sql, selection)} AS key, ${at} AS "atMs", sum(runs)::bigint AS runs, sum(failures)::bigint AS failures, sum(wall_ms) AS "wallMs",
+  const rows = await reading(async () => asWhoAsks(db, selection, (sql) => sql<RunSumsRow[]>`
+    SELECT ${keyOf(sql, selection)} AS key, ${stepOf(sql, stepMs)} AS "atMs", sum(runs)::bigint AS runs, sum(failures)::bigint AS failures, sum(wall_ms) AS "wallMs",
       sum(cpu_ms) AS "cpuMs", sum(gb_seconds) AS "gbSeconds", sum(queue_wait_ms) AS "queueWaitMs", max(worst_queue_wait_ms) AS "worstQueueWaitMs",
       sum(egress_bytes) AS "egressBytes", sum(tokens) AS tokens
     FROM ${source(sql, segment, selection)}
-    GROUP BY 1, 2`);
+    GROUP BY 1, 2`));
   return [...rows];
 }
 
@@ -63,23 +61,30 @@ export interface HistogramRow {
 
 /** The histograms of the window, row by row: adding them up takes Postgres ten times as long as it takes us. */
 export async function readRunHistograms(db: Database, segment: MetricSegment, selection: MetricSelection, stepMs: number | null): Promise<HistogramRow[]> {
-  const { sql } = db;
-  const at = stepMs === null ? sql`0::bigint` : sql`((extract(epoch FROM bucket_at) * 1000)::bigint / ${stepMs}::bigint * ${stepMs}::bigint)`;
-  const rows = await reading(() => sql<HistogramRow[]>`
-    SELECT ${keyOf(sql, selection)} AS key, ${at} AS "atMs", ${histogramsOf(sql, segment, selection)}
-    FROM ${source(sql, segment, selection)}`);
+  const rows = await reading(async () => asWhoAsks(db, selection, (sql) => sql<HistogramRow[]>`
+    SELECT ${keyOf(sql, selection)} AS key, ${stepOf(sql, stepMs)} AS "atMs", ${histogramsOf(sql, segment, selection)}
+    FROM ${source(sql, segment, selection)}`));
   return [...rows];
 }
 
 /** Sums and histograms together, row by row: for selections that have few rows, as all organizations as one. */
 export async function readRunRows(db: Database, segment: MetricSegment, selection: MetricSelection, stepMs: number): Promise<(RunSumsRow & HistogramRow)[]> {
-  const { sql } = db;
-  const rows = await reading(() => sql<(RunSumsRow & HistogramRow)[]>`
-    SELECT ${keyOf(sql, selection)} AS key, ((extract(epoch FROM bucket_at) * 1000)::bigint / ${stepMs}::bigint * ${stepMs}::bigint) AS "atMs", runs, failures, wall_ms AS "wallMs",
+  const rows = await reading(async () => asWhoAsks(db, selection, (sql) => sql<(RunSumsRow & HistogramRow)[]>`
+    SELECT ${keyOf(sql, selection)} AS key, ${stepOf(sql, stepMs)} AS "atMs", runs, failures, wall_ms AS "wallMs",
       cpu_ms AS "cpuMs", gb_seconds AS "gbSeconds", queue_wait_ms AS "queueWaitMs", worst_queue_wait_ms AS "worstQueueWaitMs", egress_bytes AS "egressBytes", tokens,
       ${histogramsOf(sql, segment, selection)}
-    FROM ${source(sql, segment, selection)}`);
+    FROM ${source(sql, segment, selection)}`));
   return [...rows];
+}
+
+/** What concerns one organization is read as the tenant, behind row level security; what concerns all, as the owner. */
+function asWhoAsks<T>(db: Database, { orgId }: MetricSelection, read: (sql: postgres.Sql) => PromiseLike<T>): PromiseLike<T> {
+  return orgId === undefined ? read(db.sql) : db.tenant(orgId, ({ sql }) => read(sql));
+}
+
+/** The start of the step that a bucket lies in, ms since the epoch. */
+function stepOf(sql: postgres.Sql, stepMs: number | null): postgres.Fragment {
+  return stepMs === null ? sql`0::bigint` : sql`((extract(epoch FROM bucket_at) * 1000)::bigint / ${stepMs}::bigint * ${stepMs}::bigint)`;
 }
 
 const ROLLED_UP: Readonly<Record<RollupStep, string>> = { 60: 'run_metrics_1m', 3600: 'run_metrics_1h', 86_400: 'run_metrics_1d' };

@@ -9,6 +9,7 @@ const SUMMARY = `
   r.id, r.org_id AS "orgId", r.agent, r.version, r.state, r.tier, r.attempt, r.max_attempts AS "maxAttempts",
   r.timeout_ms AS "timeoutMs", r.memory_mb AS "memoryMb", r.limits, r.error, r.usage, r.kill, r.priority,
   r.fairness_key AS "fairnessKey", r.metadata, r.tags, r.worker_id AS "workerId",
+  substring(r.traceparent, 4, 32) AS "traceId",
   r.queued_at AS "queuedAt", r.not_before AS "notBefore", r.expires_at AS "expiresAt", r.claimed_at AS "claimedAt",
   r.started_at AS "startedAt", r.finished_at AS "finishedAt"`;
 

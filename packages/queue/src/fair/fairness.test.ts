@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 
 import { DEFAULT_COST_SECONDS } from '../run-cost.ts';
@@ -6,6 +6,9 @@ import { resourceRate } from './ledger.ts';
 import { jainIndex } from './measures.ts';
 import type { Arrivals, RunShape, Scenario, SimulatedOrganization, SimulationResult } from './scenario.ts';
 import { simulate } from './simulate.ts';
+
+// Seconds of pure computing: several minutes where the machine has others to serve as well.
+jest.setTimeout(400_000);
 
 /** Of what must hold exactly; a failure names the seed that shows it again. */
 const TRIES = { numRuns: 15 };

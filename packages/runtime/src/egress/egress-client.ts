@@ -25,6 +25,8 @@ export interface EgressRequest {
   readonly method: string;
   readonly headers: HeaderPairs;
   readonly body: Buffer | Readable | null;
+  /** Of a client of the agent's own, which knows nothing of the run's trace. */
+  readonly isForeign?: boolean;
 }
 
 export interface EgressResponse {
@@ -60,20 +62,24 @@ export class EgressClient {
     if (NOT_FOR_AGENTS.has(method.toUpperCase())) throw new BullpenError('CALL_REFUSED', `${method} is not a request that can be made here`);
     const rule = this.#session.authorize(url, method);
     const release = this.#session.begin();
+    const endSpan = request.isForeign === true ? this.#session.beginSpan(method, url.host) : () => undefined;
     const both = AbortSignal.any([signal, this.#session.signal]);
     try {
       const pinned = await pinAddresses(url.hostname.replace(/\.$/, ''), this.#network);
       const headers = await this.#headersOf(request, rule, pinned);
       this.#session.countOut(headBytes(headers) + url.href.length);
       const answer = await this.#exchange(request, headers, pinned, both);
+      endSpan({ status: answer.statusCode ?? 0 });
       return this.#responseOf(answer, release);
     } catch (error) {
       release();
-      throw egressErrorOf(error, url, both);
+      const egressError = egressErrorOf(error, url, both);
+      endSpan({ errorCode: egressError.code });
+      throw egressError;
     }
   }
 
-  async #headersOf({ url, headers }: EgressRequest, rule: EgressRule, { isPrivate }: PinnedAddresses): Promise<HeaderPairs> {
+  async #headersOf({ url, headers, isForeign }: EgressRequest, rule: EgressRule, { isPrivate }: PinnedAddresses): Promise<HeaderPairs> {
     const added: [string, string][] = [];
     for (const [name, template] of Object.entries(rule.headers ?? {})) {
       const names = secretsOfTemplate(template);
@@ -84,7 +90,10 @@ export class EgressClient {
       added.push([name, fillTemplate(template, (secret) => values.get(secret) ?? '')]);
     }
     const own = new Set(added.map(([name]) => name));
-    const composed = [...endToEnd(headers).filter(([name]) => !own.has(name)), ...added];
+    const given = endToEnd(headers).filter(([name]) => !own.has(name));
+    const { traceparent } = this.#session;
+    const isTold = isForeign !== true || traceparent === null || own.has('traceparent') || given.some(([name]) => name === 'traceparent');
+    const composed = [...given, ...added, ...(isTold ? [] : [['traceparent', traceparent] as [string, string]])];
     checkHeaders(composed);
     return composed;
   }

@@ -96,7 +96,7 @@ export class EgressProxy {
       const { client } = this.#admittedBy(req);
       const url = targetOf(req.url ?? '');
       const hasBody = req.headers['content-length'] !== undefined || req.headers['transfer-encoding'] !== undefined;
-      const response = await client.send({ url, method: req.method ?? 'GET', headers: pairsOf(req.rawHeaders), body: hasBody ? req : null }, gone.signal);
+      const response = await client.send({ url, method: req.method ?? 'GET', headers: pairsOf(req.rawHeaders), body: hasBody ? req : null, isForeign: true }, gone.signal);
       pipeline(response.body, res.writeHead(response.status, toOutgoing(response.headers)), () => undefined); // who asked sees that it broke off
     } catch (error) {
       refuse(res, error);
@@ -111,7 +111,12 @@ export class EgressProxy {
       session.authorize(url, null);
       const release = session.begin();
       socket.on('close', release);
-      await this.#join(socket, head, { session, url });
+      const endSpan = session.beginSpan('CONNECT', url.host);
+      await this.#join(socket, head, { session, url }).catch((error: unknown) => {
+        endSpan({ errorCode: errorCodeOf(error) ?? 'INTERNAL' });
+        throw error;
+      });
+      endSpan({ status: 200 });
     } catch (error) {
       const { status, headers, body } = refusalOf(error);
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('');

@@ -15,6 +15,8 @@ export interface EgressSessionOptions {
   readonly limits: Pick<AttemptLimits, 'egressBytes' | 'egressRequests'>;
   /** Puts a line into the run's log. */
   readonly say: (event: RunEvent) => void;
+  /** W3C trace context of the attempt; left out or null, it belongs to no trace. */
+  readonly traceparent?: string | null | undefined;
 }
 
 /** Requests and tunnels of one attempt at once. */
@@ -25,6 +27,9 @@ export class EgressSession {
   readonly token = randomBytes(24).toString('base64url');
   readonly #manifest: EgressManifest;
   readonly #guard: LimitGuard;
+  readonly #say: (event: RunEvent) => void;
+  /** For requests of the agent's own clients; `ctx.fetch` has told whom it asks already. */
+  readonly traceparent: string | null;
   readonly #closing = new AbortController();
   #onLimit: (error: BullpenError) => void = () => undefined;
   #breach: BullpenError | null = null;
@@ -33,8 +38,10 @@ export class EgressSession {
   #bytesIn = 0;
   #bytesOut = 0;
 
-  constructor({ manifest, limits, say }: EgressSessionOptions) {
+  constructor({ manifest, limits, say, traceparent }: EgressSessionOptions) {
     this.#manifest = manifest;
+    this.#say = say;
+    this.traceparent = traceparent ?? null;
     const { egressRequests = EGRESS_BOUNDS.defaultRequests, egressBytes = EGRESS_BOUNDS.defaultBytes } = limits;
     this.#guard = new LimitGuard({
       limits: { egressRequests, egressBytes, timeoutMs: Infinity, memoryMb: Infinity },
@@ -79,6 +86,21 @@ export class EgressSession {
       if (isOpen) this.#open -= 1;
       isOpen = false;
     };
+  }
+
+  /**
+   * A request or tunnel of the agent's own client as a span of the run's trace; nothing where it belongs to none. One for each
+   * that was counted, so that a limit of requests is one of spans.
+   * @returns what is to be called once it is known how it went
+   */
+  beginSpan(method: string, address: string): (result: { status: number } | { errorCode: string }) => void {
+    if (this.traceparent === null) return () => undefined;
+    const startMs = Date.now();
+    const id = `p${this.#requests}`;
+    return (result) => this.#say({
+      type: 'span', id, parentId: null, name: method, startMs, endMs: Math.max(startMs, Date.now()), status: 'status' in result ? 'ok' : 'error',
+      attributes: { 'http.request.method': method, 'server.address': address, ...('status' in result ? { 'http.response.status_code': result.status } : { 'error.type': result.errorCode }) },
+    });
   }
 
   /** @throws EGRESS_BYTES_EXCEEDED */

@@ -31,7 +31,7 @@ export class AttemptDesk {
       read.set(name, value);
       return value;
     };
-    return this.egress.admit({ manifest: attempt.egress, limits: attempt.limits, secretOf, say: (event) => sink.event(event) });
+    return this.egress.admit({ manifest: attempt.egress, limits: attempt.limits, secretOf, say: (event) => sink.event(event), traceparent: attempt.traceparent });
   }
 
   /** For a header's template: naming it there declares it, for the proxy and not for the agent. */

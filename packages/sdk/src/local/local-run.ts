@@ -143,6 +143,7 @@ function runOf<Result>(plan: NewRun, { resultJson, ...ended }: Ended, book: Even
     result: resultJson === null ? null : (JSON.parse(resultJson) as Result),
     kill: null,
     workerId: null,
+    traceId: null,
     queuedAt: iso(at.queuedAtMs),
     notBefore: null,
     expiresAt: null,

@@ -7,15 +7,18 @@ export type EndCause =
 
 /** The first cause stays; whoever waits for the agent hears of it at once. */
 export class AttemptEnd {
-  readonly #happened = Promise.withResolvers<EndCause>();
+  /** When there is a cause. */
+  readonly happened: Promise<EndCause>;
+  #tell: (cause: EndCause) => void = () => undefined;
   #cause: EndCause | null = null;
+
+  constructor() {
+    // Not Promise.withResolvers: the package is for Node 20 as well.
+    this.happened = new Promise((resolve) => { this.#tell = resolve; });
+  }
 
   get cause(): EndCause | null {
     return this.#cause;
-  }
-
-  get happened(): Promise<EndCause> {
-    return this.#happened.promise;
   }
 
   fail(state: FailedState, code: ErrorCode, message: string): void {
@@ -28,7 +31,7 @@ export class AttemptEnd {
 
   #set(cause: EndCause): void {
     this.#cause ??= cause;
-    this.#happened.resolve(this.#cause);
+    this.#tell(this.#cause);
   }
 }
 
