@@ -54,7 +54,7 @@ describe.each(QUEUE_BACKENDS)('stock BullMQ on %s', (backend) => {
       expect(await idsOf('waiting')).toEqual([waiting.runId]);
       expect(await idsOf('prioritized')).toEqual([ranked.runId]);
       expect(await idsOf('delayed')).toEqual([delayed.runId]);
-      expect(await queue.getJob(waiting.runId)).toMatchObject({ name: 'run', data: { orgId: 'stock', runId: waiting.runId, memoryMb: 64 } });
+      expect(await queue.getJob(waiting.runId)).toMatchObject({ id: waiting.runId, name: 'run', data: { memoryMb: 64 } });
       expect(await queue.getGlobalConcurrency()).toBe(7);
       expect(await queue.isPaused()).toBe(false);
       await ours.setLimits('stock', { paused: true });

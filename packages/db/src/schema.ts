@@ -125,6 +125,7 @@ export const runs = pgTable('runs', {
   notBefore: time('not_before'),
   expiresAt: time('expires_at'),
   claimedAt: time('claimed_at'),
+  enteredAt: time('entered_at'),
   startedAt: time('started_at'),
   finishedAt: time('finished_at'),
   cancelRequestedAt: time('cancel_requested_at'),
