@@ -71,6 +71,18 @@ describe('the bullpen command', () => {
     expect(await cli(['deploy'], inside)).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/has agent, which is nothing that is read; there are apiUrl, org, agents, deploy \(CONFIG_INVALID\)/) });
   });
 
+  it('deploys a canary for a share and for chosen keys, rolls it back, and shows the author\'s lines in stacks', async () => {
+    await cli(['init', 'lines']);
+    const inside = { cwd: join(dir, 'lines') };
+    const file = join(dir, 'lines', 'agent.ts');
+    await cli(['deploy', '--to', 'production'], inside);
+    await writeFile(file, "interface In { a: number }\n\nexport default {\n  name: 'lines',\n  run(_input: In): never {\n    throw new Error('on line six');\n  },\n};\n");
+    const canary = await cli(['deploy', '--to', 'production', '--canary', '0.1', '--canary-for', 'ada', 'ben'], inside);
+    expect(canary).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('0.1 % of the runs of production and those of ada, ben') });
+    expect(await cli(['run', 'lines', '--agent-version', '2'])).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/AGENT_THREW {2}on line six\n.*agent\.ts:6:/) });
+    expect(await cli(['rollback', 'lines'])).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('production of lines is back at v1 from v2') });
+  });
+
   it('waits for a batch, and ends with 1 where a run of it did not succeed', async () => {
     const both = await cli(['batch', '--wait'], { stdin: '[{"agent":"echo","input":1},{"agent":"thrower"}]' });
     expect(both).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/^run_\w+ {2}succeeded\nrun_\w+ {2}failed\n$/), stderr: expect.stringContaining('2 of 2 are new, 1 succeeded') });

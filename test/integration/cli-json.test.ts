@@ -28,6 +28,7 @@ describe('every command with --json', () => {
   let asleep = '';
   let keyId = '';
   let secret = '';
+  let webhookId = '';
 
   beforeAll(async () => {
     system = await startSystem({ queue: 'redis', workers: 1 });
@@ -42,6 +43,7 @@ describe('every command with --json', () => {
     asleep = (await acme.runs.create({ agent: 'sleeper', timeoutMs: 600_000 })).id;
     keyId = (await system.admin.keys.create({ orgId: 'acme', role: 'viewer' })).id;
     secret = (await system.admin.keys.create({ orgId: 'acme', role: 'owner' })).secret;
+    webhookId = (await acme.webhooks.create({ url: 'https://hooks.example.com/known', eventTypes: ['run.failed'] })).id;
     dir = await mkdtemp(join(tmpdir(), 'bullpen-json-'));
     await mkdir(join(dir, '.bullpen'));
     await writeFile(join(dir, '.bullpen', 'credentials.json'), JSON.stringify({ apiUrl: system.apis[0]!.url(), adminKey: ADMIN_KEY, orgs: { acme: secret } }));
@@ -78,6 +80,21 @@ describe('every command with --json', () => {
     'secrets list': { args: [] },
     'secrets rm': { args: ['TOKEN'] },
     'secrets rewrap': { args: [], admin: true },
+    'webhooks create': { args: ['https://hooks.example.com/bullpen', '--on', 'run.failed'] },
+    'webhooks list': { args: [] },
+    'webhooks disable': { args: [webhookId] },
+    'webhooks enable': { args: [webhookId] },
+    'webhooks test': { args: [webhookId] },
+    'webhooks deliveries': { args: [webhookId] },
+    'webhooks replay': { args: [webhookId, '--since', '2026-01-01T00:00:00.000Z'] },
+    'webhooks rotate': { args: [webhookId] },
+    'webhooks delete': { args: [webhookId] },
+    'triggers create': { args: ['orders', 'echo'] },
+    'triggers list': { args: [] },
+    'triggers disable': { args: ['orders'] },
+    'triggers enable': { args: ['orders'] },
+    'triggers rotate': { args: ['orders'] },
+    'triggers delete': { args: ['orders'] },
     'orgs create': { args: ['initech', '--concurrency', '3'] },
     'orgs list': { args: [] },
     'orgs show': { args: ['initech'] },

@@ -79,6 +79,19 @@ describe('deployments', () => {
     expect(items).toMatchObject([{ target: 'agent/risky/deployments/production', keyId: 'bullpen' }]);
   });
 
+  it('roll a canary back by themselves when it is slower, though nothing of it fails', async () => {
+    await upload('slowing', 1);
+    await upload('slowing', 2, 'await new Promise((resolve) => setTimeout(resolve, 400));');
+    await acme.deployments.put('slowing', 'production', { version: 1, canary: { version: 2, fairnessKeys: ['canary'], policy: { minSamples: 10 } } });
+    const run = (fairnessKey: string) => acme.runs.create({ agent: 'slowing', fairnessKey }, { wait: '30s' });
+    await Promise.all(Array.from({ length: 12 }, () => [run('stable'), run('canary')]).flat());
+    const ended = await eventually('the canary is rolled back', async () => {
+      const deployment = await acme.deployments.get('slowing', 'production');
+      return deployment.canary === null ? deployment : undefined;
+    });
+    expect(ended.lastRollback).toMatchObject({ automatic: true, from: 2, to: 1, health: { verdict: 'worse', canary: { errorRatio: 0 }, stable: { errorRatio: 0 } } });
+  });
+
   it('let a canary live that is as good, and show how it compares', async () => {
     await upload('sound', 1);
     await upload('sound', 2);

@@ -54,6 +54,7 @@ describe('the blocks of the pages', () => {
     await deployExample('globex', 'long-report');
     // What the first steps of the quickstart leave behind.
     await system.clientOf(system.apis[0]!, 'acme').agents.deploy('hello', { bundle: 'export default { name: "hello", run: (input, ctx) => { ctx.log("counting"); return { words: (input?.text ?? "").split(" ").length }; } };\n' });
+    await system.clientOf(system.apis[0]!, 'acme').agents.deploy('greeter', { bundle: 'export default { name: "greeter", run: (input) => input };\n' });
   });
   afterAll(async () => { await system.stop(); });
   beforeEach(() => { folder = new DocFolder(credentials); });

@@ -50,6 +50,7 @@ export function addAgentCommands(program: Command, bind: Bind): void {
     .option('--no-sourcemap', 'leave out the source map, by which stack traces point at your lines')
     .option('--to <deployment>', 'point a deployment, `production` say, at the new version')
     .addOption(new Option('--canary <percent>', 'with --to: let it take this share of the runs beside the stable version').argParser(percentage))
+    .option('--canary-for <keys...>', 'with --to: and all runs with these fairness keys, chosen customers say')
     .action(bind(deployCommand));
   program.command('rollback')
     .description('go back in one call: out of a canary, else to the stable version before')

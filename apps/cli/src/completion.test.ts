@@ -16,7 +16,7 @@ describe('completion', () => {
   it('offers commands, those under a command, and options, in bash', () => {
     expect(offered('bullpen', 'de')).toEqual(['deploy']);
     expect(offered('bullpen', 'keys', 'r')).toEqual(['rotate', 'revoke']);
-    expect(offered('bullpen', '--org', 'acme', 'deploy', '--c')).toEqual(['--canary']);
+    expect(offered('bullpen', '--org', 'acme', 'deploy', '--c')).toEqual(['--canary', '--canary-for']);
     expect(offered('bullpen', 'orgs', 'create', '--mi')).toEqual(['--minimum-tier']);
   });
 

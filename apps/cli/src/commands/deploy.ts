@@ -14,6 +14,7 @@ export interface DeployOptions {
   sourcemap?: boolean;
   to?: string;
   canary?: number;
+  canaryFor?: string[];
 }
 
 /** A version that was uploaded, and the deployment that was pointed at it. */
@@ -33,9 +34,9 @@ const UPLOADED = 0.8;
  */
 export const deployCommand: CommandAction<DeployOptions> = async (invocation, ...given) => {
   const { options, output } = invocation;
-  const { to, canary, name } = wanted(invocation);
+  const { to, name } = wanted(invocation);
   const files = entriesOf(invocation, given);
-  if (canary !== undefined && to === undefined) throw new BullpenError('INVALID_REQUEST', '--canary goes with --to: say which deployment gets it');
+  if (isCanary(options) && to === undefined) throw new BullpenError('INVALID_REQUEST', '--canary and --canary-for go with --to: say which deployment gets it');
   if (name !== undefined && files.length > 1) throw new BullpenError('INVALID_REQUEST', `--name goes with one agent, and these are ${files.length}`);
   const client = invocation.client();
   const done: Deployed[] = [];
@@ -48,6 +49,8 @@ export const deployCommand: CommandAction<DeployOptions> = async (invocation, ..
   if (options.json === true) output.json(given.length > 1 || files.length > 1 ? { deployed: done.map(answerOf) } : answerOf(done[0]!));
   return EXIT.ok;
 };
+
+const isCanary = ({ canary, canaryFor }: DeployOptions): boolean => canary !== undefined || canaryFor !== undefined;
 
 /** Flags win over the folder's config. */
 function wanted({ options, project }: Invocation<DeployOptions>): DeployOptions & { sourcemap: boolean } {
@@ -76,9 +79,9 @@ async function deployOne(invocation: Invocation<DeployOptions>, client: BullpenC
 /** The whole deployment, or a canary beside what is stable there. */
 async function pointAt({ deps, options }: Invocation<DeployOptions>, client: BullpenClient, { agent, version }: DeployedVersion['version'], to: string): Promise<Deployment> {
   const call = { signal: deps.interrupted };
-  if (options.canary === undefined) return client.deployments.put(agent, to, { version }, call);
+  if (!isCanary(options)) return client.deployments.put(agent, to, { version }, call);
   const { version: stable } = await client.deployments.get(agent, to, call);
-  return client.deployments.put(agent, to, { version: stable, canary: { version, percent: options.canary } }, call);
+  return client.deployments.put(agent, to, { version: stable, canary: { version, percent: options.canary ?? 0, fairnessKeys: options.canaryFor ?? [] } }, call);
 }
 
 function entriesOf({ deps, project }: Invocation, given: readonly string[]): string[] {
@@ -111,7 +114,9 @@ function showVersion({ output, deps, options }: Invocation, { file, deployed: { 
 }
 
 function trafficText({ name, canary }: Deployment, version: number): string {
-  return canary?.version === version ? `${canary.percent} % of the runs of ${name}` : `the runs of ${name}`;
+  if (canary?.version !== version) return `the runs of ${name}`;
+  const chosen = canary.fairnessKeys.length === 0 ? '' : ` and those of ${canary.fairnessKeys.join(', ')}`;
+  return `${canary.percent} % of the runs of ${name}${chosen}`;
 }
 
 function manifestText(manifest: DeployedVersion['version']['manifest']): string {
