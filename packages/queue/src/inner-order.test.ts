@@ -11,11 +11,11 @@ const run = (fairnessKey?: string, priority?: number): EnqueuedRun => ({
 /** A store in memory in which nothing is ever taken. */
 function storeOf() {
   const finishes = new Map<string, number>();
-  const looks: string[] = [];
+  const looks: string[][] = [];
   const store: InnerOrderStore = {
-    isOrdered: async (orgId) => {
-      looks.push(orgId);
-      return finishes.size > 0;
+    ordered: async (orgIds) => {
+      looks.push([...orgIds]);
+      return new Set(finishes.size > 0 ? ['a'] : []);
     },
     extend: async (_, demands: readonly FlowDemand[]) => new Map(demands.map(({ flow, runs }) => {
       const start = finishes.get(flow) ?? 0;
@@ -24,6 +24,11 @@ function storeOf() {
     })),
   };
   return { store, looks };
+}
+
+/** BullMQ priorities of runs of organization a. */
+async function prioritiesOf(order: InnerOrder, runs: readonly EnqueuedRun[]): Promise<readonly number[]> {
+  return (await order.groupsOf(new Map([['a', runs]])))[0]!.priorities;
 }
 
 describe('the order inside an organization', () => {
@@ -60,19 +65,28 @@ describe('the order inside an organization', () => {
     const { store, looks } = storeOf();
     let nowMs = 0;
     const order = new InnerOrder(store, () => nowMs);
-    expect(await order.prioritiesOf('a', [run(), run()])).toEqual([0, 0]);
-    expect(await order.prioritiesOf('a', [run(undefined, 5)])).toEqual([0]);
+    expect(await prioritiesOf(order, [run(), run()])).toEqual([0, 0]);
+    expect(await prioritiesOf(order, [run(undefined, 5)])).toEqual([0]);
     expect(looks).toHaveLength(1);
     nowMs += 5001;
-    await order.prioritiesOf('a', [run()]);
+    await prioritiesOf(order, [run()]);
     expect(looks).toHaveLength(2);
+  });
+
+  it('is looked up for all organizations at once, and only for those that were not lately', async () => {
+    const { store, looks } = storeOf();
+    const order = new InnerOrder(store, () => 0);
+    await prioritiesOf(order, [run()]);
+    const groups = await order.groupsOf(new Map([['a', [run()]], ['b', [run()]], ['c', [run(), run()]]]));
+    expect(looks).toEqual([['a'], ['b', 'c']]);
+    expect(groups.map(({ orgId, priorities }) => [orgId, priorities])).toEqual([['a', [0]], ['b', [0]], ['c', [0, 0]]]);
   });
 
   it('takes in runs without a key as soon as there are some with', async () => {
     const order = new InnerOrder(storeOf().store, () => 0);
-    expect(await order.prioritiesOf('a', [run()])).toEqual([0]);
-    const [keyed] = await order.prioritiesOf('a', [run('x')]);
-    const [plain] = await order.prioritiesOf('a', [run()]);
+    expect(await prioritiesOf(order, [run()])).toEqual([0]);
+    const [keyed] = await prioritiesOf(order, [run('x')]);
+    const [plain] = await prioritiesOf(order, [run()]);
     expect(plain).toBe(keyed);
   });
 });

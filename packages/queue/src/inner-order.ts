@@ -1,5 +1,7 @@
 import type { EnqueuedRun } from '@bullpen/core';
 
+import type { RunGroup } from './dispatch.ts';
+
 /**
  * In which order the runs of one organization are taken: by priority, and among runs of one priority by start-time fair
  * queueing (Goyal, Vin and Cheng, 1996) over their fairness keys. Each (priority, key) is a flow; a run starts where the
@@ -58,8 +60,8 @@ function flowOf(run: EnqueuedRun): string {
 
 /** Keeps where each flow of an organization finishes, until the organization has nothing with an order waiting. */
 export interface InnerOrderStore {
-  /** Whether runs with an order may be waiting, so that a run without must get one too. */
-  isOrdered(orgId: string): Promise<boolean>;
+  /** Those that may have runs with an order waiting, so that a run without must get one too. */
+  ordered(orgIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** Makes room in each flow. @returns where the room begins, by flow */
   extend(orgId: string, demands: readonly FlowDemand[]): Promise<Map<string, number>>;
 }
@@ -83,18 +85,29 @@ export class InnerOrder {
     this.#nowMs = nowMs;
   }
 
-  async prioritiesOf(orgId: string, runs: readonly EnqueuedRun[]): Promise<number[]> {
-    if (!runs.some(hasOrder) && (await this.#isPlain(orgId))) return runs.map(() => 0);
+  /** What is to be added, with the order in which it is taken. */
+  async groupsOf(byOrganization: ReadonlyMap<string, readonly EnqueuedRun[]>): Promise<RunGroup[]> {
+    const groups = [...byOrganization];
+    const plain = await this.#plainOf(groups.filter(([, runs]) => !runs.some(hasOrder)).map(([orgId]) => orgId));
+    return Promise.all(groups.map(async ([orgId, runs]) => {
+      return { orgId, runs, priorities: plain.has(orgId) ? runs.map(() => 0) : await this.#inOrder(orgId, runs) };
+    }));
+  }
+
+  async #inOrder(orgId: string, runs: readonly EnqueuedRun[]): Promise<number[]> {
     this.#plainUntilMs.delete(orgId);
     return bullPriorities(runs, await this.#store.extend(orgId, demandsOf(runs)));
   }
 
-  async #isPlain(orgId: string): Promise<boolean> {
+  /** Those that have no order. One look for all of them that were not looked up lately. */
+  async #plainOf(orgIds: readonly string[]): Promise<ReadonlySet<string>> {
     const nowMs = this.#nowMs();
-    if ((this.#plainUntilMs.get(orgId) ?? 0) > nowMs) return true;
-    if (await this.#store.isOrdered(orgId)) return false;
-    if (this.#plainUntilMs.size >= MAX_REMEMBERED) this.#plainUntilMs.clear();
-    this.#plainUntilMs.set(orgId, nowMs + REMEMBER_MS);
-    return true;
+    const isUnknown = (orgId: string): boolean => (this.#plainUntilMs.get(orgId) ?? 0) <= nowMs;
+    const unknown = orgIds.filter(isUnknown);
+    if (unknown.length === 0) return new Set(orgIds);
+    const ordered = await this.#store.ordered(unknown);
+    if (this.#plainUntilMs.size + unknown.length > MAX_REMEMBERED) this.#plainUntilMs.clear();
+    for (const orgId of unknown) if (!ordered.has(orgId)) this.#plainUntilMs.set(orgId, nowMs + REMEMBER_MS);
+    return new Set(orgIds.filter((orgId) => !ordered.has(orgId)));
   }
 }

@@ -5,7 +5,7 @@ import { Adjuster } from './adjuster.ts';
 import { BullJobStore } from './bull-job-store.ts';
 import { KEPT_EVENTS } from './bull-jobs.ts';
 import { CostLedger } from './cost-ledger.ts';
-import type { ChargedRun, Dispatch, RunGroup } from './dispatch.ts';
+import type { ChargedRun, Dispatch } from './dispatch.ts';
 import { InnerOrder } from './inner-order.ts';
 import { LeaseKeeper, type LeaseLostListener, type LeaseThread } from './leases/lease-keeper.ts';
 import type { LeaseNews } from './leases/lease-renewal.ts';
@@ -110,8 +110,7 @@ export class RunQueueService implements RunQueue {
     const { dispatch, order } = this.#use();
     const byOrganization = Map.groupBy(runs, (run) => run.orgId);
     await this.#retry('enqueue', async () => {
-      const groups = [...byOrganization].map(async ([orgId, some]): Promise<RunGroup> => ({ orgId, runs: some, priorities: await order.prioritiesOf(orgId, some) }));
-      await dispatch.enqueue(await Promise.all(groups));
+      await dispatch.enqueue(await order.groupsOf(byOrganization));
     });
   }
 

@@ -12,8 +12,8 @@ export class MemoryInnerOrder implements InnerOrderStore {
     this.#jobs = jobs;
   }
 
-  async isOrdered(orgId: string): Promise<boolean> {
-    return this.#finishes.has(orgId);
+  async ordered(orgIds: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set(orgIds.filter((orgId) => this.#finishes.has(orgId)));
   }
 
   async extend(orgId: string, demands: readonly FlowDemand[]): Promise<Map<string, number>> {

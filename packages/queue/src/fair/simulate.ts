@@ -43,8 +43,8 @@ async function arrive({ clock, jobs, ledger, readySet, order }: World, runs: rea
   if (!first) return;
   for (const run of runs) ledger.arrive(run, clock.nowMs());
   const enqueued = runs.map(({ orgId, runId, shape: { memoryMb }, rank }) => ({ orgId, runId, memoryMb, delayMs: 0, ...rank }));
-  const priorities = await order.prioritiesOf(first.orgId, enqueued);
-  runs.forEach((run, i) => jobs.push(run, priorities[i]));
+  const [group] = await order.groupsOf(new Map([[first.orgId, enqueued]]));
+  runs.forEach((run, i) => jobs.push(run, group!.priorities[i]));
   await readySet.markReady([first.orgId]);
 }
 

@@ -12,8 +12,9 @@ export class PostgresInnerOrderStore implements InnerOrderStore {
     this.#run = loadStatements(pool);
   }
 
-  async isOrdered(orgId: string): Promise<boolean> {
-    return (await this.#run('is-ordered', [orgId])).length > 0;
+  async ordered(orgIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const rows = await this.#run<{ org_id: string }>('ordered', [orgIds]);
+    return new Set(rows.map((row) => row.org_id));
   }
 
   async extend(orgId: string, demands: readonly FlowDemand[]): Promise<Map<string, number>> {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Pool, QueryResultRow } from 'pg';
 
 const STATEMENT_NAMES = [
-  'mark-ready', 'schedule', 'promote', 'claim', 'settle', 'reserve', 'adjust', 'set-limits', 'limits', 'standing', 'known', 'forget', 'take-sweep-turn', 'is-ordered', 'extend-flows',
+  'mark-ready', 'schedule', 'promote', 'claim', 'settle', 'reserve', 'adjust', 'set-limits', 'limits', 'standing', 'known', 'forget', 'take-sweep-turn', 'ordered', 'extend-flows',
   'erase', 'erase-queue',
 ] as const;
 type StatementName = (typeof STATEMENT_NAMES)[number];
