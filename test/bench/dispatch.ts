@@ -25,8 +25,9 @@ const BACKLOG_SIZES = [1, 1000, 10_000] as const;
 /** Beyond it, one Worker per organization needs more connections and memory than the machine has. */
 const MOST_WORKERS = 5000;
 const SLOTS = 32;
-/** Of runs that arrive, no more wait at once, whatever the number of organizations. */
-const MOST_WAITING = 10_000;
+/** Of runs that arrive, so many wait for each organization at most, so that all sizes are in the same state; and so many in all at least. */
+const WAITING_EACH = 4;
+const WAITING = 10_000;
 /** What a run that does nothing uses: 1 ms in 64 MB. */
 const USED = { gbSeconds: 0.0001, cpuMs: 1 };
 const THREAD_START_MS = 1000;
@@ -165,7 +166,7 @@ function rssMb(): number {
 async function drainOurs({ redisUrl, load, organizations, runs }: DrainOptions): Promise<Drain> {
   const queue = createRunQueue({ url: redisUrl, prefix: 'bench', log: silentLogger, consumer: { name: 'bench' } });
   const beforeMb = rssMb();
-  const tally = new Tally({ runs, load });
+  const tally = new Tally({ runs, load, organizations });
   await queue.start();
   await warmUp(queue);
   const fill = async (): Promise<void> => {
@@ -225,11 +226,11 @@ async function consume(queue: RunQueue, tally: Tally): Promise<void> {
   await Promise.all(takers);
 }
 
-async function drainSingleQueue({ redisUrl, load, runs }: DrainOptions): Promise<Drain> {
+async function drainSingleQueue({ redisUrl, load, organizations, runs }: DrainOptions): Promise<Drain> {
   const beforeMb = rssMb();
   const connection = { url: redisUrl, maxRetriesPerRequest: null };
   const queue = new Queue('single', { connection });
-  const tally = new Tally({ runs, load });
+  const tally = new Tally({ runs, load, organizations });
   const worker = new Worker('single', async () => undefined, { connection, concurrency: SLOTS, autorun: false, removeOnComplete: { count: 0 } });
   worker.on('completed', () => tally.one());
   await worker.waitUntilReady();
@@ -255,7 +256,7 @@ async function drainPerOrganization({ redisUrl, load, organizations, runs }: Dra
   const root = createRedisBackend('fill', { connection });
   const names = Array.from({ length: organizations }, (_, i) => `org-${i}`);
   const queues = names.map((name) => new Queue(name, { connection, skipMetasUpdate: true }, () => root.forQueue(name) as never) as Queue);
-  const tally = new Tally({ runs, load });
+  const tally = new Tally({ runs, load, organizations });
   const workers = await startWorkers(names, connection, () => tally.one());
   const fill = async (): Promise<void> => {
     for (const slice of slices(runs)) {
@@ -294,17 +295,17 @@ async function startWorkers(names: readonly string[], connection: Redis, onCompl
 class Tally {
   readonly all: Promise<void>;
   readonly #done: () => void;
-  readonly #mayGrow: boolean;
+  readonly #mostWaiting: number;
   #left: number;
   #waiting = 0;
   #hasRoom: (() => void) | null = null;
 
-  constructor({ runs, load }: { runs: number; load: Load }) {
+  constructor({ runs, load, organizations }: { runs: number; load: Load; organizations: number }) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.all = promise;
     this.#done = resolve;
     this.#left = runs;
-    this.#mayGrow = load === 'backlog';
+    this.#mostWaiting = load === 'backlog' ? Infinity : Math.max(WAITING, WAITING_EACH * organizations);
   }
 
   get left(): number {
@@ -313,7 +314,7 @@ class Tally {
 
   /** Before so many are added: until there is room for them. */
   async adding(runs: number): Promise<void> {
-    while (!this.#mayGrow && this.#waiting + runs > MOST_WAITING) await new Promise<void>((resolve) => { this.#hasRoom = resolve; });
+    while (this.#waiting + runs > this.#mostWaiting) await new Promise<void>((resolve) => { this.#hasRoom = resolve; });
     this.#waiting += runs;
   }
 
