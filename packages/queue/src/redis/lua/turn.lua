@@ -3,8 +3,9 @@
 -- ARGV: 1 and 2 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 3 now (epoch ms), 4 events that BullMQ keeps per queue, 5 name of the
 --       worker, 6 lease (ms), 7 token of the leases, 8 cost of a run that nothing is known of, 9 cost of what an
 --       organization is given at once, 10 how many to take, 11 whom the worker has no room for ('' for nobody, else ms to pass
---       them over for and organizations, with blanks between), then groups of six for runs that ended: organization, id, token, MB freed, what is still owed (resource-seconds), what the
---       organization's runs cost on average ('' where that has not changed)
+--       them over for and organizations, with blanks between), then groups of six for runs that ended: organization, id, token,
+--       MB freed, what is still owed (resource-seconds), what the organization's runs cost on average ('' where that has not
+--       changed)
 -- Returns { which of the ended were not held (from 1); of each run taken: organization, id, data, times it was handed out before,
 -- what it was charged; jobs taken that are no runs, as organization and id; epoch ms of the head of `later` or false }.
 -- Atomic. The runs taken are those that virtual-time order gives if organizations are looked at one by one, and each look takes
