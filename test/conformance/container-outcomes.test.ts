@@ -121,7 +121,11 @@ describe.each(TIERS)('an attempt in tier %s', (tier) => {
 
   it('carries an input and a result of the largest size', async () => {
     const input = 'é'.repeat(SIZE_CAPS.resultBytes / 2 - 2);
-    expect(valueOf(await rig.run(agent('return input'), { input }))).toBe(input);
+    const carry = () => rig.run(agent('return input'), { input });
+    const first = await carry();
+    // The cell that the bomb of the test before ended may take it along, and it is given back: as a worker does, again.
+    const isLost = first.outcome.kind === 'interrupted' && first.outcome.reason === 'cell_lost';
+    expect(valueOf(isLost ? await carry() : first)).toBe(input);
   });
 
   it.each([

@@ -42,7 +42,7 @@ afterAll(async () => {
 
 describe('docs/webhooks.md', () => {
   it('has requests that are answered as it says', async () => {
-    const requests = blocks('sh').map((block) => ({ path: /127\.0\.0\.1:3000(\/\S+)/.exec(block)?.[1], body: /-d '([^]*)'/.exec(block)?.[1] }));
+    const requests = blocks('sh').map((block) => ({ path: /\$URL(\/[^\s"]+)/.exec(block)?.[1], body: /-d '([^]*)'/.exec(block)?.[1] }));
     expect(requests.map(({ path }) => path)).toEqual(['/v1/webhooks', '/v1/triggers']);
     const answers = await Promise.all(requests.map(async ({ path, body }) => {
       const answer = await fetch(`${system.apis[0]!.url()}${path}`, { method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, body: body! });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { silentLogger, systemClock, type AttemptOutcome, type Clock, type ContainerDeath, type ContainerState } from '@bullpen/core';
 
 import type { ContainerPlan, RuntimeContainer } from './container.ts';
@@ -93,6 +93,30 @@ describe('the memory pool of an organization', () => {
     expect(runtime.admit(64)).toBe(true);
     expect(runtime.reservedMb).toBe(64);
     expect(await claim(64)).toBe(made[0]);
+  });
+
+  it('starts another container where what the first one started in ended meanwhile, and not where it cannot start', async () => {
+    const { runtime, claim, made } = organization(64);
+    const start = jest.spyOn(FakeContainer.prototype, 'start');
+    const failOnce = (death: ContainerDeath) => start.mockImplementationOnce(async function fail(this: FakeContainer) {
+      this.death = death;
+      this.vanish();
+      throw new Error('it was ended while it started');
+    });
+    try {
+      runtime.admit(64);
+      failOnce('exited');
+      expect(await claim(64)).toBe(made[1]);
+      runtime.unclaim(made[1]!);
+      made[1]!.death = 'evicted';
+      made[1]!.vanish();
+      await made[1]!.gone;
+      runtime.admit(64);
+      failOnce('crashed');
+      await expect(claim(64)).rejects.toThrow('it was ended while it started');
+    } finally {
+      start.mockRestore();
+    }
   });
 
   it('prefers the container that has the bundle warm', async () => {

@@ -53,6 +53,9 @@ const NEAR = 0.9;
 /** How long a container may wait for those before it to be gone. */
 const ROOM_WAIT_MS = 5000;
 
+/** Of one container, where what it starts in ends meanwhile. */
+const MAX_STARTS = 3;
+
 /**
  * Containers that ran nothing when they were ended are gone within milliseconds: admissions do not count them, and
  * whoever starts a thread in their place waits. One that was killed may sit in a native call, and counts until it is gone.
@@ -227,7 +230,8 @@ export class OrganizationRuntime {
     return found;
   }
 
-  async #startNew({ memoryMb, reserveMb, factory, isAlone, interrupt }: Wanted): Promise<RuntimeContainer> {
+  async #startNew(wanted: Wanted, startsLeft = MAX_STARTS): Promise<RuntimeContainer> {
+    const { memoryMb, reserveMb, factory, isAlone, interrupt } = wanted;
     // Between the last look at the room and the start of the thread nothing else runs.
     while (!this.#hasRoom(reserveMb)) await this.#nextGone();
     if (interrupt.aborted) throw new BullpenError('SHUTTING_DOWN', 'the attempt was interrupted before its container started');
@@ -238,7 +242,9 @@ export class OrganizationRuntime {
       return container;
     } catch (error) {
       this.#claimed.delete(container);
-      throw error;
+      // No code of the agent has run in it: the process around it had to end, for the fault of another attempt.
+      if (container.death !== 'exited' || startsLeft <= 1) throw error;
+      return this.#startNew(wanted, startsLeft - 1);
     }
   }
 
