@@ -167,14 +167,16 @@ export class OrganizationRuntime {
     this.#activeMb += wanted.reserveMb;
     this.#activeLimitMb += wanted.memoryMb;
     const kind = kindOf(wanted.tier, wanted.memoryMb);
-    this.#kinds.set(kind, wanted);
     this.#demand.begin(kind);
     try {
       for (let idle = this.#takeIdle(wanted); idle !== null; idle = this.#takeIdle(wanted)) {
         if (await idle.settled()) return idle;
         this.#claimed.delete(idle);
       }
-      return await this.#startNew(wanted);
+      const started = await this.#startNew(wanted);
+      // Only what could be started is started ahead.
+      this.#kinds.set(kind, wanted);
+      return started;
     } catch (error) {
       this.#demand.end(kind);
       this.#activeMb -= wanted.reserveMb;
