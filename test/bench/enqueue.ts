@@ -70,7 +70,7 @@ async function startOurs({ services }: BenchContext): Promise<Side> {
 
 function startBare({ services }: BenchContext): Side {
   const queue = new Queue('bare', { connection: { url: services.redisUrl } });
-  const jobOf = (id: number) => ({ name: 'run', data: { orgId: 'bench', runId: `run_${id}`, memoryMb: 64 }, opts: { jobId: `run_${id}`, removeOnComplete: true } });
+  const jobOf = (id: number) => ({ name: 'run', data: { memoryMb: 64 }, opts: { jobId: `run_${id}`, removeOnComplete: true } });
   return {
     add(ids) {
       if (ids.length > 1) return queue.addBulk(ids.map(jobOf));

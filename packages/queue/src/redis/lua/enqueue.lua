@@ -24,7 +24,7 @@ local function add(queue, id, data, options, delay, priority)
   return 0, false
 end
 
-local before = call('ZRANGE', LATER, '0', '0', 'WITHSCORES')[2]
+local before = headOfLater()
 while i <= #ARGV do
   local org, count = ARGV[i], tonumber(ARGV[i + 1])
   local queue, isNow, isFirst, dueMs = queueOf(org), false, false, nil
@@ -41,6 +41,5 @@ while i <= #ARGV do
   -- Where others wait it is offered already, as a rule.
   if isNow and (isFirst or not call('ZSCORE', READY, org)) and parkedUntil(org, now) == 0 then enter(org) end
 end
-local after = call('ZRANGE', LATER, '0', '0', 'WITHSCORES')[2]
-if after and (not before or tonumber(after) < tonumber(before)) then call('ZADD', WAKE, '0', 'later') end
+wakeIfSooner(before)
 return 0

@@ -39,6 +39,17 @@ local function limitsOf(org)
   return text and cjson.decode(text) or NO_LIMITS
 end
 
+-- Epoch ms of the head of `later`, as text; nil where nobody is in it.
+local function headOfLater()
+  return call('ZRANGE', LATER, '0', '0', 'WITHSCORES')[2]
+end
+
+-- Wakes a blocked worker where the head of `later` is sooner than it was, since it waits for that one.
+local function wakeIfSooner(before)
+  local after = headOfLater()
+  if after and (not before or tonumber(after) < tonumber(before)) then call('ZADD', WAKE, '0', 'later') end
+end
+
 -- Where a newly ready organization starts: at the smallest virtual time of those that wait, so that idling banks no credit.
 -- Kept as long as nobody is charged: whoever enters starts there or later.
 local lineStart, lineText, isEmptyLine

@@ -8,7 +8,7 @@ local now = tonumber(ARGV[3])
 local hasMemory = call('EXISTS', MEMORY) == 1
 
 local function hasLeases(queue)
-  local locks = call('LRANGE', queue .. 'active', 0, -1)
+  local locks = call('LRANGE', queue .. 'active', '0', '-1')
   if not locks[1] then return true end
   for i, id in ipairs(locks) do locks[i] = queue .. id .. ':lock' end
   return call('EXISTS', unpack(locks)) == #locks

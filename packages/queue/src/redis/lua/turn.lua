@@ -249,4 +249,4 @@ if max > 0 then
   -- Where some are left, the next blocked worker is woken.
   if call('ZCARD', READY) > 0 then call('ZADD', WAKE, '0', 'ready') else call('DEL', WAKE) end
 end
-return { lost, runs, strangers, call('ZRANGE', LATER, '0', '0', 'WITHSCORES')[2] or false }
+return { lost, runs, strangers, headOfLater() or false }
