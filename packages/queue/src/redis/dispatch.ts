@@ -11,6 +11,8 @@ import type { Wake } from './wake.ts';
 
 /** Runs of several organizations in one script: about 1 ms of the server's time. One organization's runs are never split. */
 const MAX_ENQUEUED_AT_ONCE = 100;
+/** Such scripts at once, of one call: the next is made while the server works on one, and turns come in between. */
+const ENQUEUED_UNDER_WAY = 2;
 /** Runs that one turn takes at most. */
 const MAX_TAKEN_AT_ONCE = 256;
 
@@ -44,7 +46,8 @@ export class RedisDispatch implements Dispatch {
   }
 
   async enqueue(groups: readonly RunGroup[]): Promise<void> {
-    await Promise.all(slicesOf(groups, MAX_ENQUEUED_AT_ONCE).map((slice) => this.#add(slice)));
+    const slices = slicesOf(groups, MAX_ENQUEUED_AT_ONCE).values();
+    await Promise.all(Array.from({ length: ENQUEUED_UNDER_WAY }, () => this.#addEach(slices)));
   }
 
   async turn({ ends, max, full }: TurnRequest): Promise<TurnResult> {
@@ -60,6 +63,10 @@ export class RedisDispatch implements Dispatch {
 
   wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
     return this.#deps.wake.wait(timeoutMs, signal);
+  }
+
+  async #addEach(slices: Iterable<readonly RunGroup[]>): Promise<void> {
+    for (const slice of slices) await this.#add(slice);
   }
 
   async #add(groups: readonly RunGroup[]): Promise<void> {

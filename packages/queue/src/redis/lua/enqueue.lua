@@ -28,7 +28,7 @@ local function add(queue, id, data, options, delay, priority)
   return 0, false
 end
 
--- Those from `i` on. Returns whether one is to run now, whether it was the first to, and the first of their delays' ends.
+-- Those from `i` on. Returns whether one of them is to run now, whether nobody waited before it, and the first of their delays' ends.
 local function addAll(queue, count)
   local isNow, isFirst, dueMs = false, false, nil
   for at = i, i + 5 * (count - 1), 5 do

@@ -7,7 +7,7 @@
 --       MB freed, what the organization's runs cost on average ('' where that has not changed), how many runs, and of each its
 --       id and what is still owed for it (resource-seconds)
 -- Returns { which of the ended were not held (from 1); of each look that took runs: organization, what each was charged, how
--- many, and of each id, data, times it was handed out before; jobs taken that are no runs, as organization and id; epoch ms of
+-- many, and of each id, data, 1 where it was handed out before, else 0; jobs taken that are no runs, as organization and id; epoch ms of
 -- the head of `later` or false }.
 -- Atomic. The runs taken are those that virtual-time order gives if organizations are looked at one by one, and each look takes
 -- one run, or as many as cost ARGV[9] together, and charges them.
@@ -206,17 +206,18 @@ local function burstOf(cost, meta, limits)
   return math.min(max - taken, cost > 0 and math.max(1, math.floor(quantum / cost)) or max)
 end
 
--- Leases a job that is in `active` to the worker. `facts`: of it. Returns whether it is a run.
+-- Leases a job that is in `active` to the worker. `facts`: of it. Returns whether it is a run. When it was taken says also
+-- that it was: BullMQ's count of attempts and name of the worker are left out, which are as much again.
 local function lease(org, queue, id, facts)
-  local job, before = queue .. id, facts[3] and tonumber(facts[3]) or 0
-  call('SET', job .. ':lock', token, 'PX', leaseMs)
-  call('HSET', job, 'processedOn', nowText, 'pb', worker, 'ats', before == 0 and '1' or before + 1)
-  if facts[1] ~= 'run' or not facts[2] or facts[5] or facts[6] or facts[7] then
+  local job = queue .. id
+  call('PSETEX', job .. ':lock', leaseMs, token)
+  local isFirst = call('HSET', job, 'processedOn', nowText) == 1
+  if facts[1] ~= 'run' or not facts[2] or facts[3] or facts[4] or facts[5] then
     strangers[#strangers + 1], strangers[#strangers + 2] = org, id
     return false
   end
   local n = #runs
-  runs[n + 1], runs[n + 2], runs[n + 3] = id, facts[2], facts[4] and before + tonumber(facts[4]) or before
+  runs[n + 1], runs[n + 2], runs[n + 3] = id, facts[2], isFirst and 0 or 1
   return true
 end
 
@@ -240,7 +241,7 @@ local function take(at)
   local head, spent = #runs, 0
   runs[head + 1], runs[head + 2], runs[head + 3] = org, isAlone and '0' or meta[5] or ARGV[8], 0
   for _, id in ipairs(ids) do
-    local facts = call('HMGET', queue .. id, 'name', 'data', 'ats', 'stc', 'parentKey', 'deid', 'rjk')
+    local facts = call('HMGET', queue .. id, 'name', 'data', 'parentKey', 'deid', 'rjk')
     local limitMb = limits.maxMemoryInFlightMb
     if limitMb and facts[2] and not reserve(org, limitMb, tonumber(string.match(facts[2], '"memoryMb":(%d+)') or '0')) then
       putBack(queue, id, score)
