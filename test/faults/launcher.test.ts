@@ -1,27 +1,16 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 
 import { agent, endingOf, startRig, valueOf } from '../integration/runtime-rig.ts';
 import { requireProgram } from '../services/programs.ts';
 import { startChild } from '../system/child-process.ts';
-import { launchers } from '../system/launchers.ts';
+import { launchers, walls } from '../system/launchers.ts';
 import { eventually } from '../system/running-system.ts';
 
 jest.setTimeout(120_000);
 
 const WAITS = agent('await new Promise((done) => ctx.signal.addEventListener("abort", done))');
-
-/** Processes that were told a path of this worker's cells: bubblewraps, whole or half built. */
-function wallsOf(workerPid: number): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').some((given) => /\/bullpen-cells-\w+-(\d+)-/.exec(given)?.[1] === String(workerPid));
-    } catch {
-      return false; // it has ended
-    }
-  });
-}
 
 describe('the launcher of cells', () => {
   beforeAll(() => { requireProgram('bubblewrap'); });
@@ -39,7 +28,7 @@ describe('the launcher of cells', () => {
     expect(launchers()).not.toContain(first);
     await rig.stop();
     expect(launchers()).toEqual([]);
-    await eventually('no wall is left', async () => (wallsOf(process.pid).length === 0 ? true : undefined));
+    await eventually('no wall is left', async () => (walls().length === 0 ? true : undefined));
   });
 
   it('is not what a run of an agent can end', async () => {
@@ -57,12 +46,12 @@ describe('the launcher of cells', () => {
     const worker = await startChild('blank-cells', {});
     const [launcher] = launchers(worker.process.pid ?? 0);
     expect(launcher).toBeDefined();
-    expect(wallsOf(worker.process.pid ?? 0).length).toBeGreaterThan(0);
+    expect(walls(worker.process.pid ?? 0).length).toBeGreaterThan(0);
     worker.process.kill('SIGKILL');
     await worker.exited;
     await eventually('nothing is left of it', async () => {
       const isThere = readdirSync('/proc').includes(String(launcher));
-      return !isThere && wallsOf(worker.process.pid ?? 0).length === 0 ? true : undefined;
+      return !isThere && walls(worker.process.pid ?? 0).length === 0 ? true : undefined;
     });
   });
 });

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { within } from '../bounded-wait.ts';
-import type { EngineTask } from '../engine.ts';
+import { EngineLostError, type EngineTask } from '../engine.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { CellWall } from './cell-wall.ts';
 import { FrameReader, frameOf } from './frames.ts';
@@ -83,7 +83,10 @@ export class CellProcess {
   /** @throws where the wall or the cell in it cannot be had. */
   async start(): Promise<void> {
     try {
-      const ended = this.gone.then(({ lastWords, exitCode }) => { throw new Error(`the cell ended while it started (${exitCode}): ${lastWords}`); });
+      const ended = this.gone.then(({ lastWords, exitCode, wasLost }) => {
+        const Why = wasLost ? EngineLostError : Error;
+        throw new Why(`the cell ended while it started (${exitCode}): ${lastWords}`);
+      });
       await within(Promise.race([this.#ready.promise, ended]), START_TIMEOUT_MS, 'the cell did not start in time');
       await within(Promise.race([this.#owner.rehearse?.() ?? Promise.resolve(), ended]), START_TIMEOUT_MS, 'the cell did not rehearse in time');
       this.#pid = this.#wall.pidOf(this.#launched, this.#initInfo);
