@@ -1,9 +1,6 @@
-import { monotonicFactory } from 'ulid';
+import { CROCKFORD, nextUlid } from './ulid.ts';
 
-/**
- * Sortable ids: a prefix that says what it is, and a ULID (48 bits of time, 80 random, monotonic within this
- * process). Source: https://github.com/ulid/spec
- */
+/** Sortable ids: a prefix that says what it is, and a ULID, monotonic within this process. */
 export const ID_PREFIXES = {
   run: 'run', version: 'ver', key: 'key', worker: 'wkr', api: 'api', container: 'ctr', request: 'req', schedule: 'sch', audit: 'aud',
   alertRule: 'alr', alert: 'alt', silence: 'sil', delivery: 'dlv', webhook: 'whk', event: 'evt', trigger: 'trg', signingSecret: 'sgn',
@@ -11,11 +8,9 @@ export const ID_PREFIXES = {
 
 export type IdKind = keyof typeof ID_PREFIXES;
 
-const nextUlid = monotonicFactory();
-
 /** @example newId('run') // 'run_01jd3v...' */
 export function newId(kind: IdKind): string {
-  return `${ID_PREFIXES[kind]}_${nextUlid().toLowerCase()}`;
+  return `${ID_PREFIXES[kind]}_${nextUlid(Date.now())}`;
 }
 
 const ulidPattern = '[0-7][0-9a-hjkmnp-tv-z]{25}';
@@ -23,8 +18,6 @@ const ulidPattern = '[0-7][0-9a-hjkmnp-tv-z]{25}';
 export function isId(kind: IdKind, value: string): boolean {
   return new RegExp(`^${ID_PREFIXES[kind]}_${ulidPattern}$`).test(value);
 }
-
-const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** When an id was made, ms since the epoch, by the clock of who made it; null where it is none of ours. */
 export function timeOfId(kind: IdKind, value: string): number | null {

@@ -21,6 +21,16 @@ export function givenRows<Row>(
   return { sql: db.keyed, given: asItself(db.keyed, only, columns) };
 }
 
+/**
+ * The same for rows that a statement adds: it reads no table but by whole keys, so its plan stands for any number of rows and at any size.
+ * So do those by which Postgres checks foreign keys, which it else plans anew for every row (measured for 32 runs: 73 µs each, 40 with plans that are kept).
+ */
+export function rowsToAdd<Row>(db: Database, rows: readonly Row[], columns: readonly GivenColumn<Row>[]): { sql: postgres.Sql; given: postgres.Fragment } {
+  const { keyed: sql } = db;
+  const [only] = rows;
+  return { sql, given: rows.length === 1 && only !== undefined ? asItself(sql, only, columns) : asArrays(sql, rows, columns) };
+}
+
 function asArrays<Row>(sql: postgres.Sql, rows: readonly Row[], columns: readonly GivenColumn<Row>[]): postgres.Fragment {
   const arrays = columns.map(([, type, of]) => sql`${column(rows, of)}::${sql.unsafe(`${type}[]`)}`);
   return sql`unnest(${joined(sql, arrays)}) AS given (${sql.unsafe(columns.map(([name]) => name).join(', '))})`;

@@ -13,7 +13,7 @@ import type { Page } from './list-agents.ts';
  */
 export async function insertAuditEntries(db: Database, entries: readonly AuditEntry[], { waitsForDisk }: { waitsForDisk: boolean }): Promise<void> {
   const jsonOf = (value: unknown) => (value === null || value === undefined ? null : JSON.stringify(value));
-  await db.sql`
+  await db.keyed`
     WITH commit AS MATERIALIZED (SELECT set_config('synchronous_commit', ${waitsForDisk ? 'on' : 'off'}, true))
     INSERT INTO audit_log (id, org_id, at, action, target, key_id, role, request_id, before, after)
     SELECT id, org_id, at, action, target, key_id, role, request_id, before::jsonb, after::jsonb

@@ -1,6 +1,6 @@
 import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
-import { givenRows, type GivenColumn } from '../given-rows.ts';
+import { rowsToAdd, type GivenColumn } from '../given-rows.ts';
 import type { NewRun } from '../run-writes.ts';
 import { keyOfRun } from './run-columns.ts';
 
@@ -42,7 +42,7 @@ const COLUMNS: readonly GivenColumn<TimedRun>[] = [
  * runs_idempotency). Gives the keys of those it inserted.
  */
 export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promise<Set<string>> {
-  const { sql, given } = givenRows(db, rows, COLUMNS);
+  const { sql, given } = rowsToAdd(db, rows, COLUMNS);
   const inserted = await sql<{ org_id: string; id: string }[]>`
     INSERT INTO runs (
       id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata, tags,
