@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 
 import { BullpenError, DEFAULT_DEPLOYMENT, type AgentVersion } from '@bullpen/core';
 
-import { column } from '../array-literal.ts';
 import type { Database } from '../database.ts';
+import { givenStatement, literal } from '../given-rows.ts';
 import { reading } from '../postgres-errors.ts';
 
 /** What a run says of the version it wants. */
@@ -23,31 +23,39 @@ export type ResolvedVersion = { ok: true; version: AgentVersion } | { ok: false;
 
 type Row = AgentVersion & { id: string | null; n: number; latestVersion: number | null; deployed: string | null };
 
+interface Asked {
+  n: number;
+  one: WantedOfOrganization;
+  draw: number;
+}
+
+const find = givenStatement<Asked, Row>([
+  ['n', 'integer', ({ n }) => n],
+  ['org_id', 'text', ({ one }) => one.orgId],
+  ['agent', 'text', ({ one }) => one.agent],
+  ['version', 'integer', ({ one }) => one.version ?? null],
+  ['deployment', 'text', ({ one }) => one.deployment ?? null],
+  ['fairness_key', 'text', ({ one }) => one.fairnessKey ?? null],
+  ['draw', 'double precision', ({ draw }) => draw],
+], (given) => `
+  SELECT given.n, a.latest_version AS "latestVersion", d.name AS deployed, v.id, v.org_id AS "orgId", v.agent, v.version, v.sha256,
+    b.bytes AS "bundleBytes", v.manifest, v.created_at AS "createdAt"
+  FROM ${given}
+  JOIN agents a ON a.org_id = given.org_id AND a.name = given.agent
+  LEFT JOIN deployments d ON d.org_id = a.org_id AND d.agent = a.name AND d.name = coalesce(given.deployment, ${literal(DEFAULT_DEPLOYMENT)})
+  LEFT JOIN agent_versions v ON v.org_id = a.org_id AND v.agent = a.name AND v.version = coalesce(
+    given.version,
+    CASE WHEN d.canary->'fairnessKeys' @> to_jsonb(given.fairness_key) OR given.draw < (d.canary->>'percent')::double precision
+      THEN (d.canary->>'version')::integer ELSE d.version END,
+    CASE WHEN given.deployment IS NULL THEN a.latest_version END)
+  LEFT JOIN bundles b ON b.org_id = v.org_id AND b.sha256 = v.sha256`);
+
 /**
  * The version that a run takes: the one it names; else what the deployment it names says (or `production`, where there
  * is one), canary included; else the newest. One statement by primary keys for as many runs as ask at once.
  */
 export async function resolveRunVersions(db: Database, wanted: readonly WantedOfOrganization[], random: () => number = Math.random): Promise<ResolvedVersion[]> {
-  const rows = await reading(() => db.sql<Row[]>`
-    SELECT given.n, a.latest_version AS "latestVersion", d.name AS deployed, v.id, v.org_id AS "orgId", v.agent, v.version, v.sha256,
-      b.bytes AS "bundleBytes", v.manifest, v.created_at AS "createdAt"
-    FROM unnest(
-      ${column([...wanted.keys()], (n) => n)}::integer[],
-      ${column(wanted, (one) => one.orgId)}::text[],
-      ${column(wanted, (one) => one.agent)}::text[],
-      ${column(wanted, (one) => one.version ?? null)}::integer[],
-      ${column(wanted, (one) => one.deployment ?? null)}::text[],
-      ${column(wanted, (one) => one.fairnessKey ?? null)}::text[],
-      ${column(wanted, (one) => drawOf(one, random))}::double precision[]
-    ) AS given (n, org_id, agent, version, deployment, fairness_key, draw)
-    JOIN agents a ON a.org_id = given.org_id AND a.name = given.agent
-    LEFT JOIN deployments d ON d.org_id = a.org_id AND d.agent = a.name AND d.name = coalesce(given.deployment, ${DEFAULT_DEPLOYMENT})
-    LEFT JOIN agent_versions v ON v.org_id = a.org_id AND v.agent = a.name AND v.version = coalesce(
-      given.version,
-      CASE WHEN d.canary->'fairnessKeys' @> to_jsonb(given.fairness_key) OR given.draw < (d.canary->>'percent')::double precision
-        THEN (d.canary->>'version')::integer ELSE d.version END,
-      CASE WHEN given.deployment IS NULL THEN a.latest_version END)
-    LEFT JOIN bundles b ON b.org_id = v.org_id AND b.sha256 = v.sha256`);
+  const rows = await reading(() => find(db, wanted.map((one, n) => ({ n, one, draw: drawOf(one, random) }))));
   const byNumber = new Map(rows.map((row) => [row.n, row]));
   return wanted.map((one, n) => resolved(byNumber.get(n), one));
 }
