@@ -104,7 +104,7 @@ export {
 } from './schedules/fire-plan.ts';
 export { nextTimes, scheduleTimes, type ScheduleTiming } from './schedules/schedule-times.ts';
 export { planScheduledRun, scheduleKeyPrefix, type FiringSchedule } from './schedules/scheduled-run.ts';
-export { WAIT_CAUSES, explainWait, waitCauseSchema, whySchema, type QueueStanding, type WaitCause, type WaitFacts, type Why } from './why.ts';
+export { WAIT_CAUSES, explainWait, waitCauseSchema, whySchema, type QueueStanding, type VersionStanding, type WaitCause, type WaitFacts, type Why } from './why.ts';
 export {
   MOST_BATCH_RUNS, createRunBatchSchema, drainResultSchema, idempotencyKeySchema, runBatchSchema,
   type CreateRunBatch, type CreateRunBatchRequest, type DrainResult, type RunBatch,

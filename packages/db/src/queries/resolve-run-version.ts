@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 
 import { BullpenError, DEFAULT_DEPLOYMENT, type AgentVersion } from '@bullpen/core';
 
-import { column } from '../array-literal.ts';
 import type { Database } from '../database.ts';
+import { givenStatement, literal } from '../given-rows.ts';
 import { reading } from '../postgres-errors.ts';
 
 /** What a run says of the version it wants. */
@@ -33,6 +33,27 @@ interface Asked {
 const LUCKY = 0;
 const UNLUCKY = 100;
 
+const find = givenStatement<Asked & { n: number }, Row>([
+  ['n', 'integer', ({ n }) => n],
+  ['org_id', 'text', ({ want }) => want.orgId],
+  ['agent', 'text', ({ want }) => want.agent],
+  ['version', 'integer', ({ want }) => want.version ?? null],
+  ['deployment', 'text', ({ want }) => want.deployment ?? null],
+  ['fairness_key', 'text', ({ want }) => want.fairnessKey ?? null],
+  ['draw', 'double precision', ({ draw }) => draw],
+], (given) => `
+  SELECT given.n, a.latest_version AS "latestVersion", d.name AS deployed, (d.canary->>'percent')::double precision AS "canaryPercent",
+    v.id, v.org_id AS "orgId", v.agent, v.version, v.sha256, b.bytes AS "bundleBytes", v.manifest, v.created_at AS "createdAt"
+  FROM ${given}
+  JOIN agents a ON a.org_id = given.org_id AND a.name = given.agent
+  LEFT JOIN deployments d ON d.org_id = a.org_id AND d.agent = a.name AND d.name = coalesce(given.deployment, ${literal(DEFAULT_DEPLOYMENT)})
+  LEFT JOIN agent_versions v ON v.org_id = a.org_id AND v.agent = a.name AND v.version = coalesce(
+    given.version,
+    CASE WHEN d.canary->'fairnessKeys' @> to_jsonb(given.fairness_key) OR given.draw < (d.canary->>'percent')::double precision
+      THEN (d.canary->>'version')::integer ELSE d.version END,
+    CASE WHEN given.deployment IS NULL THEN a.latest_version END)
+  LEFT JOIN bundles b ON b.org_id = v.org_id AND b.sha256 = v.sha256`, { plansBySize: false });
+
 /**
  * The version that a run takes: the one it names; else what the deployment it names says (or `production`, where there
  * is one), canary included; else the newest. One statement by primary keys for as many runs as ask at once, with a row for each that wants
@@ -41,12 +62,13 @@ const UNLUCKY = 100;
 export async function resolveRunVersions(db: Database, wanted: readonly WantedOfOrganization[], random: () => number = Math.random): Promise<ResolvedVersion[]> {
   const groups = [...Map.groupBy(wanted.keys(), (n) => keyOf(wanted[n]!)).values()];
   const asked = groups.map((places) => askedFor(wanted[places[0]!]!, places.length, random));
-  const rows = await findVersions(db, asked.flat());
+  const rows = await reading(() => find(db, asked.flat().map((one, n) => ({ ...one, n }))));
+  const byNumber = new Map(rows.map((row) => [row.n, row]));
   const answers = new Array<ResolvedVersion>(wanted.length);
   let n = 0;
   groups.forEach((places, g) => {
     const want = wanted[places[0]!]!;
-    const found = asked[g]!.map(() => rows.get(n++));
+    const found = asked[g]!.map(() => byNumber.get(n++));
     const resolvedOnes = found.map((row) => resolved(row, want));
     for (const place of places) {
       const isUnlucky = found.length === 2 && !(random() * 100 < (found[0]?.canaryPercent ?? 0));
@@ -65,30 +87,6 @@ function askedFor(want: WantedOfOrganization, runs: number, random: () => number
   if (want.version !== undefined) return [{ want, draw: UNLUCKY }];
   if (runs === 1 || want.fairnessKey !== undefined) return [{ want, draw: drawOf(want, random) }];
   return [{ want, draw: LUCKY }, { want, draw: UNLUCKY }];
-}
-
-async function findVersions(db: Database, asked: readonly Asked[]): Promise<Map<number, Row>> {
-  const rows = await reading(() => db.keyed<Row[]>`
-    SELECT given.n, a.latest_version AS "latestVersion", d.name AS deployed, (d.canary->>'percent')::double precision AS "canaryPercent",
-      v.id, v.org_id AS "orgId", v.agent, v.version, v.sha256, b.bytes AS "bundleBytes", v.manifest, v.created_at AS "createdAt"
-    FROM unnest(
-      ${column([...asked.keys()], (n) => n)}::integer[],
-      ${column(asked, ({ want }) => want.orgId)}::text[],
-      ${column(asked, ({ want }) => want.agent)}::text[],
-      ${column(asked, ({ want }) => want.version ?? null)}::integer[],
-      ${column(asked, ({ want }) => want.deployment ?? null)}::text[],
-      ${column(asked, ({ want }) => want.fairnessKey ?? null)}::text[],
-      ${column(asked, ({ draw }) => draw)}::double precision[]
-    ) AS given (n, org_id, agent, version, deployment, fairness_key, draw)
-    JOIN agents a ON a.org_id = given.org_id AND a.name = given.agent
-    LEFT JOIN deployments d ON d.org_id = a.org_id AND d.agent = a.name AND d.name = coalesce(given.deployment, ${DEFAULT_DEPLOYMENT})
-    LEFT JOIN agent_versions v ON v.org_id = a.org_id AND v.agent = a.name AND v.version = coalesce(
-      given.version,
-      CASE WHEN d.canary->'fairnessKeys' @> to_jsonb(given.fairness_key) OR given.draw < (d.canary->>'percent')::double precision
-        THEN (d.canary->>'version')::integer ELSE d.version END,
-      CASE WHEN given.deployment IS NULL THEN a.latest_version END)
-    LEFT JOIN bundles b ON b.org_id = v.org_id AND b.sha256 = v.sha256`);
-  return new Map(rows.map((row) => [row.n, row]));
 }
 
 /** The same for one run. @throws BullpenError AGENT_NOT_FOUND, NOT_FOUND (no such version or deployment), INVALID_REQUEST (both are named). */
