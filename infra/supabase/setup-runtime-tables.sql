@@ -1895,10 +1895,43 @@ COMMENT ON FUNCTION enter_version(text, text, integer, text, integer) IS
   'Lets a run in where fewer than so many others of its version are executed. False: it must wait.';
 REVOKE ALL ON FUNCTION enter_version(text, text, integer, text, integer) FROM PUBLIC;
 $bullpen_migration$) AS is_new;
+SELECT '0022_turned_away.sql' AS name, pg_temp.apply_migration('0022_turned_away.sql', '6641ed0da7faaacc2e5cd1cf0b5643a0fd67c71fb742b8cac690dfb0a5979ae2', $bullpen_migration$-- Runs that wait for a place of their version are known, so that the end of one of its runs can bring the next one back.
+
+ALTER TABLE runs ADD COLUMN turned_away_at timestamptz(3);
+COMMENT ON COLUMN runs.turned_away_at IS 'Since when it waits for a place of its version (`concurrency`); null where it does not.';
+CREATE INDEX runs_turned_away ON runs (org_id, agent, version, priority, id) WHERE turned_away_at IS NOT NULL AND state IN ('scheduled', 'queued', 'retrying');
+
+CREATE FUNCTION version_places_taken(the_org text, the_agent text, the_version integer, the_run text) RETURNS integer
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, public AS $$
+  SELECT count(*)::integer FROM runs
+    WHERE org_id = the_org AND agent = the_agent AND version = the_version AND id <> the_run AND (
+      state = 'running'
+      -- Let in and not claimed yet. A worker that died in between keeps nobody out for longer than this.
+      OR (state IN ('scheduled', 'queued', 'retrying') AND entered_at IS NOT NULL AND entered_at > clock_timestamp() - interval '10 seconds'
+          AND (claimed_at IS NULL OR entered_at > claimed_at)))
+$$;
+COMMENT ON FUNCTION version_places_taken(text, text, integer, text) IS
+  'Runs of a version, but for this one, that are executed or let in: what its `concurrency` is held against.';
+REVOKE ALL ON FUNCTION version_places_taken(text, text, integer, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION version_places_taken(text, text, integer, text) TO bullpen_tenant;
+
+CREATE OR REPLACE FUNCTION enter_version(the_org text, the_agent text, the_version integer, the_run text, most integer) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public AS $$
+BEGIN
+  -- In turn with all others who want in; each statement below sees what those before have written.
+  PERFORM pg_advisory_xact_lock(hashtextextended('version ' || the_org || '/' || the_agent || '/' || the_version, 0));
+  IF version_places_taken(the_org, the_agent, the_version, the_run) >= most THEN
+    UPDATE runs SET turned_away_at = clock_timestamp() WHERE org_id = the_org AND id = the_run AND turned_away_at IS NULL;
+    RETURN false;
+  END IF;
+  UPDATE runs SET entered_at = clock_timestamp(), turned_away_at = NULL WHERE org_id = the_org AND id = the_run;
+  RETURN true;
+END $$;
+$bullpen_migration$) AS is_new;
 DROP FUNCTION pg_temp.apply_migration(text, text, text);
 SELECT close_partitions();
 SELECT set_config('bullpen.tables', '{organization_members,schema_migrations,agent_entries,agent_versions,agents,alert_deliveries,alert_rules,alert_silences,alerts,api_keys,audit_log,bundles,containers,deployments,idempotent_requests,metric_writers,organization_totals,organizations,rate_windows,rollup_pending,rollup_progress,run_events,run_events_default,run_metrics,run_metrics_1d,run_metrics_1h,run_metrics_1m,runs,runtime_samples,schedules,secrets,signing_secrets,system_metrics,tenant_tables,triggers,webhook_deliveries,webhooks,workers}', true),
-  set_config('bullpen.functions', '{add_histograms,add_to_totals,bucket_of,claim_retention,close_partitions,create_agent_version,current_org_id,delete_org_rows,drop_metric_partitions,drop_partitions,enter_version,find_lost_workers,histogram_text,isolate_tenant_table,keep_metric_partitions,make_metric_partition,make_partitions,merge_histograms,new_ulid,organization_health,purge_organization,roll_up_bucket,roll_up_run_metrics,run_id_at,runs_needing_care,set_agent_entry,tell_deployment_changed,tell_run_finished,tell_webhooks}', true);
+  set_config('bullpen.functions', '{add_histograms,add_to_totals,bucket_of,claim_retention,close_partitions,create_agent_version,current_org_id,delete_org_rows,drop_metric_partitions,drop_partitions,enter_version,find_lost_workers,histogram_text,isolate_tenant_table,keep_metric_partitions,make_metric_partition,make_partitions,merge_histograms,new_ulid,organization_health,purge_organization,roll_up_bucket,roll_up_run_metrics,run_id_at,runs_needing_care,set_agent_entry,tell_deployment_changed,tell_run_finished,tell_webhooks,version_places_taken}', true);
 -- What Bullpen's tables need on Supabase beyond what they need anywhere: people of auth.users as members of organizations, who
 -- read what is their organization's through PostgREST. Everything is written through Bullpen's API. May be run again.
 

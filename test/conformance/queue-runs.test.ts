@@ -107,6 +107,26 @@ describe.each(QUEUE_BACKENDS)('the run queue on %s', (backend) => {
     await queue.complete(await takeOne(queue));
   });
 
+  it('brings a run forward that waits for a time: before those that came since, and to a worker that sleeps', async () => {
+    const queue = await bench.consumer();
+    const [first, second] = [newRun('forward'), newRun('forward')];
+    await queue.enqueue([first]);
+    const held = await takeOne(queue);
+    expect(await queue.bringForward('forward', first.runId)).toBe(false);
+    await queue.retryLater(held, 3_600_000);
+    await queue.enqueue([second]);
+    expect(await queue.bringForward('forward', first.runId)).toBe(true);
+    expect(await queue.bringForward('forward', first.runId)).toBe(false);
+    expect(await queue.bringForward('forward', 'run_nobody')).toBe(false);
+    const taken = [await takeOne(queue), await takeOne(queue)];
+    expect(taken.map(({ runId }) => runId)).toEqual([first.runId, second.runId]);
+    await queue.complete(taken[1]!);
+    await queue.retryLater(taken[0]!, 3_600_000);
+    const sleeping = takeOne(queue);
+    expect(await queue.bringForward('forward', first.runId)).toBe(true);
+    await queue.complete(await sleeping);
+  });
+
   it('puts a run that is given back to the front', async () => {
     const queue = await bench.consumer();
     const runs = [newRun('back'), newRun('back')];

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { resolveRunVersions } from '@bullpen/db';
 import type { BullpenClient } from '@bullpen/sdk';
 
 import { eventually, startSystem, type RunningSystem } from '../system/running-system.ts';
@@ -60,6 +61,17 @@ describe('deployments', () => {
     expect(new Set(await versionsOf('shared', 10, { fairnessKey: 'chosen' }))).toEqual(new Set([2]));
     for (const fairnessKey of ['ada', 'ben', 'cid']) expect(new Set(await versionsOf('shared', 10, { fairnessKey })).size).toBe(1);
     expect(await acme.deployments.rollBack('shared', 'production')).toMatchObject({ version: 1, canary: null, lastRollback: { from: 2, to: 1 } });
+  });
+
+  it('let each run of a crowd draw for itself, and give each what it asked for', async () => {
+    await upload('crowded', 1);
+    await upload('crowded', 2);
+    await acme.deployments.put('crowded', 'production', { version: 1, canary: { version: 2, percent: 30 } });
+    const draws = [0.1, 0.9, 0.29, 0.31];
+    const crowded = { orgId: 'acme', agent: 'crowded' };
+    const others = [{ ...crowded, version: 2 }, { ...crowded, deployment: 'nowhere', version: undefined, fairnessKey: 'k' }, { ...crowded, agent: 'nobody', version: 1 }, { ...crowded, version: 1 }];
+    const answers = await resolveRunVersions(system.apis[0]!.db, [...draws.map(() => crowded), ...others], () => draws.shift()!);
+    expect(answers.map((answer) => (answer.ok ? answer.version.version : answer.error.code))).toEqual([2, 1, 2, 1, 2, 'NOT_FOUND', 'AGENT_NOT_FOUND', 1]);
   });
 
   it('roll a canary back by themselves when it fails more often, and say why', async () => {

@@ -95,6 +95,19 @@ describe.each<QueueBackend>(['redis', 'postgres'])('a run, with its queue on %s'
     expect(await acme.runs.wait(a?.id ?? '')).toMatchObject({ result: { input: 7 } });
   });
 
+  it('is given to a repeat of its request that would be refused by now, and to no other request', async () => {
+    await deploy(acme, 'capped', 'async () => 1');
+    await acme.deployments.put('capped', 'blue', { version: 1 });
+    const wanted = { agent: 'capped', deployment: 'blue' };
+    const run = await acme.runs.create(wanted, { idempotencyKey: 'to-blue' });
+    await acme.deployments.delete('capped', 'blue');
+    await expect(acme.runs.create(wanted)).rejects.toMatchObject({ status: 404 });
+    expect((await acme.runs.create(wanted, { idempotencyKey: 'to-blue' })).id).toBe(run.id);
+    expect(await acme.runs.create(wanted, { idempotencyKey: 'to-blue', wait: '30s' })).toMatchObject({ id: run.id, state: 'succeeded' });
+    await expect(acme.runs.create({ ...wanted, input: 1 }, { idempotencyKey: 'to-blue' })).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+    await expect(acme.runs.create(wanted, { idempotencyKey: 'to-green' })).rejects.toMatchObject({ status: 404 });
+  });
+
   it('tells what it says in order, also to a client that comes back', async () => {
     await deploy(acme, 'talker', 'async (_input, ctx) => { for (let i = 0; i < 500; i += 1) { ctx.log.info(`line ${i}`); if (i % 50 === 0) await new Promise((r) => setTimeout(r, 2)); } ctx.progress(1); console.log("and", { that: "is it" }); }');
     const run = await acme.runs.create({ agent: 'talker' });

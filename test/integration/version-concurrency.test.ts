@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Run } from '@bullpen/core';
 import type { BullpenClient } from '@bullpen/sdk';
+import type { Job } from 'bullmq';
 
-import { deploy, startSystem, type QueueBackend, type RunningSystem } from '../system/running-system.ts';
+import { deploy, eventually, startSystem, type QueueBackend, type RunningSystem } from '../system/running-system.ts';
 
 /** The most runs that were executed at one moment. */
 function mostAtOnce(runs: readonly Run[]): number {
@@ -22,6 +23,12 @@ describe.each(['redis', 'postgres'] as QueueBackend[])('the concurrency of a ver
     acme = await system.organization('acme');
   });
   afterAll(() => system.stop());
+
+  /** By itself the run is not to ask again within the test. Undefined while it is asking. */
+  const sleepsForAnHour = async (runId: string): Promise<true | undefined> => {
+    const job = (await system.workers[0]!.queue.bullQueue('acme').getJob(runId)) as Job;
+    return job.changeDelay(3_600_000).then(() => true as const, () => undefined);
+  };
 
   const napping = 'async (ms) => { await new Promise((resume) => { setTimeout(resume, ms); }); }';
 
@@ -44,6 +51,19 @@ describe.each(['redis', 'postgres'] as QueueBackend[])('the concurrency of a ver
     const runs = await Promise.all(Array.from({ length: 4 }, () => acme.runs.create({ agent: 'turns' })));
     const ended = await Promise.all(runs.map(({ id }) => acme.runs.wait(id)));
     expect(ended.map(({ state, result }) => [state, result])).toEqual(Array(4).fill(['succeeded', 2]));
+  });
+
+  it('is what `why` names, until the end of one run brings the next one forward', async () => {
+    await deploy(acme, 'single', napping, { tier: 'basic', concurrency: 1 });
+    const running = await acme.runs.create({ agent: 'single', input: 600_000 });
+    for await (const item of acme.runs.events(running.id)) if (item.kind === 'state' && item.state === 'running') break;
+    const waiting = await acme.runs.create({ agent: 'single', input: 1 });
+    const why = await acme.runs.why(waiting.id);
+    expect(why.causes).toEqual([{ cause: 'at_version_concurrency', detail: '1 runs of version 1 of single are executed, 1 may be' }]);
+    await eventually('it waits to ask again', () => sleepsForAnHour(waiting.id));
+    await acme.runs.cancel(running.id);
+    expect(await acme.runs.wait(waiting.id)).toMatchObject({ state: 'succeeded', attempt: 1 });
+    expect((await acme.runs.why(waiting.id)).causes).toEqual([]);
   });
 
   it('lets a waiting run be cancelled, and has room again when a running one is', async () => {

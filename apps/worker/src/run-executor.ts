@@ -93,6 +93,7 @@ export class RunExecutor {
   async #letGo(taken: TakenRun, claim: Exclude<ClaimResult, { kind: 'claimed' }>, log: Logger): Promise<void> {
     log.info({ claim: claim.kind }, 'run.not_claimed');
     await this.#deps.queue.complete(taken);
+    await this.#deps.concurrency.left(taken);
     // Ended by the claim itself: nobody else will count it, or tell of it.
     if (!('run' in claim)) return;
     const ended = finishedRunOf(claim.run);
@@ -139,7 +140,7 @@ export class RunExecutor {
       return;
     }
     log.info({ decision: recorded.kind, ...(recorded.kind === 'finish' ? { state: recorded.state, code: recorded.error?.code } : {}) }, 'run.recorded');
-    await Promise.all([this.#announce(run.orgId, run.runId, stateAfter(recorded), run.attempt), this.#settleJob(taken, recorded)]);
+    await Promise.all([this.#announce(run.orgId, run.runId, stateAfter(recorded), run.attempt), this.#settleJob(taken, recorded).then(() => this.#deps.concurrency.left(run))]);
     await this.#deps.faults.hit('after-complete');
   }
 

@@ -88,7 +88,7 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
   const schemas = createSchemaChecker({ clock });
   const outputs = new OutputCheck({ db, schemas });
   const stacks = new AuthorStack({ db, log });
-  const concurrency = new VersionConcurrency({ db, random: Math.random });
+  const concurrency = new VersionConcurrency({ db, queue, log, random: Math.random });
   const executor = new RunExecutor({ workerId: id, store, queue, runtime, outputs, stacks, concurrency, bus, metrics, active, faults, random: Math.random, ...bare });
   const consumer = new RunConsumer({ queue, runtime, executor, active, log });
   const cancels = createCancelListener({ workerId: id, bus, db, active, log, pollMs: CANCEL_POLL_MS });

@@ -11,7 +11,21 @@ export const ID_PREFIXES = {
 
 export type IdKind = keyof typeof ID_PREFIXES;
 
-const nextUlid = monotonicFactory();
+const nextUlid = monotonicFactory(randomFractions());
+
+/** Random numbers from 0 up to 1 in steps of 1/256, as many as a ULID needs from one call of the system's: its own asks once for each letter. */
+function randomFractions(): () => number {
+  const bytes = new Uint8Array(1024);
+  let at = bytes.length;
+  return () => {
+    if (at === bytes.length) {
+      crypto.getRandomValues(bytes);
+      at = 0;
+    }
+    at += 1;
+    return (bytes[at - 1] ?? 0) / 256;
+  };
+}
 
 /** @example newId('run') // 'run_01jd3v...' */
 export function newId(kind: IdKind): string {

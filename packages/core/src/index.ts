@@ -104,12 +104,14 @@ export {
 } from './schedules/fire-plan.ts';
 export { nextTimes, scheduleTimes, type ScheduleTiming } from './schedules/schedule-times.ts';
 export { planScheduledRun, scheduleKeyPrefix, type FiringSchedule } from './schedules/scheduled-run.ts';
-export { WAIT_CAUSES, explainWait, waitCauseSchema, whySchema, type QueueStanding, type WaitCause, type WaitFacts, type Why } from './why.ts';
+export { WAIT_CAUSES, explainWait, waitCauseSchema, whySchema, type QueueStanding, type VersionStanding, type WaitCause, type WaitFacts, type Why } from './why.ts';
 export {
   MOST_BATCH_RUNS, createRunBatchSchema, drainResultSchema, idempotencyKeySchema, runBatchSchema,
   type CreateRunBatch, type CreateRunBatchRequest, type DrainResult, type RunBatch,
 } from './batch-schemas.ts';
-export { MOST_BULK_RUNS, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkRequest, type BulkResult, type RunFilter } from './bulk-schemas.ts';
+export {
+  MOST_BULK_RUNS, bulkReplaySchema, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkReplay, type BulkRequest, type BulkResult, type RunFilter,
+} from './bulk-schemas.ts';
 export { CONTAINER_HEALTH, ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH } from './health/criteria.ts';
 export {
   HEALTH_LEVELS, healthComponentSchema, healthLevel, healthReportSchema, scoreHealth,

@@ -15,12 +15,12 @@ const worker = (running: number, busyMb = 0): WorkerSnapshot => ({
 });
 const facts = (change: Partial<WaitFacts> = {}, limits: Partial<WaitFacts['standing']['limits']> = {}): WaitFacts => ({
   nowMs: NOW,
-  run: { id: 'run_1', orgId: 'acme', state: 'queued', tier: 'basic', memoryMb: 64, notBefore: null },
+  run: { id: 'run_1', orgId: 'acme', agent: 'few', version: 3, state: 'queued', tier: 'basic', memoryMb: 64, notBefore: null },
   standing: {
     limits: { ...DEFAULT_ORGANIZATION_LIMITS, ...limits }, counts: { waiting: 1, delayed: 0, active: 0 }, organizationsAhead: 0, inFlightMb: null,
     rateWindowMs: 0,
   },
-  runsAhead: 0, poolMb: 256, workers: [worker(0)], recentStartsMs: [], ...change,
+  runsAhead: 0, poolMb: 256, workers: [worker(0)], recentStartsMs: [], version: null, ...change,
 });
 const causesOf = (given: WaitFacts) => explainWait(given).causes.map(({ cause }) => cause);
 
@@ -53,6 +53,16 @@ describe('why a run waits', () => {
     expect(causesOf(facts({ workers: [worker(1, 220)] }))).toEqual(['memory_pool_full']);
     const crowded = facts({ workers: [worker(4)], runsAhead: 3 });
     expect(causesOf({ ...crowded, standing: { ...crowded.standing, organizationsAhead: 2 } })).toEqual(['runs_ahead', 'organizations_ahead', 'no_free_slot']);
+  });
+
+  it('names the concurrency of the version while all its places are taken, and tells from that version when it starts', () => {
+    const every = (ms: number) => Array.from({ length: 10 }, (_, i) => NOW - (i + 1) * ms);
+    const version = { most: 2, taken: 2, runsAhead: 3, recentStartsMs: every(1000) };
+    const why = explainWait(facts({ version, runsAhead: 5, recentStartsMs: every(1) }));
+    expect(why.causes.map(({ cause }) => cause)).toEqual(['at_version_concurrency', 'runs_ahead']);
+    expect(why.causes[0]?.detail).toBe('2 runs of version 3 of few are executed, 2 may be');
+    expect(why.estimate).toMatchObject({ startsInMs: 4000, basis: 'the last 10 starts of version 3 of few, one every 1000 ms' });
+    expect(causesOf(facts({ version: { ...version, taken: 1 } }))).toEqual([]);
   });
 
   it('estimates from the organization\'s own starts, with its uncertainty, and not at all where it cannot', () => {

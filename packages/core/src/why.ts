@@ -10,7 +10,7 @@ import type { Tier } from './tier.ts';
 
 export const WAIT_CAUSES = [
   'not_before', 'organization_paused', 'no_worker', 'no_worker_with_tier', 'at_concurrency', 'rate_window', 'memory_in_flight',
-  'memory_pool_full', 'runs_ahead', 'organizations_ahead', 'no_free_slot',
+  'memory_pool_full', 'at_version_concurrency', 'runs_ahead', 'organizations_ahead', 'no_free_slot',
 ] as const;
 
 export const waitCauseSchema = z.strictObject({
@@ -46,9 +46,21 @@ export interface QueueStanding {
   rateWindowMs: number;
 }
 
+/** The version of the run, as what lets its runs in has it at one moment. */
+export interface VersionStanding {
+  /** How many of its runs may be executed at once. */
+  most: number;
+  /** Others of its runs that hold such a place. */
+  taken: number;
+  /** Of the same version, taken before it. */
+  runsAhead: number;
+  /** When the version's latest runs started, newest first, epoch ms. */
+  recentStartsMs: readonly number[];
+}
+
 export interface WaitFacts {
   nowMs: number;
-  run: Pick<RunSummary, 'id' | 'orgId' | 'state' | 'tier' | 'memoryMb' | 'notBefore'>;
+  run: Pick<RunSummary, 'id' | 'orgId' | 'agent' | 'version' | 'state' | 'tier' | 'memoryMb' | 'notBefore'>;
   standing: QueueStanding;
   /** Of the same organization, taken before it. */
   runsAhead: number;
@@ -56,6 +68,8 @@ export interface WaitFacts {
   workers: readonly WorkerSnapshot[];
   /** When the organization's latest runs started, newest first, epoch ms. */
   recentStartsMs: readonly number[];
+  /** Null where its version declares no `concurrency`. */
+  version: VersionStanding | null;
 }
 
 const WAITING = new Set(['scheduled', 'queued', 'retrying']);
@@ -71,7 +85,7 @@ export function explainWait(facts: WaitFacts): Why {
 }
 
 /** What keeps the run from starting even if it were the only one. */
-function gates({ nowMs, run, standing, poolMb, workers }: WaitFacts): WaitCause[] {
+function gates({ nowMs, run, standing, poolMb, workers, version }: WaitFacts): WaitCause[] {
   const { limits, counts, inFlightMb, rateWindowMs } = standing;
   const causes: WaitCause[] = [];
   const say = (cause: WaitCause['cause'], detail: string, untilMs?: number) => {
@@ -93,7 +107,12 @@ function gates({ nowMs, run, standing, poolMb, workers }: WaitFacts): WaitCause[
   if (workers.length > 0 && busyMb.every((mb) => mb + run.memoryMb > poolMb)) {
     say('memory_pool_full', `on every worker the organization's running runs leave less than ${run.memoryMb} MB of its pool of ${poolMb} MB`);
   }
+  if (isVersionFull(version)) say('at_version_concurrency', `${version.taken} runs of version ${run.version} of ${run.agent} are executed, ${version.most} may be`);
   return causes;
+}
+
+function isVersionFull(version: VersionStanding | null): version is VersionStanding {
+  return version !== null && version.taken >= version.most;
 }
 
 /** Who comes before it. */
@@ -121,23 +140,25 @@ function busyMbOf(worker: WorkerSnapshot, orgId: string): number {
 }
 
 /**
- * The organization's latest starts give a rate; the runs ahead and the run itself take `n / rate`. Starts are taken as a
+ * The latest starts of the organization, or of the version where that is what it waits for, give a rate; the runs ahead and the run itself take `n / rate`. Starts are taken as a
  * Poisson process, so that the time of n of them has a relative error of 1 / sqrt(n); low and high are two of these away.
  */
-function estimateOf({ nowMs, runsAhead, recentStartsMs, run }: WaitFacts, causes: readonly WaitCause[]): Why['estimate'] {
+function estimateOf({ nowMs, runsAhead: ahead, recentStartsMs: starts, run, version }: WaitFacts, causes: readonly WaitCause[]): Why['estimate'] {
   if (causes.some(({ cause }) => cause === 'organization_paused' || cause === 'no_worker' || cause === 'no_worker_with_tier')) return null;
   const gateMs = Math.max(0, ...causes.map(({ until }) => (until === undefined ? 0 : Date.parse(until) - nowMs)));
   if (causes.every(({ until }) => until !== undefined)) return { startsInMs: gateMs, lowMs: gateMs, highMs: gateMs, basis: 'nothing but the time is in its way' };
-  const oldestMs = recentStartsMs.at(-1);
-  if (recentStartsMs.length < ENOUGH_STARTS || oldestMs === undefined) return null;
-  const everyMs = Math.max(0.01, (nowMs - oldestMs) / recentStartsMs.length);
-  const starts = runsAhead + 1;
-  const waitMs = starts * everyMs;
-  const spread = 2 / Math.sqrt(Math.min(starts, recentStartsMs.length));
+  const line = isVersionFull(version) ? { ...version, of: `version ${run.version} of ${run.agent}` } : { runsAhead: ahead, recentStartsMs: starts, of: run.orgId };
+  const oldestMs = line.recentStartsMs.at(-1);
+  const known = line.recentStartsMs.length;
+  if (known < ENOUGH_STARTS || oldestMs === undefined) return null;
+  const everyMs = Math.max(0.01, (nowMs - oldestMs) / known);
+  const needed = line.runsAhead + 1;
+  const waitMs = needed * everyMs;
+  const spread = 2 / Math.sqrt(Math.min(needed, known));
   return {
     startsInMs: Math.round(Math.max(gateMs, waitMs)),
     lowMs: Math.round(Math.max(gateMs, waitMs * Math.max(0, 1 - spread))),
     highMs: Math.round(Math.max(gateMs, waitMs * (1 + spread))),
-    basis: `the last ${recentStartsMs.length} starts of ${run.orgId}, one every ${Math.round(everyMs)} ms`,
+    basis: `the last ${known} starts of ${line.of}, one every ${Math.round(everyMs)} ms`,
   };
 }

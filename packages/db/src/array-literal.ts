@@ -19,5 +19,7 @@ export function timeText(ms: number | null): string | null {
 
 function element(value: string | number | boolean | null): string {
   if (value === null) return 'NULL';
-  return typeof value === 'string' ? `"${value.replace(/["\\]/g, '\\$&')}"` : String(value);
+  if (typeof value !== 'string') return String(value);
+  // Most have nothing to escape, and looking is cheaper than replacing nothing.
+  return value.includes('"') || value.includes('\\') ? `"${value.replace(/["\\]/g, '\\$&')}"` : `"${value}"`;
 }

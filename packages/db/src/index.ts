@@ -3,6 +3,7 @@ export { createDatabase, type Database, type DatabaseOptions } from './database.
 export type { Statements } from './tenant-lanes.ts';
 export { migrate, migrationScript, readMigrations, type MigrationFile } from './migrate.ts';
 export { createRunStore, type RunStore, type RunStoreDeps } from './run-store.ts';
+export { findRunOfKey } from './run-store-insert.ts';
 export {
   MAX_REDELIVERIES, firstEventSeq,
   type CancelResult, type ClaimResult, type ClaimWrite, type ClaimedRun, type EventsWrite, type FinishWrite, type InsertResult,
@@ -43,7 +44,7 @@ export { changeSchedule, deleteSchedule, insertSchedule, type ScheduleSettings }
 export { countSchedules, getSchedule, listSchedules } from './queries/schedules-read.ts';
 
 export { adminFindKeyByHash, adminTouchKey, type KeyHolder } from './admin/api-keys.ts';
-export { adminEnterVersion, type VersionEntry } from './admin/enter-version.ts';
+export { adminEnterVersion, adminListTurnedAway, type VersionEntry } from './admin/enter-version.ts';
 export { adminForgetRequests } from './admin/request-housekeeping.ts';
 export { adminListOrganizations } from './admin/organizations.ts';
 export {
@@ -82,9 +83,9 @@ export {
 } from './admin/alert-evaluation.ts';
 export { adminReadTotalHistograms, adminReadTotals } from './admin/organization-totals.ts';
 export * as schema from './schema.ts';
-export { countRunsAhead, listRecentStarts } from './queries/read-wait.ts';
+export { countRunsAhead, listRecentStarts, readVersionPlaces, type VersionOfRun } from './queries/read-wait.ts';
 export { cancelWaitingRuns } from './queries/cancel-waiting-runs.ts';
-export { listFilteredRunIds, readRunsToReplay } from './queries/filter-runs.ts';
+export { listFilteredRunIds, readRunsToReplay, replayKeyOf } from './queries/filter-runs.ts';
 export { addRuntimeSamples, type RuntimeSample } from './queries/add-runtime-samples.ts';
 export { adminReadUtilisation, adminReadWorkerGauges, type Utilisation, type WorkerGauges } from './admin/runtime-samples.ts';
 export { parseKeyRing, type KeyRing } from './secrets/key-ring.ts';

@@ -1,6 +1,7 @@
 import { BullpenError, idsOfTraceparent, type Run } from '@bullpen/core';
 
 import type { Database } from './database.ts';
+import { reading } from './postgres-errors.ts';
 import { findEarlierRuns, type EarlierRun } from './queries/find-earlier-runs.ts';
 import { forgetRunKeys } from './queries/forget-run-keys.ts';
 import { insertRuns, type TimedRun } from './queries/insert-runs.ts';
@@ -33,6 +34,18 @@ export async function writeInserts(db: Database, rows: readonly TimedRun[]): Pro
   return rows.map((row, n) => (again.includes(row) ? retried[again.indexOf(row)] : answers[n]) as InsertAnswer);
 }
 
+/**
+ * The run that a caller's request made before under this key, for one that would be refused by now.
+ * @returns null where there is none, or its key is free again
+ * @throws BullpenError IDEMPOTENCY_KEY_REUSED where another request made it
+ */
+export async function findRunOfKey(db: Database, { orgId, key, requestHash }: { orgId: string; key: string; requestHash: string }, nowMs: number): Promise<Run | null> {
+  const [earlier] = (await reading(() => findEarlierRuns(db, [{ orgId, id: '', idempotencyKey: key }]))).values();
+  if (earlier === undefined || nowMs - Date.parse(earlier.run.queuedAt) > KEEP_KEY_MS) return null;
+  if (earlier.requestHash !== requestHash) throw keyReused(key, earlier.run.id);
+  return earlier.run;
+}
+
 /** Keys that Bullpen makes itself (of schedules, of events) hold a space, and stand as long as their run. */
 function expiredKeyOf({ run: { id, orgId, idempotencyKey }, queuedAtMs }: TimedRun, answer: InsertAnswer | undefined) {
   if (answer?.kind !== 'earlier' || idempotencyKey === null || idempotencyKey.includes(' ')) return [];
@@ -62,11 +75,13 @@ export function runOfInsert(given: NewRun, answer: InsertAnswer): InsertResult {
   // The same id: our own first try, whose answer was lost with the connection.
   if (run.id === given.id) return { run, created: true };
   if (requestHash !== given.requestHash) {
-    throw new BullpenError('IDEMPOTENCY_KEY_REUSED', 'the idempotency key was used before with a different request', {
-      idempotencyKey: given.idempotencyKey, runId: run.id,
-    });
+    throw keyReused(given.idempotencyKey, run.id);
   }
   return { run, created: false };
+}
+
+function keyReused(idempotencyKey: string | null, runId: string): BullpenError {
+  return new BullpenError('IDEMPOTENCY_KEY_REUSED', 'the idempotency key was used before with a different request', { idempotencyKey, runId });
 }
 
 /** The row as it was inserted, without reading it back: the input may be large. A test compares it with the table. */

@@ -126,6 +126,7 @@ export const runs = pgTable('runs', {
   expiresAt: time('expires_at'),
   claimedAt: time('claimed_at'),
   enteredAt: time('entered_at'),
+  turnedAwayAt: time('turned_away_at'),
   startedAt: time('started_at'),
   finishedAt: time('finished_at'),
   cancelRequestedAt: time('cancel_requested_at'),

@@ -108,6 +108,10 @@ export class TenantLanes {
         if (lane.isLost) throw connectionLost();
         return Reflect.apply(target, self, args) as unknown;
       },
+      get(target, name) {
+        if (lane.isLost && name === 'unsafe') throw connectionLost();
+        return Reflect.get(target, name) as unknown;
+      },
     });
     const lane: Lane = { statements: { sql: guarded, orm }, orgId: null, lost, isLost: false };
     this.#lanes.add(lane);

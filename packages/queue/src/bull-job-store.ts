@@ -68,6 +68,15 @@ export class BullJobStore implements JobStore {
     return heldOrLost(this.#queue(orgId).retryJob(runId, true, leaseToken));
   }
 
+  async bringForward(orgId: string, runId: string): Promise<boolean> {
+    const queue = this.#queue(orgId);
+    if (!(await heldOrLost(queue.promote(runId)))) return false;
+    // By a priority it has its old place again; without one it would go behind all that came since. Whoever takes it meanwhile may.
+    const priority = (await queue.getJobData(runId))?.priority ?? 0;
+    if (priority === 0) await heldOrLost(queue.changePriority(runId, 0, true));
+    return true;
+  }
+
   async remove(orgId: string, runId: string): Promise<boolean> {
     const queue = this.#queue(orgId);
     if (!REMOVABLE_STATES.has(await queue.getState(runId))) return false;

@@ -38,6 +38,8 @@ export interface JobStore {
   delay(orgId: string, runId: string, leaseToken: string, delayMs: number): Promise<boolean>;
   /** To the front. */
   giveBack(orgId: string, runId: string, leaseToken: string): Promise<boolean>;
+  /** A delayed job waits from now on, before those that no priority orders. False where it is not delayed. */
+  bringForward(orgId: string, runId: string): Promise<boolean>;
   remove(orgId: string, runId: string): Promise<boolean>;
   /** Removes all that waits or is delayed. */
   drain(orgId: string): Promise<void>;

@@ -141,6 +141,13 @@ export class RunQueueService implements RunQueue {
     await this.#retry('retryLater', () => transport.readySet.schedule([{ orgId: taken.orgId, atMs: this.#deps.clock.nowMs() + delayMs }]));
   }
 
+  async bringForward(orgId: string, runId: string): Promise<boolean> {
+    const { jobs } = this.#use();
+    if (!(await this.#retry('bringForward', () => jobs.bringForward(orgId, runId)))) return false;
+    await this.markReady([orgId]);
+    return true;
+  }
+
   async giveBack(taken: TakenRun, options: { parkMs?: number; used?: RunUse } = {}): Promise<void> {
     this.#use();
     const { parkMs = 0, used } = options;

@@ -36,6 +36,8 @@ export interface RunQueue extends Service {
   complete(taken: TakenRun, used?: RunUse): Promise<void>;
   /** The same run again, not before `delayMs` have passed. Does nothing where the lease was lost. */
   retryLater(taken: TakenRun, delayMs: number, used?: RunUse): Promise<void>;
+  /** A run that waits for a time (`retryLater`) may be taken now, before others of its organization. False where it waits for none. */
+  bringForward(orgId: string, runId: string): Promise<boolean>;
   /**
    * Back to the front of its queue, unexecuted.
    * @param options.parkMs - the organization is not offered for so long, to any worker, unless one of its runs ends

@@ -18,6 +18,7 @@ export interface HeldBundle {
 }
 
 interface Entry {
+  readonly url: string;
   bytes: number;
   /** Organizations that the source gave this bundle to. Only they may have it from disk. */
   readonly orgs: Set<string>;
@@ -62,7 +63,7 @@ export class BundleCache {
       const sha256 = FILE_PATTERN.exec(name)?.[1];
       if (sha256 !== undefined && !this.#entries.has(sha256)) {
         const { size } = await stat(this.#path(sha256));
-        this.#entries.set(sha256, { bytes: size, orgs: new Set(), holders: 0 });
+        this.#entries.set(sha256, this.#entry(sha256, size));
         this.#bytes += size;
       } else if (LEFTOVER_PATTERN.test(name)) await rm(join(this.#dir, name), { force: true });
     }
@@ -81,7 +82,7 @@ export class BundleCache {
     this.#entries.set(sha256, entry);
     let isHeld = true;
     return {
-      url: pathToFileURL(this.#path(sha256)).href,
+      url: entry.url,
       release: () => {
         if (isHeld) entry.holders -= 1;
         isHeld = false;
@@ -105,7 +106,7 @@ export class BundleCache {
     await this.#write(sha256, bundle);
     const before = this.#entries.get(sha256);
     this.#bytes += bundle.length - (before?.bytes ?? 0);
-    const entry = before ?? { bytes: 0, orgs: new Set<string>(), holders: 0 };
+    const entry = before ?? this.#entry(sha256, 0);
     entry.bytes = bundle.length;
     entry.orgs.add(orgId);
     this.#entries.set(sha256, entry);
@@ -147,6 +148,10 @@ export class BundleCache {
         this.#log.warn({ sha256, error: messageOf(error) }, 'bundle-cache.remove-failed');
       });
     }
+  }
+
+  #entry(sha256: string, bytes: number): Entry {
+    return { url: pathToFileURL(this.#path(sha256)).href, bytes, orgs: new Set(), holders: 0 };
   }
 
   #path(sha256: string): string {

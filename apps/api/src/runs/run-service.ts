@@ -1,5 +1,5 @@
 import { messageOf, planRun, toEnqueuedRun, type AgentVersion, type Clock, type CreateRun, type EnqueuedRun, type Logger, type NewRun, type Run } from '@bullpen/core';
-import { cancelWaitingRuns, getRun, resolveRunVersions, type Database, type ResolvedVersion, type RunStore, type WantedOfOrganization } from '@bullpen/db';
+import { cancelWaitingRuns, findRunOfKey, getRun, resolveRunVersions, type Database, type ResolvedVersion, type RunStore, type WantedOfOrganization } from '@bullpen/db';
 import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
 import type { SchemaChecker } from '@bullpen/json-schema';
 import { cancelTopic, runTopic, type LiveBus, type RunQueue } from '@bullpen/queue';
@@ -32,7 +32,8 @@ export interface CreatedRun {
   created: boolean;
 }
 
-const GATHER_VERSIONS = { most: 200, parallel: 2 };
+/** Of a crowd that wants the same a statement reads one row, so the fewer statements the better. */
+const GATHER_VERSIONS = { most: 500, parallel: 1 };
 /** While the queue is away a call takes seconds; what waits meanwhile must not take turns of seconds, so it all goes in one. */
 const GATHER_JOBS = { most: 5000, parallel: 2 };
 /** A run of a batch. */
@@ -61,7 +62,8 @@ export class RunService {
 
   /** @param traceparent - of the request, kept with the run */
   async create(orgId: string, request: CreateRun, idempotencyKey: string | null, traceparent: string | null = null): Promise<CreatedRun> {
-    return this.insertPlanned({ ...await this.#plan(orgId, request, idempotencyKey), traceparent });
+    const planned = await this.#planOrEarlier(orgId, request, idempotencyKey);
+    return planned.kind === 'earlier' ? { run: planned.run, created: false } : this.insertPlanned({ ...planned.plan, traceparent });
   }
 
   /** All of them, or none: rows in one transaction, then jobs in another. */
@@ -103,7 +105,9 @@ export class RunService {
 
   /** The run when it has ended, or as it is after `waitMs`. */
   async createAndWait(orgId: string, request: CreateRun, idempotencyKey: string | null, wait: { ms: number; signal: AbortSignal }, traceparent: string | null = null): Promise<CreatedRun> {
-    const plan = { ...await this.#plan(orgId, request, idempotencyKey), traceparent };
+    const planned = await this.#planOrEarlier(orgId, request, idempotencyKey);
+    if (planned.kind === 'earlier') return { run: await this.waitFor(orgId, planned.run.id, wait.ms, wait.signal), created: false };
+    const plan = { ...planned.plan, traceparent };
     // Listening before the job is added: a run may end before a subscription made afterwards is heard.
     const [{ run, created }, waiter] = await this.#insertListening(plan);
     const { bus, db } = this.#deps;
@@ -156,6 +160,21 @@ export class RunService {
     const ended = finishedRunOf(run);
     if (ended !== null) metrics.record(ended);
     await bus.publish(runTopic(run.orgId, run.id), { kind: 'state', change: { state: run.state, attempt: run.attempt, at: run.finishedAt } });
+  }
+
+  /**
+   * A repeat of a request is given its run also where the request would be refused by now: a cap was lowered, a deployment is
+   * gone. What the request itself is refused for made no run.
+   */
+  async #planOrEarlier(orgId: string, request: CreateRun, key: string | null): Promise<{ kind: 'plan'; plan: NewRun } | { kind: 'earlier'; run: Run }> {
+    try {
+      return { kind: 'plan', plan: await this.#plan(orgId, request, key) };
+    } catch (refusal) {
+      if (key === null) throw refusal;
+      const run = await findRunOfKey(this.#deps.db, { orgId, key, requestHash: hashRequest(request) }, this.#deps.clock.nowMs());
+      if (run === null) throw refusal;
+      return { kind: 'earlier', run };
+    }
   }
 
   async #plan(orgId: string, request: CreateRun, idempotencyKey: string | null) {

@@ -1,35 +1,43 @@
 import type { AuditEntry, ListAudit } from '@bullpen/core';
 
-import { column } from '../array-literal.ts';
 import { decodeCursor, toPage } from '../cursor.ts';
 import type { Database } from '../database.ts';
+import { givenStatement, type GivenColumn } from '../given-rows.ts';
 import { reading } from '../postgres-errors.ts';
 import type { Statements } from '../tenant-lanes.ts';
 import type { Page } from './list-agents.ts';
+
+const jsonOf = (value: unknown) => (value === null || value === undefined ? null : JSON.stringify(value));
+
+const COLUMNS: readonly GivenColumn<AuditEntry>[] = [
+  ['id', 'text', ({ id }) => id],
+  ['org_id', 'text', ({ orgId }) => orgId],
+  ['at', 'timestamptz', ({ at }) => at],
+  ['action', 'text', ({ action }) => action],
+  ['target', 'text', ({ target }) => target],
+  ['key_id', 'text', ({ keyId }) => keyId],
+  ['role', 'text', ({ role }) => role],
+  ['request_id', 'text', ({ requestId }) => requestId],
+  ['before', 'text', ({ before }) => jsonOf(before)],
+  ['after', 'text', ({ after }) => jsonOf(after)],
+];
+
+const insertWith = (synchronousCommit: 'on' | 'off') => givenStatement<AuditEntry, never>(COLUMNS, (given) => `
+  WITH commit AS MATERIALIZED (SELECT set_config('synchronous_commit', '${synchronousCommit}', true))
+  INSERT INTO audit_log (id, org_id, at, action, target, key_id, role, request_id, before, after)
+  SELECT id, org_id, at, action, target, key_id, role, request_id, before::jsonb, after::jsonb
+  FROM ${given}, commit
+  ON CONFLICT DO NOTHING`, { plansBySize: false });
+
+const insertKept = insertWith('on');
+const insertLater = insertWith('off');
 
 /**
  * Adds entries; one whose id is there already (a write whose answer was lost) is left as it is.
  * @param options - `waitsForDisk` false: the commit does not, and a crash of Postgres may take the last entries back
  */
 export async function insertAuditEntries(db: Database, entries: readonly AuditEntry[], { waitsForDisk }: { waitsForDisk: boolean }): Promise<void> {
-  const jsonOf = (value: unknown) => (value === null || value === undefined ? null : JSON.stringify(value));
-  await db.sql`
-    WITH commit AS MATERIALIZED (SELECT set_config('synchronous_commit', ${waitsForDisk ? 'on' : 'off'}, true))
-    INSERT INTO audit_log (id, org_id, at, action, target, key_id, role, request_id, before, after)
-    SELECT id, org_id, at, action, target, key_id, role, request_id, before::jsonb, after::jsonb
-    FROM unnest(
-      ${column(entries, (entry) => entry.id)}::text[],
-      ${column(entries, (entry) => entry.orgId)}::text[],
-      ${column(entries, (entry) => entry.at)}::timestamptz[],
-      ${column(entries, (entry) => entry.action)}::text[],
-      ${column(entries, (entry) => entry.target)}::text[],
-      ${column(entries, (entry) => entry.keyId)}::text[],
-      ${column(entries, (entry) => entry.role)}::text[],
-      ${column(entries, (entry) => entry.requestId)}::text[],
-      ${column(entries, (entry) => jsonOf(entry.before))}::text[],
-      ${column(entries, (entry) => jsonOf(entry.after))}::text[]
-    ) AS given (id, org_id, at, action, target, key_id, role, request_id, before, after), commit
-    ON CONFLICT DO NOTHING`;
+  await (waitsForDisk ? insertKept : insertLater)(db, entries);
 }
 
 /** Writes to an organization (null: to the platform itself), newest first: index audit_log_newest, read backwards. */

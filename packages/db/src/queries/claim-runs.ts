@@ -2,9 +2,9 @@ import { WAITING_RUN_STATES, statesLeadingTo, type EgressManifest } from '@bullp
 
 import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
-import { givenRows } from '../given-rows.ts';
+import { givenStatement, literal } from '../given-rows.ts';
 import { MAX_REDELIVERIES, type ClaimWrite } from '../run-writes.ts';
-import { stateList, summaryColumns, type SummaryRow } from './run-columns.ts';
+import { SUMMARY_COLUMNS, stateWords, type SummaryRow } from './run-columns.ts';
 
 /** A row that a claim moved. `state` says how: running, or one of the ends that a claim finds. */
 export interface ClaimRow extends SummaryRow {
@@ -25,6 +25,41 @@ const ENDINGS = {
   crashed: { code: 'WORKER_LOST', message: `the run was taken over ${MAX_REDELIVERIES} times from workers that died or lost it` },
 } as const;
 
+interface TimedClaim extends ClaimWrite {
+  atMs: number;
+}
+
+const NEXT = `CASE
+  WHEN r.cancel_requested_at IS NOT NULL THEN 'cancelled'
+  WHEN r.state IN (${stateWords(WAITING_RUN_STATES)}) AND r.attempt = 0 AND r.expires_at <= given.at THEN 'expired'
+  WHEN r.state = 'running' AND r.redeliveries >= ${MAX_REDELIVERIES} THEN 'crashed'
+  ELSE 'running' END`;
+
+const claim = givenStatement<TimedClaim, ClaimRow>([
+  ['org_id', 'text', ({ orgId }) => orgId],
+  ['run_id', 'text', ({ runId }) => runId],
+  ['worker_id', 'text', ({ workerId }) => workerId],
+  ['at', 'timestamptz', ({ atMs }) => timeText(atMs)],
+], (given) => `
+  WITH commit_early AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+  UPDATE runs r SET
+    state = ${NEXT},
+    lease = r.lease + 1,
+    redeliveries = r.redeliveries + (r.state = 'running')::integer,
+    attempt = CASE WHEN ${NEXT} = 'running' AND r.state <> 'running' THEN r.attempt + 1 ELSE r.attempt END,
+    worker_id = CASE WHEN ${NEXT} = 'running' THEN given.worker_id ELSE r.worker_id END,
+    claimed_at = CASE WHEN ${NEXT} = 'running' THEN given.at ELSE r.claimed_at END,
+    started_at = CASE WHEN ${NEXT} = 'running' THEN NULL ELSE r.started_at END,
+    finished_at = CASE WHEN ${NEXT} = 'running' THEN NULL ELSE given.at END,
+    error = CASE WHEN ${NEXT} = 'running' THEN r.error ELSE ${literal(JSON.stringify(ENDINGS))}::jsonb -> ${NEXT} END
+  FROM ${given}, commit_early
+  WHERE r.org_id = given.org_id AND r.id = given.run_id AND (r.state || '') IN (${stateWords([...statesLeadingTo('running'), 'running'])})
+  RETURNING ${SUMMARY_COLUMNS}, r.traceparent, r.lease, r.backoff,
+    (SELECT sha256 FROM agent_versions WHERE id = r.version_id) AS sha256,
+    (SELECT manifest -> 'secrets' FROM agent_versions WHERE id = r.version_id) AS secrets,
+    (SELECT manifest -> 'egress' FROM agent_versions WHERE id = r.version_id) AS egress,
+    CASE WHEN r.state = 'running' THEN r.input::text END AS "inputJson"`);
+
 /**
  * Claims runs by primary key: waiting ones begin an attempt, a running one is taken over from a worker that lost it.
  * Either way the lease grows, which fences out whoever held it. A run that must not run any more ends here. Rows in a
@@ -35,37 +70,6 @@ const ENDINGS = {
  * The commit does not wait for the disk (`set_config` is local to this statement's transaction): a claim that a crash
  * of Postgres takes back is a run that is delivered again, no more.
  */
-export async function claimRuns(db: Database, claims: readonly ClaimWrite[], nowMs: number): Promise<ClaimRow[]> {
-  const { sql, given } = givenRows(db, claims, [
-    ['org_id', 'text', (claim) => claim.orgId],
-    ['run_id', 'text', (claim) => claim.runId],
-    ['worker_id', 'text', (claim) => claim.workerId],
-    ['at', 'timestamptz', () => timeText(nowMs)],
-  ]);
-  const claimable = stateList(sql, [...statesLeadingTo('running'), 'running']);
-  const waiting = stateList(sql, WAITING_RUN_STATES);
-  const next = sql`CASE
-    WHEN r.cancel_requested_at IS NOT NULL THEN 'cancelled'
-    WHEN r.state IN (${waiting}) AND r.attempt = 0 AND r.expires_at <= given.at THEN 'expired'
-    WHEN r.state = 'running' AND r.redeliveries >= ${MAX_REDELIVERIES} THEN 'crashed'
-    ELSE 'running' END`;
-  return sql<ClaimRow[]>`
-    WITH commit_early AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
-    UPDATE runs r SET
-      state = ${next},
-      lease = r.lease + 1,
-      redeliveries = r.redeliveries + (r.state = 'running')::integer,
-      attempt = CASE WHEN ${next} = 'running' AND r.state <> 'running' THEN r.attempt + 1 ELSE r.attempt END,
-      worker_id = CASE WHEN ${next} = 'running' THEN given.worker_id ELSE r.worker_id END,
-      claimed_at = CASE WHEN ${next} = 'running' THEN given.at ELSE r.claimed_at END,
-      started_at = CASE WHEN ${next} = 'running' THEN NULL ELSE r.started_at END,
-      finished_at = CASE WHEN ${next} = 'running' THEN NULL ELSE given.at END,
-      error = CASE WHEN ${next} = 'running' THEN r.error ELSE ${JSON.stringify(ENDINGS)}::text::jsonb -> ${next} END
-    FROM ${given}, commit_early
-    WHERE r.org_id = given.org_id AND r.id = given.run_id AND (r.state || '') IN (${claimable})
-    RETURNING ${summaryColumns(sql)}, r.traceparent, r.lease, r.backoff,
-      (SELECT sha256 FROM agent_versions WHERE id = r.version_id) AS sha256,
-      (SELECT manifest -> 'secrets' FROM agent_versions WHERE id = r.version_id) AS secrets,
-      (SELECT manifest -> 'egress' FROM agent_versions WHERE id = r.version_id) AS egress,
-      CASE WHEN r.state = 'running' THEN r.input::text END AS "inputJson"`;
+export async function claimRuns(db: Database, claims: readonly ClaimWrite[], nowMs: number): Promise<readonly ClaimRow[]> {
+  return claim(db, claims.map((one) => ({ ...one, atMs: nowMs })));
 }

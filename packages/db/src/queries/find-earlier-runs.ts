@@ -12,7 +12,7 @@ export interface EarlierRun {
  * What stood in the way of an insert: the run of the same id (primary key; our own first try) or of the same
  * idempotency key (index runs_idempotency). Keyed by the new run's own key.
  */
-export async function findEarlierRuns(db: Database, runs: readonly NewRun[]): Promise<Map<string, EarlierRun>> {
+export async function findEarlierRuns(db: Database, runs: readonly Pick<NewRun, 'orgId' | 'id' | 'idempotencyKey'>[]): Promise<Map<string, EarlierRun>> {
   const rows = await db.sql<(RunRow & { givenOrgId: string; givenId: string; requestHash: string | null })[]>`
     SELECT given.org_id AS "givenOrgId", given.id AS "givenId", r.request_hash AS "requestHash", ${runColumns(db.sql)}
     FROM unnest(

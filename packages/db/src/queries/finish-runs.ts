@@ -1,6 +1,6 @@
 import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
-import { givenRows, type GivenColumn } from '../given-rows.ts';
+import { givenStatement, type GivenColumn } from '../given-rows.ts';
 import type { FinishWrite } from '../run-writes.ts';
 import { keyOfRun } from './run-columns.ts';
 
@@ -18,6 +18,19 @@ const COLUMNS: readonly GivenColumn<FinishWrite>[] = [
   ['finished_at', 'timestamptz', (write) => timeText(write.finishedAtMs)],
 ];
 
+const finish = givenStatement<FinishWrite, { org_id: string; id: string }>(COLUMNS, (given) => `
+  UPDATE runs r SET
+    state = given.state,
+    result = given.result::jsonb,
+    error = given.error::jsonb,
+    usage = given.usage::jsonb,
+    kill = coalesce(given.kill::jsonb, r.kill),
+    started_at = given.started_at,
+    finished_at = given.finished_at
+  FROM ${given}
+  WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state = given.leaving AND r.lease = given.lease
+  RETURNING r.org_id, r.id`);
+
 /**
  * running -> terminal, by primary key, for the holder of the lease. Gives the keys of the runs that moved: a run that
  * is missing from them was fenced out.
@@ -26,18 +39,5 @@ const COLUMNS: readonly GivenColumn<FinishWrite>[] = [
  * which it believes to be nearly empty, and read all of it.
  */
 export async function finishRuns(db: Database, writes: readonly FinishWrite[]): Promise<Set<string>> {
-  const { sql, given } = givenRows(db, writes, COLUMNS);
-  const moved = await sql<{ org_id: string; id: string }[]>`
-    UPDATE runs r SET
-      state = given.state,
-      result = given.result::jsonb,
-      error = given.error::jsonb,
-      usage = given.usage::jsonb,
-      kill = coalesce(given.kill::jsonb, r.kill),
-      started_at = given.started_at,
-      finished_at = given.finished_at
-    FROM ${given}
-    WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state = given.leaving AND r.lease = given.lease
-    RETURNING r.org_id, r.id`;
-  return new Set(moved.map((row) => keyOfRun(row.org_id, row.id)));
+  return new Set((await finish(db, writes)).map((row) => keyOfRun(row.org_id, row.id)));
 }

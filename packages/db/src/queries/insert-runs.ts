@@ -1,6 +1,6 @@
 import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
-import { givenRows, type GivenColumn } from '../given-rows.ts';
+import { givenStatement, type GivenColumn } from '../given-rows.ts';
 import type { NewRun } from '../run-writes.ts';
 import { keyOfRun } from './run-columns.ts';
 
@@ -37,22 +37,22 @@ const COLUMNS: readonly GivenColumn<TimedRun>[] = [
   ['traceparent', 'text', ({ run }) => run.traceparent ?? null],
 ];
 
+const insert = givenStatement<TimedRun, { org_id: string; id: string }>(COLUMNS, (given) => `
+  INSERT INTO runs (
+    id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata, tags,
+    priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at, traceparent)
+  SELECT
+    id, org_id, agent, version, version_id, CASE WHEN not_before IS NULL THEN 'queued' ELSE 'scheduled' END, tier,
+    max_attempts, timeout_ms, memory_mb, limits::jsonb, backoff::jsonb, input::jsonb, metadata::jsonb, tags::jsonb, priority, fairness_key, idempotency_key, request_hash,
+    queued_at, not_before, expires_at, traceparent
+  FROM ${given}
+  ON CONFLICT DO NOTHING
+  RETURNING org_id, id`, { plansBySize: false });
+
 /**
  * Inserts the runs that are not there yet: neither their id (primary key) nor their idempotency key (index
  * runs_idempotency). Gives the keys of those it inserted.
  */
 export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promise<Set<string>> {
-  const { sql, given } = givenRows(db, rows, COLUMNS);
-  const inserted = await sql<{ org_id: string; id: string }[]>`
-    INSERT INTO runs (
-      id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata, tags,
-      priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at, traceparent)
-    SELECT
-      id, org_id, agent, version, version_id, CASE WHEN not_before IS NULL THEN 'queued' ELSE 'scheduled' END, tier,
-      max_attempts, timeout_ms, memory_mb, limits::jsonb, backoff::jsonb, input::jsonb, metadata::jsonb, tags::jsonb, priority, fairness_key, idempotency_key, request_hash,
-      queued_at, not_before, expires_at, traceparent
-    FROM ${given}
-    ON CONFLICT DO NOTHING
-    RETURNING org_id, id`;
-  return new Set(inserted.map((row) => keyOfRun(row.org_id, row.id)));
+  return new Set((await insert(db, rows)).map((row) => keyOfRun(row.org_id, row.id)));
 }

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 
 import { BullpenError, DEFAULT_DEPLOYMENT, type AgentVersion } from '@bullpen/core';
 
-import { column } from '../array-literal.ts';
 import type { Database } from '../database.ts';
+import { givenStatement, literal } from '../given-rows.ts';
 import { reading } from '../postgres-errors.ts';
 
 /** What a run says of the version it wants. */
@@ -21,35 +21,72 @@ export interface WantedOfOrganization extends WantedVersion {
 /** The version that was wanted, or why there is none. */
 export type ResolvedVersion = { ok: true; version: AgentVersion } | { ok: false; error: BullpenError };
 
-type Row = AgentVersion & { id: string | null; n: number; latestVersion: number | null; deployed: string | null };
+type Row = AgentVersion & { id: string | null; n: number; latestVersion: number | null; deployed: string | null; canaryPercent: number | null };
+
+/** What is looked up once for all that want the same; of a canary both versions, since each run draws for itself. */
+interface Asked {
+  readonly want: WantedOfOrganization;
+  readonly draw: number;
+}
+
+/** Draws that take the canary where any share of the runs does, and never. */
+const LUCKY = 0;
+const UNLUCKY = 100;
+
+const find = givenStatement<Asked & { n: number }, Row>([
+  ['n', 'integer', ({ n }) => n],
+  ['org_id', 'text', ({ want }) => want.orgId],
+  ['agent', 'text', ({ want }) => want.agent],
+  ['version', 'integer', ({ want }) => want.version ?? null],
+  ['deployment', 'text', ({ want }) => want.deployment ?? null],
+  ['fairness_key', 'text', ({ want }) => want.fairnessKey ?? null],
+  ['draw', 'double precision', ({ draw }) => draw],
+], (given) => `
+  SELECT given.n, a.latest_version AS "latestVersion", d.name AS deployed, (d.canary->>'percent')::double precision AS "canaryPercent",
+    v.id, v.org_id AS "orgId", v.agent, v.version, v.sha256, b.bytes AS "bundleBytes", v.manifest, v.created_at AS "createdAt"
+  FROM ${given}
+  JOIN agents a ON a.org_id = given.org_id AND a.name = given.agent
+  LEFT JOIN deployments d ON d.org_id = a.org_id AND d.agent = a.name AND d.name = coalesce(given.deployment, ${literal(DEFAULT_DEPLOYMENT)})
+  LEFT JOIN agent_versions v ON v.org_id = a.org_id AND v.agent = a.name AND v.version = coalesce(
+    given.version,
+    CASE WHEN d.canary->'fairnessKeys' @> to_jsonb(given.fairness_key) OR given.draw < (d.canary->>'percent')::double precision
+      THEN (d.canary->>'version')::integer ELSE d.version END,
+    CASE WHEN given.deployment IS NULL THEN a.latest_version END)
+  LEFT JOIN bundles b ON b.org_id = v.org_id AND b.sha256 = v.sha256`, { plansBySize: false });
 
 /**
  * The version that a run takes: the one it names; else what the deployment it names says (or `production`, where there
- * is one), canary included; else the newest. One statement by primary keys for as many runs as ask at once.
+ * is one), canary included; else the newest. One statement by primary keys for as many runs as ask at once, with a row for each that wants
+ * something else: a crowd mostly wants the same.
  */
 export async function resolveRunVersions(db: Database, wanted: readonly WantedOfOrganization[], random: () => number = Math.random): Promise<ResolvedVersion[]> {
-  const rows = await reading(() => db.sql<Row[]>`
-    SELECT given.n, a.latest_version AS "latestVersion", d.name AS deployed, v.id, v.org_id AS "orgId", v.agent, v.version, v.sha256,
-      b.bytes AS "bundleBytes", v.manifest, v.created_at AS "createdAt"
-    FROM unnest(
-      ${column([...wanted.keys()], (n) => n)}::integer[],
-      ${column(wanted, (one) => one.orgId)}::text[],
-      ${column(wanted, (one) => one.agent)}::text[],
-      ${column(wanted, (one) => one.version ?? null)}::integer[],
-      ${column(wanted, (one) => one.deployment ?? null)}::text[],
-      ${column(wanted, (one) => one.fairnessKey ?? null)}::text[],
-      ${column(wanted, (one) => drawOf(one, random))}::double precision[]
-    ) AS given (n, org_id, agent, version, deployment, fairness_key, draw)
-    JOIN agents a ON a.org_id = given.org_id AND a.name = given.agent
-    LEFT JOIN deployments d ON d.org_id = a.org_id AND d.agent = a.name AND d.name = coalesce(given.deployment, ${DEFAULT_DEPLOYMENT})
-    LEFT JOIN agent_versions v ON v.org_id = a.org_id AND v.agent = a.name AND v.version = coalesce(
-      given.version,
-      CASE WHEN d.canary->'fairnessKeys' @> to_jsonb(given.fairness_key) OR given.draw < (d.canary->>'percent')::double precision
-        THEN (d.canary->>'version')::integer ELSE d.version END,
-      CASE WHEN given.deployment IS NULL THEN a.latest_version END)
-    LEFT JOIN bundles b ON b.org_id = v.org_id AND b.sha256 = v.sha256`);
+  const groups = [...Map.groupBy(wanted.keys(), (n) => keyOf(wanted[n]!)).values()];
+  const asked = groups.map((places) => askedFor(wanted[places[0]!]!, places.length, random));
+  const rows = await reading(() => find(db, asked.flat().map((one, n) => ({ ...one, n }))));
   const byNumber = new Map(rows.map((row) => [row.n, row]));
-  return wanted.map((one, n) => resolved(byNumber.get(n), one));
+  const answers = new Array<ResolvedVersion>(wanted.length);
+  let n = 0;
+  groups.forEach((places, g) => {
+    const want = wanted[places[0]!]!;
+    const found = asked[g]!.map(() => byNumber.get(n++));
+    const resolvedOnes = found.map((row) => resolved(row, want));
+    for (const place of places) {
+      const isUnlucky = found.length === 2 && !(random() * 100 < (found[0]?.canaryPercent ?? 0));
+      answers[place] = resolvedOnes[isUnlucky ? 1 : 0]!;
+    }
+  });
+  return answers;
+}
+
+/** The same for all that want the same. */
+function keyOf({ orgId, agent, version, deployment, fairnessKey }: WantedOfOrganization): string {
+  return JSON.stringify([orgId, agent, version, deployment, fairnessKey]);
+}
+
+function askedFor(want: WantedOfOrganization, runs: number, random: () => number): Asked[] {
+  if (want.version !== undefined) return [{ want, draw: UNLUCKY }];
+  if (runs === 1 || want.fairnessKey !== undefined) return [{ want, draw: drawOf(want, random) }];
+  return [{ want, draw: LUCKY }, { want, draw: UNLUCKY }];
 }
 
 /** The same for one run. @throws BullpenError AGENT_NOT_FOUND, NOT_FOUND (no such version or deployment), INVALID_REQUEST (both are named). */
@@ -67,7 +104,7 @@ function resolved(found: Row | undefined, { agent, version, deployment }: Wanted
     return refused(new BullpenError('NOT_FOUND', `agent ${agent} has no deployment ${deployment}`, { agent, deployment }));
   }
   if (found.id === null) return refused(new BullpenError('NOT_FOUND', `agent ${agent} has no version ${version}`, { agent, version }));
-  const { n: _n, latestVersion: _latest, deployed: _deployed, ...row } = found;
+  const { n: _n, latestVersion: _latest, deployed: _deployed, canaryPercent: _percent, ...row } = found;
   return { ok: true, version: row };
 }
 

@@ -5,7 +5,7 @@ import type postgres from 'postgres';
  * The columns of a run under the names that core's schemas use: a row is a `Run` (or a `RunSummary`) as it comes.
  * Written once, for the table or for an alias of it.
  */
-const SUMMARY = `
+export const SUMMARY_COLUMNS = `
   r.id, r.org_id AS "orgId", r.agent, r.version, r.state, r.tier, r.attempt, r.max_attempts AS "maxAttempts",
   r.timeout_ms AS "timeoutMs", r.memory_mb AS "memoryMb", r.limits, r.error, r.usage, r.kill, r.priority,
   r.fairness_key AS "fairnessKey", r.metadata, r.tags, r.worker_id AS "workerId",
@@ -15,12 +15,12 @@ const SUMMARY = `
 
 /** For `SELECT ${summaryColumns(sql)} FROM runs r`. */
 export function summaryColumns(sql: postgres.Sql): postgres.Fragment {
-  return sql.unsafe(SUMMARY);
+  return sql.unsafe(SUMMARY_COLUMNS);
 }
 
 /** For `SELECT ${runColumns(sql)} FROM runs r`. */
 export function runColumns(sql: postgres.Sql): postgres.Fragment {
-  return sql.unsafe(`${SUMMARY}, r.input, r.result`);
+  return sql.unsafe(`${SUMMARY_COLUMNS}, r.input, r.result`);
 }
 
 /** A row, checked by the compiler to have the shape of core's type; the tests check it with core's schema. */
@@ -29,7 +29,12 @@ export type SummaryRow = RunSummary;
 
 /** A state list for `r.state IN (...)`; states are our own words, so they may stand in the text. */
 export function stateList(sql: postgres.Sql, states: readonly RunState[]): postgres.Fragment {
-  return sql.unsafe(states.map((state) => `'${state}'`).join(', '));
+  return sql.unsafe(stateWords(states));
+}
+
+/** The same as text. */
+export function stateWords(states: readonly RunState[]): string {
+  return states.map((state) => `'${state}'`).join(', ');
 }
 
 /** One key for a run in a map. */
