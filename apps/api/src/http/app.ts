@@ -1,4 +1,4 @@
-import express, { type Express } from 'express';
+import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 
 import { dashboard } from '../admin/dashboard.ts';
@@ -8,7 +8,7 @@ import type { AppDeps } from './app-deps.ts';
 import { cors } from './cors.ts';
 import { docsPage } from './docs-page.ts';
 import { traceRequests } from './request-tracing.ts';
-import { notFound, problemHandler, requestCount, requestIds, requestLog } from './respond.ts';
+import { notFound, problemHandler, requestEnds, requestIds } from './respond.ts';
 import { allRoutes } from './routes.ts';
 import { serveRoutes } from './serve.ts';
 
@@ -16,7 +16,7 @@ import { serveRoutes } from './serve.ts';
 export function createApp(deps: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('trust proxy', 'loopback').set('query parser', 'simple');
-  app.use(requestIds(), requestLog(deps.log), requestCount(deps.prometheus.count), traceRequests());
+  app.use(requestIds(), requestEnds(deps.log, deps.prometheus.count), traceRequests());
   app.use('/admin/queues', boardPolicy());
   app.use('/v1', answerPolicy());
   app.use(/^\/(?!admin\/queues|v1\/)/, helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'self'"], styleSrc: ["'self'"], upgradeInsecureRequests: null } }, strictTransportSecurity: false }));
@@ -35,12 +35,20 @@ export function createApp(deps: AppDeps): Express {
 }
 
 /** Answers of the API are no pages: nothing may be loaded or framed by them, and what only pages need is left out. */
-function answerPolicy() {
-  return helmet({
-    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
-    crossOriginOpenerPolicy: false, originAgentCluster: false, strictTransportSecurity: false, xDnsPrefetchControl: false, xDownloadOptions: false,
-    xPermittedCrossDomainPolicies: false, xXssProtection: false, xFrameOptions: { action: 'deny' },
-  });
+const ANSWER_POLICY = Object.entries({
+  'Content-Security-Policy': "default-src 'none';frame-ancestors 'none'",
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+});
+
+/** By hand: every request of the API comes by here. */
+function answerPolicy(): RequestHandler {
+  return (_req, res, next) => {
+    for (const [name, value] of ANSWER_POLICY) res.setHeader(name, value);
+    next();
+  };
 }
 
 /** bull-board's own page needs inline styles and an inline script for its settings. */
