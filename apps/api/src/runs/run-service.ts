@@ -32,8 +32,7 @@ export interface CreatedRun {
   created: boolean;
 }
 
-/** Of a crowd that wants the same a statement reads one row, so the fewer statements the better. */
-const GATHER_VERSIONS = { most: 500, parallel: 1 };
+const GATHER_VERSIONS = { most: 500, parallel: 2 };
 /** While the queue is away a call takes seconds; what waits meanwhile must not take turns of seconds, so it all goes in one. */
 const GATHER_JOBS = { most: 5000, parallel: 2 };
 /** A run of a batch. */
