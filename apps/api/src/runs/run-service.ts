@@ -210,7 +210,8 @@ export class RunService {
    * @param listening - what has to be there before the run can end, which it cannot before its job is added
    */
   async insertPlanned(plan: NewRun, listening?: Promise<unknown>): Promise<CreatedRun> {
-    const [inserted] = await Promise.all([this.#deps.store.insert(plan), listening]);
+    const inserting = this.#deps.store.insert(plan);
+    const inserted = listening === undefined ? await inserting : (await Promise.all([inserting, listening]))[0];
     if (inserted.created) await this.#addJob(plan);
     return inserted;
   }
