@@ -1,6 +1,7 @@
 /** Local services: what `npm start` brings up and what the tests run on. */
 export { renderDatabaseDocs } from './docs/database-docs.ts';
 export { renderSetupScript } from './supabase/setup-script.ts';
+export { buildCliPackage } from './packaging/build-cli.ts';
 export { buildSdkPackage } from './packaging/build-sdk.ts';
 export { CHECKOUT_DIR } from './local/data-dir.ts';
 export { firstFreePort, freePort } from './local/free-port.ts';

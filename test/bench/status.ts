@@ -18,7 +18,7 @@ export async function statusMs({ services }: BenchContext, organizations: number
   const env = {
     DATABASE_URL: services.postgresUrl, QUEUE_URL: services.redisUrl, QUEUE_PREFIX: 'bench', PORT: '0', BULLPEN_CACHE_DIR: dir, BULLPEN_ADMIN_KEY: ADMIN_KEY,
   };
-  const api = await startApi(env);
+  const api = await startApi(env, dir);
   try {
     const tookMs: number[] = [];
     // The first ones read what is usual, and warm the connections.

@@ -11,8 +11,8 @@ describe('many runs at once', () => {
   const post = (path: string, body: unknown, org = 'acme') => fetch(`${system.apis[0]?.url()}/v1/runs${path}`, {
     method: 'POST', headers: { authorization: `Bearer ${ADMIN_KEY}`, 'x-bullpen-org': org, 'content-type': 'application/json' }, body: JSON.stringify(body),
   });
-  const bulk = async (action: 'cancel' | 'replay', filter: RunFilter, dryRun = false): Promise<BulkResult> =>
-    bulkResultSchema.parse(await (await post(`/${action}`, { filter, dryRun })).json());
+  const bulk = async (action: 'cancel' | 'replay', filter: RunFilter, dryRun = false, more: object = {}): Promise<BulkResult> =>
+    bulkResultSchema.parse(await (await post(`/${action}`, { filter, dryRun, ...more })).json());
 
   beforeAll(async () => {
     system = await startSystem({ queue: 'redis' });
@@ -43,6 +43,35 @@ describe('many runs at once', () => {
     expect(again.map((run) => run.metadata.replayOf).sort()).toEqual(failed.map((run) => run.id).sort());
     expect(again.map((run) => run.input).sort()).toEqual([1, 2, 3]);
     expect(again.every((run) => run.priority === 2)).toBe(true);
+  });
+
+  it('are replayed once each, however often and by how many the same wide filter is sent', async () => {
+    await deploy(acme, 'stubborn', 'async () => { throw new Error("still no"); }');
+    const originals = await Promise.all([1, 2, 3, 4].map((input) => acme.runs.create({ agent: 'stubborn', input }, { wait: '30s' })));
+    const before = { agent: 'stubborn', queuedBefore: new Date(Date.parse(originals.map(({ queuedAt }) => queuedAt).sort().at(-1)!) + 1).toISOString() };
+    await acme.runs.replay(originals[0]!.id);
+    expect(await bulk('replay', before, true)).toMatchObject({ matched: 3, done: 0, truncated: false });
+    expect(await bulk('replay', before, true, { again: true })).toMatchObject({ matched: 4 });
+    expect(await bulk('replay', before, true, { limit: 2 })).toMatchObject({ matched: 2, truncated: true });
+    const calls = await Promise.all([1, 2, 3].map(() => bulk('replay', before)));
+    expect(calls.reduce((sum, { done }) => sum + done, 0)).toBe(3);
+    expect(await bulk('replay', before)).toMatchObject({ matched: 0, done: 0 });
+    const replays = (await acme.runs.list({ agent: 'stubborn', limit: 100 })).items.filter(({ metadata }) => metadata.replayOf !== undefined);
+    expect(replays.map(({ metadata }) => metadata.replayOf).sort()).toEqual(originals.map(({ id }) => id).sort());
+
+    // A replay that failed is a run that failed: it is what the same filter means next, not the original once more.
+    await Promise.all(replays.map(({ id }) => acme.runs.wait(id)));
+    const next = await bulk('replay', { agent: 'stubborn', states: ['failed'] });
+    expect(next).toMatchObject({ matched: 4, done: 4, skipped: 0 });
+    const ofReplays = await Promise.all(next.runIds.map((id) => acme.runs.get(id)));
+    expect(ofReplays.map(({ metadata }) => metadata.replayOf).sort()).toEqual(replays.map(({ id }) => id).sort());
+    expect(await bulk('replay', before, false, { again: true })).toMatchObject({ matched: 4, done: 4 });
+  });
+
+  it('go no further than a limit, and the same call goes on', async () => {
+    await Promise.all(Array.from({ length: 5 }, () => acme.runs.create({ agent: 'echo', delayMs: 3_600_000, tags: ['few'] })));
+    expect(await bulk('cancel', { tags: ['few'] }, false, { limit: 3 })).toMatchObject({ matched: 3, done: 3, truncated: true });
+    expect(await bulk('cancel', { tags: ['few'] }, false, { limit: 3 })).toMatchObject({ matched: 2, done: 2, truncated: false });
   });
 
   it('one run is replayed when it has ended, not before', async () => {

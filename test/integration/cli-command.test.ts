@@ -133,6 +133,15 @@ describe('the bullpen command', () => {
     expect(await cli(['cancel', id.trim()])).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('(RUN_ALREADY_FINISHED)') });
   });
 
+  it('cancels and replays what is chosen, after a dry run, and each run once', async () => {
+    expect(await cli(['replay', '--state', 'cancelled', '--dry-run'])).toMatchObject({ exitCode: 0, stdout: '2 match\n' });
+    expect(await cli(['replay', '--state', 'cancelled', '--limit', '5'])).toMatchObject({ exitCode: 0, stdout: '2 replayed\n' });
+    const [{ agent }] = (JSON.parse((await cli(['runs', '--limit', '1', '--json'])).stdout) as { items: [{ agent: string }] }).items;
+    expect(await cli(['cancel', '--agent', agent])).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^[12] cancelled\n$/) });
+    expect(await cli(['cancel'])).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('name a run, or choose some') });
+    expect(await cli(['cancel', 'run_1', '--agent', agent])).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('not both') });
+  });
+
   it('stops watching at Ctrl-C and leaves the run alone', async () => {
     let interrupted = false;
     const watched = await cli(['run', 'sleeper'], {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
+import { request, type ClientRequest } from 'node:http';
 import { join } from 'node:path';
 
 import type { BullpenClient } from '@bullpen/sdk';
@@ -42,6 +43,19 @@ describe.each<QueueBackend>(['redis', 'postgres'])('an organization that leaves,
     expect((await admin(system, 'DELETE', '/v1/organizations/nobody?confirm=nobody')).status).toBe(404);
   });
 
+  it('may be exported by clients that do not read, which hold up nobody', async () => {
+    const { db, url } = system.apis[0]!;
+    // More than the sockets in between take.
+    await db.sql`INSERT INTO bundles (org_id, sha256, code, bytes) SELECT ${STAYING}, lpad(n::text, 64, '0'), repeat('x', 1_000_000), 1_000_000 FROM generate_series(1, 40) AS n`;
+    const sleepers = await Promise.all(Array.from({ length: 6 }, () => silentExport(`${url()}/v1/organizations/${STAYING}/export`)));
+    expect((await leaving.agents.list()).items).toHaveLength(2);
+    expect(await staying.runs.list()).toMatchObject({ items: [{ agent: 'echo' }, { agent: 'echo' }] });
+    for (const sleeper of sleepers) sleeper.destroy();
+    const whole = await (await admin(system, 'GET', `/v1/organizations/${STAYING}/export`)).text();
+    expect(JSON.parse(whole.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ end: true });
+    await db.sql`DELETE FROM bundles WHERE org_id = ${STAYING} AND bytes = 1_000_000`;
+  });
+
   it('takes all it has with it, and leaves nothing behind: no row, no key, no job, while others stay as they were', async () => {
     await seedOthers(system, tables);
     const napping = await leaving.runs.create({ agent: 'napper' });
@@ -82,6 +96,15 @@ describe.each<QueueBackend>(['redis', 'postgres'])('an organization that leaves,
 async function admin(system: RunningSystem, method: string, path: string, body?: unknown): Promise<Response> {
   return fetch(`${system.apis[0]!.url()}${path}`, {
     method, headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+/** Asks, and reads nothing of the answer. */
+function silentExport(url: string): Promise<ClientRequest> {
+  return new Promise((resolve, reject) => {
+    const call = request(url, { headers: { authorization: `Bearer ${ADMIN_KEY}` } });
+    call.on('error', () => undefined).on('socket', (socket) => socket.once('connect', () => resolve(call))).once('error', reject).end();
+    call.on('response', (answer) => answer.pause().on('error', () => undefined));
   });
 }
 

@@ -1,9 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-const TEMPLATES_DIR = fileURLToPath(new URL('../templates/', import.meta.url));
-const CHECKOUT_DIR = fileURLToPath(new URL('../../../', import.meta.url));
+import { MOVING_DIR, NODE_TYPES_ROOT, SDK_TYPES, TEMPLATES_DIR } from './installation.ts';
 
 /** Template -> what it shows. */
 export const TEMPLATES = {
@@ -25,7 +23,7 @@ export function templateFiles(template: Template, name: string, dir: string): Re
   };
 }
 
-/** Types of the SDK and of Node come from the checkout of this command, so that an editor needs no install. */
+/** Types of the SDK come with this command, so that an editor needs no install; Node's where there are some, else what agents share with web workers. */
 function tsconfigFor(dir: string): object {
   return {
     compilerOptions: {
@@ -36,17 +34,16 @@ function tsconfigFor(dir: string): object {
       noEmit: true,
       skipLibCheck: true,
       allowImportingTsExtensions: true,
-      types: ['node'],
-      typeRoots: [pathFrom(dir, join(CHECKOUT_DIR, 'node_modules/@types'))],
-      paths: { '@bullpen/sdk': [pathFrom(dir, join(CHECKOUT_DIR, 'packages/sdk/src/index.ts'))] },
+      ...(NODE_TYPES_ROOT === null ? { types: [], lib: ['es2024', 'webworker'] } : { types: ['node'], typeRoots: [pathFrom(dir, NODE_TYPES_ROOT)] }),
+      paths: { '@bullpen/sdk': [pathFrom(dir, SDK_TYPES)] },
     },
     include: ['**/*.ts'],
   };
 }
 
-/** Relative inside the checkout, which may move as a whole; absolute from anywhere else. */
+/** Relative inside what may move as a whole; absolute from anywhere else. */
 function pathFrom(dir: string, target: string): string {
-  const up = relative(CHECKOUT_DIR, dir);
+  const up = relative(MOVING_DIR, dir);
   const isInside = up !== '' && !up.startsWith('..') && !isAbsolute(up);
   return isInside ? `./${relative(dir, target).replaceAll(sep, '/')}` : target;
 }

@@ -20,7 +20,8 @@ export function renderCliReference(): string {
 const INTRODUCTION = `# The command: \`bullpen\`
 
 Generated from the command itself; \`npx bullpen help COMMAND\` says the same in a terminal. In a checkout it is \`npx bullpen\`; from
-anywhere else \`apps/cli/bin/bullpen.mjs\` of the checkout by its path.
+anywhere else \`apps/cli/bin/bullpen.mjs\` of the checkout by its path. Where there is no checkout, install the package
+\`@bullpen/cli\` (Node 20.16 or newer; \`node infra/packaging/pack.ts\` builds it into \`apps/cli/dist\`).
 
 Results go to stdout, what accompanies them (events, progress, hints, errors) to stderr, so that results can be piped on. Colours, live
 lines and progress bars are for terminals only; \`NO_COLOR\` takes the colours away. Tables fit the terminal: columns that matter less are

@@ -84,10 +84,20 @@ export function addRunCommands(program: Command, bind: Bind): void {
     .argument('<runId>')
     .option('-f, --follow', 'go on until the run is over')
     .action(bind(logsCommand));
-  program.command('cancel')
-    .description('stop a run')
-    .argument('<runId>')
-    .action(bind(cancelCommand));
+  choosingRuns(program.command('cancel').description('stop a run, or all that are chosen')).action(bind(cancelCommand));
+}
+
+/** One run, or those that options choose. */
+function choosingRuns(command: Command): Command {
+  return command
+    .argument('[runId]', 'one run; else choose some')
+    .addOption(new Option('--state <state>', 'in this state').choices(STATE_CHOICES))
+    .option('--agent <agent>', 'of this agent')
+    .option('--tag <tag>', 'with this tag')
+    .option('--error-code <code>', 'that ended with this code')
+    .option('--before <time>', 'queued before: ISO 8601, in UTC')
+    .option('--limit <n>', 'so many at most, the newest first', wholeNumber)
+    .option('--dry-run', 'only count those that are chosen');
 }
 
 export function addOrganizationCommands(program: Command, bind: Bind): void {
@@ -148,9 +158,8 @@ export function addQueueCommands(program: Command, bind: Bind): void {
     .option('--wait', 'until all have ended; ends with 1 where one did not succeed')
     .option('--idempotency-key <key>', 'make this batch once, however often it is sent')
     .action(bind(batchCommand));
-  program.command('replay')
-    .description('run again, with the same input, a run that has ended')
-    .argument('<runId>')
+  choosingRuns(program.command('replay').description('run again, with the same input, a run that has ended, or all that are chosen, each once'))
+    .option('--again', 'with a choice: also runs that were replayed before')
     .action(bind(replayCommand));
   program.command('why')
     .description('tell what a waiting run waits for')

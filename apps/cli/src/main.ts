@@ -2,20 +2,19 @@ import { execFile, spawn } from 'node:child_process';
 import { existsSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { BullpenError, isolationReportSchema, systemClock, type IsolationReport } from '@bullpen/core';
 import { createClient } from '@bullpen/sdk';
 
 import { findCredentials, loadEnvironment } from './config.ts';
+import { CHECKOUT_DIR } from './installation.ts';
 import { createOutput, type Output } from './output.ts';
 import { runCli } from './program.ts';
 import { findProjectConfig } from './project-config.ts';
 
 /** Puts the command together from this process. */
 
-const CHECKOUT_DIR = fileURLToPath(new URL('../../../', import.meta.url));
 /** After this long without input on a pipe that stays open, say what the command is waiting for. */
 const STDIN_HINT_MS = 2_000;
 
@@ -32,9 +31,14 @@ async function readStdin(output: Output): Promise<string | null> {
 
 const ENTRIES = { up: 'infra/local/up.ts', bench: 'infra/checks/bench.ts' } as const;
 
+function ofCheckout(path: string, what: string): string {
+  const script = join(CHECKOUT_DIR ?? '.', path);
+  if (CHECKOUT_DIR === null || !existsSync(script)) throw new BullpenError('NOT_FOUND', `${script} is not there: ${what} inside a checkout of Bullpen only`);
+  return script;
+}
+
 function inCheckout(entry: keyof typeof ENTRIES, args: readonly string[]): Promise<number> {
-  const script = join(CHECKOUT_DIR, ENTRIES[entry]);
-  if (!existsSync(script)) throw new BullpenError('NOT_FOUND', `${script} is not there: this works inside a checkout of Bullpen only`);
+  const script = ofCheckout(ENTRIES[entry], 'this works');
   const child = spawn(process.execPath, [script, ...args], { stdio: 'inherit' });
   // Ctrl-C reaches the child from the terminal; this process stays until it has stopped everything.
   process.on('SIGINT', () => undefined);
@@ -47,8 +51,7 @@ function inCheckout(entry: keyof typeof ENTRIES, args: readonly string[]): Promi
 
 /** A worker's own probe: the command itself knows nothing of walls. */
 async function probe(): Promise<IsolationReport> {
-  const script = join(CHECKOUT_DIR, 'apps/worker/src/main.ts');
-  if (!existsSync(script)) throw new BullpenError('NOT_FOUND', `${script} is not there: this machine can be tried inside a checkout of Bullpen only`);
+  const script = ofCheckout('apps/worker/src/main.ts', 'this machine can be tried');
   const { stdout } = await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', script, '--isolation'], { maxBuffer: 16 * 1024 * 1024 });
   return isolationReportSchema.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''));
 }
@@ -70,7 +73,7 @@ async function main(): Promise<number> {
     output,
     env,
     cwd: process.cwd(),
-    findCredentials: () => findCredentials([process.cwd(), CHECKOUT_DIR]),
+    findCredentials: () => findCredentials([process.cwd(), ...(CHECKOUT_DIR === null ? [] : [CHECKOUT_DIR])]),
     findProject: () => findProjectConfig(process.cwd()),
     connect: (connection) => createClient(connection),
     readStdin: () => readStdin(output),

@@ -6,6 +6,8 @@ import { Worker } from 'node:worker_threads';
 
 import { BullpenError, type AgentManifestInput } from '@bullpen/core';
 
+import { MANIFEST_THREAD } from './installation.ts';
+
 export type ManifestAnswer =
   | { ok: true; name: string | null; manifestJson: string }
   | { ok: false; why: string };
@@ -37,7 +39,7 @@ export async function readManifest(bundle: string, label: string, timeoutMs = LO
 }
 
 async function askThread(url: string, timeoutMs: number): Promise<ManifestAnswer> {
-  const thread = new Worker(new URL('./manifest-thread.ts', import.meta.url), {
+  const thread = new Worker(MANIFEST_THREAD, {
     workerData: { url }, env: {}, stdin: true, stdout: true, stderr: true,
   });
   let timer: NodeJS.Timeout | undefined;

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { BullpenError, messageOf } from '@bullpen/core';
+import { build } from 'esbuild';
 
 export const CONFIG_NAMES = ['bullpen.config.ts', 'bullpen.config.mts', 'bullpen.config.js', 'bullpen.config.mjs'] as const;
 
@@ -44,10 +45,17 @@ export async function findProjectConfig(folder: string): Promise<FoundConfig | n
 
 async function load(path: string): Promise<unknown> {
   try {
-    return ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
+    return ((await import(await importable(path))) as { default?: unknown }).default;
   } catch (error) {
     throw new BullpenError('CONFIG_INVALID', `${path} cannot be loaded: ${messageOf(error)}`, { path }, { cause: error });
   }
+}
+
+/** A Node that does not take types away itself (before 22.18) is given the config as JavaScript, in one piece. */
+async function importable(path: string): Promise<string> {
+  if (process.features.typescript || !/\.m?ts$/.test(path)) return pathToFileURL(path).href;
+  const { outputFiles: [built] } = await build({ entryPoints: [path], bundle: true, write: false, format: 'esm', platform: 'node', target: `node${process.versions.node}`, logLevel: 'silent' });
+  return `data:text/javascript;base64,${Buffer.from(built!.contents).toString('base64')}`;
 }
 
 function checked(config: unknown, path: string): BullpenConfig {

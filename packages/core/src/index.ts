@@ -109,7 +109,9 @@ export {
   MOST_BATCH_RUNS, createRunBatchSchema, drainResultSchema, idempotencyKeySchema, runBatchSchema,
   type CreateRunBatch, type CreateRunBatchRequest, type DrainResult, type RunBatch,
 } from './batch-schemas.ts';
-export { MOST_BULK_RUNS, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkRequest, type BulkResult, type RunFilter } from './bulk-schemas.ts';
+export {
+  MOST_BULK_RUNS, bulkReplaySchema, bulkRequestSchema, bulkResultSchema, runFilterSchema, type BulkReplay, type BulkRequest, type BulkResult, type RunFilter,
+} from './bulk-schemas.ts';
 export { CONTAINER_HEALTH, ORGANIZATION_HEALTH, SYSTEM_HEALTH, WORKER_HEALTH } from './health/criteria.ts';
 export {
   HEALTH_LEVELS, healthComponentSchema, healthLevel, healthReportSchema, scoreHealth,

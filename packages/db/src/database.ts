@@ -17,6 +17,8 @@ export interface Database extends Service, Statements {
    * nothing of another, whatever they ask for. Also what it throws is theirs.
    */
   tenant<T>(orgId: string, act: (statements: Statements) => PromiseLike<T>): Promise<T>;
+  /** As `tenant`, for what lasts as long as a client reads: on connections of its own, so that slow clients hold up each other at most. */
+  tenantExport<T>(orgId: string, act: (statements: Statements) => PromiseLike<T>): Promise<T>;
   /** Statements of `tenant` that happen together or not at all. */
   tenantTransaction<T>(orgId: string, act: (sql: postgres.Sql) => Promise<T>): Promise<T>;
   /** The owner's statements that happen together or not at all: for what one statement cannot say. One at a time. */
@@ -42,6 +44,7 @@ const DEFAULT_MAX_CONNECTIONS = 10;
 const KEYED_CONNECTIONS = 4;
 /** A lane is held for one statement, mostly half a millisecond. */
 const DEFAULT_MAX_TENANT_CONNECTIONS = 5;
+const EXPORT_CONNECTIONS = 2;
 const CONNECT_TIMEOUT_MS = 5000;
 // postgres.js waits up to 20 s between attempts by default; an outage of a second must not last twenty.
 const RECONNECT_DELAY_MS = 100;
@@ -71,6 +74,7 @@ const INT8_OID = 20;
 
 interface Client extends Statements {
   lanes: TenantLanes;
+  exportLanes: TenantLanes;
   ownerLane: TenantLanes;
   keyed: postgres.Sql;
 }
@@ -90,6 +94,9 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
     tenant(orgId, act) {
       return client.lanes.use(orgId, act);
+    },
+    tenantExport(orgId, act) {
+      return client.exportLanes.use(orgId, act);
     },
     transaction(act) {
       return client.ownerLane.transaction(NO_ORGANIZATION, act);
@@ -114,18 +121,19 @@ export function createDatabase(options: DatabaseOptions): Database {
       if (stopped) return;
       stopped = true;
       const timeout = Math.min(by.remainingMs, LONGEST_GOODBYE_MS) / 1000;
-      await Promise.all([client.lanes.end(timeout), client.ownerLane.end(timeout), client.keyed.end({ timeout }), client.sql.end({ timeout })]);
+      await Promise.all([client.lanes.end(timeout), client.exportLanes.end(timeout), client.ownerLane.end(timeout), client.keyed.end({ timeout }), client.sql.end({ timeout })]);
     },
   };
 }
 
 function openClient(options: DatabaseOptions): Client {
   const owner = openConnections(options, { max: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS });
-  const lanes = new TenantLanes(options.maxTenantConnections ?? DEFAULT_MAX_TENANT_CONNECTIONS, (onclose) =>
-    openConnections(options, { max: 1, onclose, connection: { role: 'bullpen_tenant' } }));
+  const openTenant = (onclose: () => void) => openConnections(options, { max: 1, onclose, connection: { role: 'bullpen_tenant' } });
+  const lanes = new TenantLanes(options.maxTenantConnections ?? DEFAULT_MAX_TENANT_CONNECTIONS, openTenant);
+  const exportLanes = new TenantLanes(EXPORT_CONNECTIONS, openTenant);
   const ownerLane = new TenantLanes(1, (onclose) => openConnections(options, { max: 1, onclose }));
   const { sql: keyed } = openConnections(options, { max: KEYED_CONNECTIONS, connection: KEYED_PLANS });
-  return { ...owner, lanes, ownerLane, keyed };
+  return { ...owner, lanes, exportLanes, ownerLane, keyed };
 }
 
 /** Opens nothing yet: the first statement does. */

@@ -85,7 +85,7 @@ export { adminReadTotalHistograms, adminReadTotals } from './admin/organization-
 export * as schema from './schema.ts';
 export { countRunsAhead, listRecentStarts, readVersionPlaces, type VersionOfRun } from './queries/read-wait.ts';
 export { cancelWaitingRuns } from './queries/cancel-waiting-runs.ts';
-export { listFilteredRunIds, readRunsToReplay } from './queries/filter-runs.ts';
+export { listFilteredRunIds, readRunsToReplay, replayKeyOf } from './queries/filter-runs.ts';
 export { addRuntimeSamples, type RuntimeSample } from './queries/add-runtime-samples.ts';
 export { adminReadUtilisation, adminReadWorkerGauges, type Utilisation, type WorkerGauges } from './admin/runtime-samples.ts';
 export { parseKeyRing, type KeyRing } from './secrets/key-ring.ts';

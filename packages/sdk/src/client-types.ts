@@ -70,6 +70,13 @@ export interface ListLogsOptions extends CallOptions {
 export interface BulkOptions extends CallOptions {
   /** Only count. */
   dryRun?: boolean | undefined;
+  /** So many at most, the newest first; 10,000 where left out. */
+  limit?: number | undefined;
+}
+
+export interface BulkReplayOptions extends BulkOptions {
+  /** Also runs that were replayed before. */
+  again?: boolean | undefined;
 }
 
 export interface RunsClient {
@@ -84,7 +91,8 @@ export interface RunsClient {
   cancelMany(filter: RunFilter, options?: BulkOptions): Promise<BulkResult>;
   /** A run that has ended once more, as a new run. */
   replay(runId: string, options?: CallOptions): Promise<Run>;
-  replayMany(filter: RunFilter, options?: BulkOptions): Promise<BulkResult>;
+  /** Every run that matches and has ended, once: what was replayed before is left out, so that the call may be repeated. */
+  replayMany(filter: RunFilter, options?: BulkReplayOptions): Promise<BulkResult>;
   /** What a waiting run waits for, in order, and an estimate. */
   why(runId: string, options?: CallOptions): Promise<Why>;
   /** What the run says, live, reconnecting by itself; see `RunStreamItem`. */

@@ -5,7 +5,7 @@ export type {
 } from './agent-context.ts';
 export { createClient } from './client.ts';
 export type {
-  AgentsClient, AlertsClient, BulkOptions, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeployRequest, DeployedVersion, DeploymentsClient, KeysClient,
+  AgentsClient, AlertsClient, BulkOptions, BulkReplayOptions, BullpenClient, CallOptions, ClientOptions, CreateRunOptions, DeployRequest, DeployedVersion, DeploymentsClient, KeysClient,
   ListAlertsOptions, ListAuditOptions, ListLogsOptions, ListRunsOptions,
   Page, PageOptions, RunHandle, RunOf, RunsClient, RuntimeMetricsOptions, UsageOptions, WaitOptions, SchedulesClient, WhoAmI,
 } from './client-types.ts';

@@ -1,4 +1,4 @@
-import { BullpenError, type Clock, type DeletedOrganization, type Logger } from '@bullpen/core';
+import { MOST_BULK_RUNS, BullpenError, type Clock, type DeletedOrganization, type Logger } from '@bullpen/core';
 import {
   adminBeginDeletion, adminCountOpenRuns, adminDeleteKeys, adminPurgeOrganization, type Database,
 } from '@bullpen/db';
@@ -58,7 +58,7 @@ export class OrganizationDeletion {
     const bulk = new BulkRuns({ db, runs });
     const untilMs = clock.monotonicMs() + RUNS_END_WITHIN_MS;
     for (;;) {
-      await bulk.cancel(orgId, {}, false);
+      await bulk.cancel(orgId, { filter: {}, dryRun: false, limit: MOST_BULK_RUNS });
       const open = await adminCountOpenRuns(db, orgId);
       if (open === 0) return;
       if (clock.monotonicMs() >= untilMs) {

@@ -2,9 +2,12 @@ import type { Database } from '@bullpen/db';
 import { exportOrganization } from '@bullpen/db';
 import type { Response } from 'express';
 
+const LONGEST_STALL_MS = 60_000;
+
 /**
  * Sends all that an organization has as lines of JSON, `{"table", "row"}` each, and at the end `{"end": true, "rows"}`: a file
- * without that line is not whole. A slow client is waited for.
+ * without that line is not whole. A slow client is waited for, one that takes nothing for a minute is let go of: a connection
+ * to Postgres waits with it.
  */
 export async function sendExport(db: Database, orgId: string, res: Response): Promise<void> {
   res.status(200).setHeader('Content-Type', 'application/x-ndjson; charset=utf-8');
@@ -12,7 +15,7 @@ export async function sendExport(db: Database, orgId: string, res: Response): Pr
   res.setHeader('Cache-Control', 'no-store');
   const write = async (text: string) => {
     if (res.destroyed) throw new Error('the client went away');
-    if (!res.write(text)) await new Promise<void>((resolve) => { res.once('drain', resolve).once('close', resolve); });
+    if (!res.write(text)) await drained(res);
   };
   try {
     const rows = await exportOrganization(db, orgId, (page) => write(page.map((line) => `${JSON.stringify(line)}\n`).join('')));
@@ -21,4 +24,15 @@ export async function sendExport(db: Database, orgId: string, res: Response): Pr
     // The head is sent: that the last line is missing is all that can still be said.
     res.destroy(error as Error);
   }
+}
+
+/** Resolves when more may be written, or nobody is there to read it. */
+async function drained(res: Response): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stalled = setTimeout(() => res.destroy(), LONGEST_STALL_MS);
+  res.once('drain', resolve).once('close', resolve);
+  await promise;
+  clearTimeout(stalled);
+  // A long export waits thousands of times on one response.
+  res.off('drain', resolve).off('close', resolve);
 }

@@ -1,5 +1,5 @@
 import {
-  BullpenError, bulkRequestSchema, bulkResultSchema, createRunBatchSchema, createRunSchema, idSchema, isTerminal, listRunsSchema, runBatchSchema, runPageSchema, runSchema, SIZE_CAPS,
+  BullpenError, bulkReplaySchema, bulkRequestSchema, bulkResultSchema, createRunBatchSchema, createRunSchema, idSchema, isTerminal, listRunsSchema, runBatchSchema, runPageSchema, runSchema, SIZE_CAPS,
   waitSchema, whySchema, type BulkRequest, type BulkResult, type Run,
 } from '@bullpen/core';
 import { listRuns, type Database } from '@bullpen/db';
@@ -74,19 +74,19 @@ function batchRoute(runs: RunService): Route {
 /** Many runs by filter. */
 function bulkRoutes(deps: { db: Database; runs: RunService }): Route[] {
   const bulk = new BulkRuns(deps);
-  const shared = { method: 'post', tag, scope: 'organization', permission: 'runs:operate', body: bulkRequestSchema, idempotency: 'kept',
+  const shared = { method: 'post', tag, scope: 'organization', permission: 'runs:operate', idempotency: 'kept',
     audit: { target: () => 'runs', after: (done: BulkResult, { body }: { body: BulkRequest }) => ({ ...body, ...done }) },
   } as const;
   const answer = { statuses: { 200: 'what was done' }, schema: bulkResultSchema };
   return [
     batchRoute(deps.runs),
     route({
-      ...shared, path: '/v1/runs/cancel', operationId: 'cancelRuns', summary: 'Cancel runs by filter, or count them in a dry run', answer,
-      handle: async ({ orgId, body: { filter, dryRun } }) => ok(await bulk.cancel(orgId, filter, dryRun)),
+      ...shared, path: '/v1/runs/cancel', operationId: 'cancelRuns', summary: 'Cancel runs by filter, or count them in a dry run', body: bulkRequestSchema, answer,
+      handle: async ({ orgId, body }) => ok(await bulk.cancel(orgId, body)),
     }),
     route({
-      ...shared, path: '/v1/runs/replay', operationId: 'replayRuns', summary: 'Run ended runs again by filter, or count them in a dry run', answer,
-      handle: async ({ orgId, body: { filter, dryRun }, req }) => ok(await bulk.replay(orgId, filter, { dryRun, traceparent: traceparentOf(req) })),
+      ...shared, path: '/v1/runs/replay', operationId: 'replayRuns', summary: 'Run ended runs again by filter, each once, or count them in a dry run', body: bulkReplaySchema, answer,
+      handle: async ({ orgId, body, req }) => ok(await bulk.replay(orgId, body, traceparentOf(req))),
     }),
     route({
       ...shared, path: '/v1/runs/{id}/replay', operationId: 'replayRun', summary: 'Run an ended run again', params: runParams,

@@ -41,9 +41,10 @@ export async function checkAggregation(bed: TestBed): Promise<Finding> {
 
 function differences(metrics: RuntimeMetrics, runs: readonly RunSummary[], keyOf: (run: RunSummary) => string): string[] {
   const counted = new Map(metrics.groups.map(({ key, runs: count }) => [key, count]));
-  const expected = Map.groupBy(runs, keyOf);
+  const expected = new Map<string, number>();
+  for (const run of runs) expected.set(keyOf(run), (expected.get(keyOf(run)) ?? 0) + 1);
   return [...new Set([...counted.keys(), ...expected.keys()])].flatMap((key) => {
-    const [is, should] = [counted.get(key) ?? 0, expected.get(key)?.length ?? 0];
+    const [is, should] = [counted.get(key) ?? 0, expected.get(key) ?? 0];
     return is === should ? [] : [`${should} runs are ${key}, the metrics say ${is}`];
   });
 }

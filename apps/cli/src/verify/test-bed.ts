@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { BullpenError, errorCodeOf, isTerminal, messageOf, type AgentManifestInput, type CreateRunRequest } from '@bullpen/core';
 import type { BullpenClient, RunOf } from '@bullpen/sdk';
 
 import type { Connection } from '../config.ts';
+import { VERIFY_AGENTS_DIR } from '../installation.ts';
 
-const AGENT_DIR = new URL('../../verify-agents/', import.meta.url);
 
 export const VERIFY_AGENTS = ['walls', 'hog', 'spinner', 'echo'] as const;
 export type VerifyAgent = (typeof VERIFY_AGENTS)[number];
@@ -84,7 +85,7 @@ export class TestBed {
   }
 
   async #deploy(client: BullpenClient, agent: VerifyAgent): Promise<void> {
-    await client.agents.deploy(agent, { bundle: readFileSync(new URL(`${agent}.mjs`, AGENT_DIR), 'utf8'), manifest: this.#manifestOf(agent) }, { signal: this.deps.signal });
+    await client.agents.deploy(agent, { bundle: readFileSync(join(VERIFY_AGENTS_DIR, `${agent}.mjs`), 'utf8'), manifest: this.#manifestOf(agent) }, { signal: this.deps.signal });
   }
 
   #manifestOf(agent: VerifyAgent): AgentManifestInput {

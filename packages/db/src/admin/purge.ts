@@ -21,7 +21,7 @@ const EXPORT_PAGE = 500;
 export async function exportOrganization(db: Database, orgId: string, write: (rows: ExportedRow[]) => Promise<void>): Promise<number> {
   let total = 0;
   for (const { table, columns } of await readableTables(db)) {
-    await reaching(() => db.tenant(orgId, async ({ sql }) => {
+    await reaching(() => db.tenantExport(orgId, async ({ sql }) => {
       const pages = sql<{ row: Record<string, unknown> }[]>`
         SELECT to_jsonb(r) AS row FROM (SELECT ${sql.unsafe(columns)} FROM ${sql.unsafe(table)}) AS r`.cursor(EXPORT_PAGE);
       for await (const page of pages) {

@@ -6,12 +6,21 @@ import { reading } from '../postgres-errors.ts';
 import { stateList } from './run-columns.ts';
 import { runConditions } from './run-conditions.ts';
 
+/** What the key of a run's first replay begins with. A space, which no key of a caller's has; its run's id follows. */
+const REPLAY_KEY = 'replay ';
+
+/** Under this key the replay of a run is made once. */
+export function replayKeyOf(runId: string): string {
+  return `${REPLAY_KEY}${runId}`;
+}
+
 /**
  * Ids of the organization's runs that match, newest first, before `beforeId`: primary key, read backwards.
  * @param among - only runs in one of these states, whatever the filter says
+ * @param page.notReplayed - without those that a replay was made of: index runs_idempotency, once a run that matches
  */
 export async function listFilteredRunIds(
-  db: Database, orgId: string, filter: RunFilter, among: readonly RunState[], page: { beforeId?: string; limit: number },
+  db: Database, orgId: string, filter: RunFilter, among: readonly RunState[], page: { beforeId?: string; limit: number; notReplayed?: boolean },
 ): Promise<string[]> {
   const states = filter.states === undefined ? among : among.filter((state) => filter.states?.includes(state));
   if (states.length === 0) return [];
@@ -19,6 +28,7 @@ export async function listFilteredRunIds(
     SELECT r.id FROM runs r
     WHERE r.org_id = ${orgId} AND r.state IN (${stateList(sql, states)}) ${runConditions(sql, filter)}
       ${page.beforeId === undefined ? sql`` : sql`AND r.id < ${page.beforeId}`}
+      ${page.notReplayed === true ? sql`AND NOT EXISTS (SELECT FROM runs made WHERE made.org_id = ${orgId} AND made.idempotency_key = ${REPLAY_KEY} || r.id)` : sql``}
     ORDER BY r.id DESC LIMIT ${page.limit}`));
   return rows.map(({ id }) => id);
 }
