@@ -6,27 +6,19 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jes
 import { Deadline } from '@bullpen/core';
 
 import { requireProgram } from '../services/programs.ts';
+import { commandOf, walls } from '../system/launchers.ts';
 import { eventually } from '../system/running-system.ts';
 import { agent, endingOf, startRig, valueOf, type Rig } from './runtime-rig.ts';
 
 jest.setTimeout(120_000);
 
-/** Bubblewraps that are children of this process and have an organization's cell in them, blank or bound. */
-function cellsAlive(): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('organization-cell.mjs')
-        && readFileSync(`/proc/${pid}/status`, 'latin1').includes(`PPid:\t${process.pid}\n`);
-    } catch {
-      return false;
-    }
-  });
-}
+/** Those that have an organization's cell in them, blank or bound. */
+const cellsAlive = () => walls().filter((pid) => commandOf(pid).includes('organization-cell.mjs'));
 
 /** Those that have a bundle in their directory. */
-function boundCells(): string[] {
+function boundCells(): number[] {
   return cellsAlive().filter((pid) => {
-    const given = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+    const given = commandOf(pid).split('\0');
     return readdirSync(given[given.indexOf('/bundle') - 1] ?? '').length > 0;
   });
 }

@@ -1,3 +1,5 @@
+import { gzipSync } from 'node:zlib';
+
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { problemSchema } from '@bullpen/core';
 import type { BullpenClient } from '@bullpen/sdk';
@@ -41,6 +43,28 @@ describe('the HTTP API', () => {
       const problem = problemSchema.parse(await response.json());
       expect(problem).toMatchObject({ code, status, requestId: response.headers.get('x-request-id') });
     }
+  });
+
+  it('reads a body however it is sent: whole, in pieces, compressed, in another encoding, behind a byte order mark', async () => {
+    const text = JSON.stringify({ agent: 'echo', input: 'größer 🐎', metadata: { ['x'.repeat(40)]: 'y'.repeat(200) } });
+    const bytes = Buffer.from(text);
+    const pieces = new ReadableStream({ start: (stream) => { for (const at of [0, 30, 33]) stream.enqueue(bytes.subarray(at, at === 33 ? undefined : at === 0 ? 30 : 33)); stream.close(); } });
+    const bodies: [Buffer | ReadableStream, Record<string, string>][] = [
+      [bytes, {}],
+      [bytes, { 'content-type': 'application/json; charset=UTF-8' }],
+      [pieces, {}],
+      [gzipSync(bytes), { 'content-encoding': 'gzip' }],
+      [Buffer.from(text, 'utf16le'), { 'content-type': 'application/json; charset=utf-16le' }],
+      [Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytes]), {}],
+    ];
+    for (const [body, headers] of bodies) {
+      const answer = await call('/v1/runs', { method: 'POST', body, headers: { 'x-bullpen-org': 'acme', ...headers }, duplex: 'half' } as RequestInit);
+      expect([answer.status, ((await answer.json()) as { input: unknown }).input]).toEqual([202, 'größer 🐎']);
+    }
+    const none = await call('/v1/runs', { method: 'POST', headers: { 'x-bullpen-org': 'acme' } });
+    expect([none.status, ((await none.json()) as { code: unknown }).code]).toEqual([400, 'INVALID_REQUEST']);
+    const large = await call('/v1/runs', { method: 'POST', body: Buffer.alloc(3 * 1024 * 1024, 0x20), headers: { 'x-bullpen-org': 'acme' } });
+    expect([large.status, ((await large.json()) as { code: unknown }).code]).toEqual([413, 'INPUT_TOO_LARGE']);
   });
 
   it('keeps organizations apart', async () => {

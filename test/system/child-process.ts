@@ -18,6 +18,7 @@ const PROCESSES = {
   worker: { main: '../../apps/worker/src/main.ts', ready: 'worker.ready' },
   'killed-worker': { main: './killed-worker.ts', ready: 'worker.ready' },
   'blocked-worker': { main: './blocked-worker.ts', ready: 'worker.ready' },
+  'blank-cells': { main: './blank-cells.ts', ready: 'cells.ready' },
 } as const;
 
 /** Starts `apps/api`, `apps/worker` or a worker to which something happens, and resolves when it says that it is ready. */

@@ -142,7 +142,7 @@ class EngineContainer implements RuntimeContainer {
       this.#state = 'warm';
     } catch (error) {
       void this.kill('crashed');
-      throw new BullpenError('CONTAINER_CRASHED', `the container could not start: ${messageOf(error)}`, { containerId: this.id });
+      throw new BullpenError('CONTAINER_CRASHED', `the container could not start: ${messageOf(error)}`, { containerId: this.id }, { cause: error });
     }
   }
 

@@ -75,3 +75,17 @@ export function parseSaid(line: unknown): Said | null {
   if (first <= 0 || !Number.isSafeInteger(attemptNo)) return null;
   return { tag: line.slice(0, first), attemptNo, rest: second < 0 ? '' : line.slice(second + 1) };
 }
+
+/**
+ * What an engine was to run in has ended while it opened, for no fault of its own: another one may be opened. Where
+ * nothing can be started at all, `open` rejects with something else.
+ */
+export class EngineLostError extends Error {
+  readonly code = 'ENGINE_LOST';
+}
+
+/** Whether a container failed to start for that. */
+export function isEngineLost(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return (cause as { code?: unknown } | undefined)?.code === 'ENGINE_LOST';
+}

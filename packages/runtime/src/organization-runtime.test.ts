@@ -2,6 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { silentLogger, systemClock, type AttemptOutcome, type Clock, type ContainerDeath, type ContainerState } from '@bullpen/core';
 
 import type { ContainerPlan, RuntimeContainer } from './container.ts';
+import { EngineLostError } from './engine.ts';
 import { IdleContainers } from './idle-containers.ts';
 import { OrganizationRuntime } from './organization-runtime.ts';
 import { NO_USAGE } from './outcomes.ts';
@@ -98,22 +99,23 @@ describe('the memory pool of an organization', () => {
   it('starts another container where what the first one started in ended meanwhile, and not where it cannot start', async () => {
     const { runtime, claim, made } = organization(64);
     const start = jest.spyOn(FakeContainer.prototype, 'start');
-    const failOnce = (death: ContainerDeath) => start.mockImplementationOnce(async function fail(this: FakeContainer) {
-      this.death = death;
+    const failOnce = (cause: Error) => start.mockImplementationOnce(async function fail(this: FakeContainer) {
+      this.death = 'exited';
       this.vanish();
-      throw new Error('it was ended while it started');
+      throw new Error('it could not start', { cause });
     });
     try {
       runtime.admit(64);
-      failOnce('exited');
+      failOnce(new EngineLostError('its cell was lost'));
       expect(await claim(64)).toBe(made[1]);
       runtime.unclaim(made[1]!);
       made[1]!.death = 'evicted';
       made[1]!.vanish();
       await made[1]!.gone;
       runtime.admit(64);
-      failOnce('crashed');
-      await expect(claim(64)).rejects.toThrow('it was ended while it started');
+      failOnce(new Error('no such program'));
+      await expect(claim(64)).rejects.toThrow('it could not start');
+      expect(made).toHaveLength(3);
     } finally {
       start.mockRestore();
     }

@@ -6,6 +6,7 @@ import {
 import { within } from './bounded-wait.ts';
 import type { ContainerFactory, ContainerPlan, RuntimeContainer } from './container.ts';
 import { DemandWindow } from './demand-window.ts';
+import { isEngineLost } from './engine.ts';
 import type { IdleContainers } from './idle-containers.ts';
 import { PoolPromises } from './pool-promises.ts';
 
@@ -54,7 +55,7 @@ const NEAR = 0.9;
 const ROOM_WAIT_MS = 5000;
 
 /** Of one container, where what it starts in ends meanwhile. */
-const MAX_STARTS = 3;
+const MAX_STARTS = 4;
 
 /**
  * Containers that ran nothing when they were ended are gone within milliseconds: admissions do not count them, and
@@ -245,7 +246,7 @@ export class OrganizationRuntime {
     } catch (error) {
       this.#claimed.delete(container);
       // No code of the agent has run in it: the process around it had to end, for the fault of another attempt.
-      if (container.death !== 'exited' || startsLeft <= 1) throw error;
+      if (!isEngineLost(error) || startsLeft <= 1 || interrupt.aborted) throw error;
       return this.#startNew(wanted, startsLeft - 1);
     }
   }

@@ -65,8 +65,8 @@ function commandOf(pid: number): string {
   return textOf(`/proc/${pid}/cmdline`);
 }
 
-/** bubblewrap stands twice between us and Node. */
-function isOurs(pid: number, generations = 4): boolean {
+/** The launcher, and bubblewrap twice, stand between us and Node. */
+function isOurs(pid: number, generations = 5): boolean {
   if (pid === process.pid) return true;
   const parent = Number(/^PPid:\s+(\d+)$/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? 0);
   return parent > 1 && generations > 0 && isOurs(parent, generations - 1);

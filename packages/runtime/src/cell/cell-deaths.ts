@@ -9,7 +9,8 @@ const SIGNALS: Readonly<Record<number, string>> = {
 };
 
 /** Read only where nobody outside ended the cell: what the agent could forge here says something about itself only. */
-export function deathOfCell({ exitCode, lastWords }: CellEnd): OwnDeath {
+export function deathOfCell({ exitCode, lastWords, wasLost }: CellEnd): OwnDeath {
+  if (wasLost) return { kind: 'cell_lost' };
   if (/out of memory/i.test(lastWords)) return { kind: 'heap_limit' };
   const signal = exitCode === null ? undefined : SIGNALS[exitCode];
   if (signal !== undefined) return { kind: 'failed', message: `the process of the agent died by ${signal}` };

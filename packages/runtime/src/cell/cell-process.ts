@@ -1,16 +1,13 @@
-import type { ChildProcess } from 'node:child_process';
 import { chmodSync, linkSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
-
-import { messageOf } from '@bullpen/core';
 
 import { within } from '../bounded-wait.ts';
-import type { EngineTask } from '../engine.ts';
+import { EngineLostError, type EngineTask } from '../engine.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { CellWall } from './cell-wall.ts';
 import { FrameReader, frameOf } from './frames.ts';
+import type { LaunchedProcess } from './launched-process.ts';
 import { ProcessReadings, readMachineUnits, statusMb, type CellReading } from './process-readings.ts';
 
 /**
@@ -24,6 +21,8 @@ export interface CellEnd {
   readonly exitCode: number | null;
   /** The last that was written to stderr: V8 says there why it aborts. */
   readonly lastWords: string;
+  /** It ended with the launcher of all cells, for no fault of its own. */
+  readonly wasLost: boolean;
 }
 
 /** Hears a cell. `onText` gets the text of each frame and may throw where it is not one of the owner's. */
@@ -39,7 +38,6 @@ const START_TIMEOUT_MS = 10_000;
 const DOOMED_MS = 1000;
 /** From the end of bubblewrap to that of all it stands for, where nothing goes wrong: less. A sweep looks at every process. */
 const SWEEP_MS = 1000;
-const MAX_LAST_WORDS = 8192;
 const units = process.platform === 'linux' ? readMachineUnits() : { pageBytes: 4096, tickMs: 10 };
 
 export class CellProcess {
@@ -48,13 +46,12 @@ export class CellProcess {
   readonly #profile: CellProfile;
   readonly #owner: CellOwner;
   readonly #bundleDir: string;
-  readonly #child: ChildProcess;
+  readonly #launched: LaunchedProcess;
   readonly #ready = Promise.withResolvers<void>();
   readonly #reader: FrameReader;
   #readings: ProcessReadings | null = null;
   #pid: number | null = null;
   #initInfo = '';
-  #lastWords = '';
   #hasRehearsed = false;
   #isDoomed = false;
   #hasEnded = false;
@@ -68,10 +65,10 @@ export class CellProcess {
     this.#dataMb = options.profile.dataMb;
     this.#reader = new FrameReader(options.profile);
     this.#bundleDir = options.wall.makeBundleDir();
-    this.#child = options.wall.spawn(this.#bundleDir, options.profile);
+    this.#launched = options.wall.launch(this.#bundleDir, options.profile);
     this.#ready.promise.catch(() => undefined); // told by `start` to whoever asks
     this.gone = this.#whenGone();
-    this.#listen();
+    this.#launched.listen({ onOutput: (chunk) => this.#hear(chunk), onInfo: (text) => this.#hearInfo(text) });
   }
 
   get hasEnded(): boolean {
@@ -86,10 +83,13 @@ export class CellProcess {
   /** @throws where the wall or the cell in it cannot be had. */
   async start(): Promise<void> {
     try {
-      const ended = this.gone.then(({ lastWords, exitCode }) => { throw new Error(`the cell ended while it started (${exitCode}): ${lastWords}`); });
+      const ended = this.gone.then(({ lastWords, exitCode, wasLost }) => {
+        const Why = wasLost ? EngineLostError : Error;
+        throw new Why(`the cell ended while it started (${exitCode}): ${lastWords}`);
+      });
       await within(Promise.race([this.#ready.promise, ended]), START_TIMEOUT_MS, 'the cell did not start in time');
       await within(Promise.race([this.#owner.rehearse?.() ?? Promise.resolve(), ended]), START_TIMEOUT_MS, 'the cell did not rehearse in time');
-      this.#pid = this.#wall.pidOf(this.#child, this.#initInfo);
+      this.#pid = this.#wall.pidOf(this.#launched, this.#initInfo);
       if (process.platform === 'linux') await this.#observe(this.#pid);
       if (this.#hasEnded) this.#readings?.close();
     } catch (error) {
@@ -107,9 +107,7 @@ export class CellProcess {
   /** Resolves when the pipe took it; a pipe that breaks resolves as well: the cell is gone then. */
   async send(frame: unknown): Promise<void> {
     if (this.#hasEnded) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    (this.#child.stdio[3] as Writable).write(frameOf(frame), () => resolve());
-    await promise;
+    await this.#launched.write(frameOf(frame));
   }
 
   /** The task as the cell sees it. */
@@ -175,22 +173,16 @@ export class CellProcess {
   kill(): void {
     if (this.#hasEnded) return;
     const isKnown = !this.#wall.tellsInit || this.#initInfo.includes('}');
-    if (isKnown) return this.#wall.kill(this.#child, this.#hasRehearsed ? '' : this.#initInfo);
+    if (isKnown) return this.#wall.kill(this.#launched, this.#hasRehearsed ? '' : this.#initInfo);
     if (this.#isDoomed) return;
     this.#isDoomed = true;
-    setTimeout(() => { if (!this.#hasEnded) this.#wall.kill(this.#child, this.#initInfo); }, DOOMED_MS).unref();
+    setTimeout(() => { if (!this.#hasEnded) this.#wall.kill(this.#launched, this.#initInfo); }, DOOMED_MS).unref();
   }
 
-  #listen(): void {
-    const [, , stderr, input, output, info] = this.#child.stdio as unknown as [null, null, Readable, Writable, Readable, Readable | undefined];
-    stderr.on('data', (chunk: Buffer) => { this.#lastWords = (this.#lastWords + chunk.toString('latin1')).slice(-MAX_LAST_WORDS); });
-    info?.on('data', (chunk: Buffer) => {
-      this.#initInfo += chunk.toString('latin1');
-      if (this.#isDoomed) this.kill();
-      this.#checkReady();
-    });
-    output.on('data', (chunk: Buffer) => this.#hear(chunk));
-    for (const stream of [stderr, input, output, info]) stream?.on('error', () => undefined); // a cell that dies breaks its pipes
+  #hearInfo(text: string): void {
+    this.#initInfo += text;
+    if (this.#isDoomed) this.kill();
+    this.#checkReady();
   }
 
   #hear(chunk: Buffer): void {
@@ -198,7 +190,7 @@ export class CellProcess {
       for (const text of this.#reader.push(chunk)) this.#owner.onText(text);
     } catch (error) {
       this.kill();
-      (this.#child.stdio[4] as Readable).removeAllListeners('data').resume();
+      this.#launched.ignoreOutput();
       this.#ready.reject(error);
       this.#owner.onViolation(error);
     }
@@ -217,24 +209,15 @@ export class CellProcess {
   }
 
   async #whenGone(): Promise<CellEnd> {
-    const { promise, resolve } = Promise.withResolvers<number | null>();
-    this.#child.once('error', (error) => {
-      this.#lastWords = messageOf(error);
-      resolve(null);
-    });
     // Killed while it still builds the wall, bubblewrap may leave a blank cell behind, which ends with its input, or half of itself.
     let sweeping: NodeJS.Timeout | undefined;
-    this.#child.once('exit', () => {
-      (this.#child.stdio[3] as Writable | null)?.destroy();
-      sweeping = setTimeout(() => this.#wall.sweep(this.#bundleDir), SWEEP_MS);
-    });
-    this.#child.once('close', resolve); // all pipes are closed, so no process behind the wall is left
-    const exitCode = await promise;
-    clearTimeout(sweeping);
+    void this.#launched.exited.then(() => { if (!this.#hasEnded) sweeping = setTimeout(() => this.#wall.sweep(this.#bundleDir), SWEEP_MS); });
+    const end = await this.#launched.gone;
     this.#hasEnded = true;
+    clearTimeout(sweeping);
     this.#readings?.close();
     await rm(this.#bundleDir, { recursive: true, force: true }).catch(() => undefined); // with the wall's own, at the latest
-    return { exitCode, lastWords: this.#lastWords };
+    return end;
   }
 }
 

@@ -3,13 +3,14 @@ import type { Clock, IsolationReport, Logger, Tier } from '@bullpen/core';
 import type { TierDrivers } from '../container.ts';
 import type { CellWall } from './cell-wall.ts';
 import { probeIsolation, type Probed } from './isolation-probe.ts';
+import { Launcher } from './launcher.ts';
 import { OrganizationTier } from './organization-tier.ts';
 import { StrictTier } from './strict-tier.ts';
 
 /**
  * The tiers whose containers are in processes of their own, as the manager opens and closes them. Guarantees: the machine
- * is probed at each opening, once for both; a tier is there only while its wall stands; closed, they leave no cell and
- * no file behind.
+ * is probed at each opening, once for both; a tier is there only while its wall stands; closed, they leave no cell, no
+ * process and no file behind.
  */
 export interface CellTiersOptions {
   readonly clock: Clock;
@@ -27,6 +28,7 @@ export class CellTiers {
   readonly #options: CellTiersOptions;
   readonly #enhanced: OrganizationTier;
   readonly #strict: StrictTier;
+  readonly #launcher = new Launcher();
   #probed: Probed | null = null;
   #isOpen = false;
 
@@ -52,7 +54,7 @@ export class CellTiers {
     const { wanted, log } = this.#options;
     if (this.#isOpen || !(wanted.includes('enhanced') || wanted.includes('strict'))) return;
     this.#isOpen = true;
-    const probed = await probeIsolation({ ...this.#options, egressDir });
+    const probed = await probeIsolation({ ...this.#options, launcher: this.#launcher, egressDir });
     this.#probed = probed;
     log.info({ isolation: probed.report.probes, tiers: probed.report.tiers.map(({ tier, achieved }) => ({ tier, achieved })) }, 'isolation.probed');
     if (probed.enhanced !== null) await this.#enhanced.open(probed.enhanced);
@@ -66,5 +68,6 @@ export class CellTiers {
     await Promise.all([this.#enhanced.close(), this.#strict.close()]);
     const walls: (CellWall | null | undefined)[] = [this.#probed?.enhanced, this.#probed?.strict];
     for (const wall of walls) wall?.remove();
+    await this.#launcher.stop();
   }
 }

@@ -1,8 +1,7 @@
-import type { ChildProcess } from 'node:child_process';
-
 import type { EngineTask } from '../engine.ts';
 import type { BundleShelf } from './bundle-shelf.ts';
 import type { CellProfile } from './cell-profile.ts';
+import type { LaunchedProcess } from './launched-process.ts';
 import type { ThreadFootprint } from './thread-footprint.ts';
 
 /** Whom cells run as where the worker is root: nobody else's uid, so that a hole in the wall is not root's. */
@@ -27,13 +26,13 @@ export interface CellWall {
   bundleUrl(bundleDir: string, name: string): string;
   /** A task as a cell sees it. */
   inside(task: EngineTask): EngineTask;
-  spawn(bundleDir: string, profile: CellProfile): ChildProcess;
+  launch(bundleDir: string, profile: CellProfile): LaunchedProcess;
   /** Node's, once the cell is ready. */
-  pidOf(child: ChildProcess, initInfo: string): number;
+  pidOf(launched: LaunchedProcess, initInfo: string): number;
   /** The kernel's limits on a running cell; `dataMb` is of everything it holds. */
   limit(pid: number, profile: CellProfile, dataMb: number): Promise<void>;
   /** @param initInfo - of one that is not ready: what was told on descriptor 5, else empty */
-  kill(child: ChildProcess, initInfo: string): void;
+  kill(launched: LaunchedProcess, initInfo: string): void;
   /** Ends what is left of a cell whose first process has ended. */
   sweep(bundleDir: string): void;
   /** Once no cell is left. */

@@ -5,6 +5,7 @@ import { TIERS, messageOf, type Clock, type IsolationReport, type Tier } from '@
 
 import { removeLeftCellDirs } from './cell-dir.ts';
 import { CELL_ACCOUNT, type CellAccount, type CellWall } from './cell-wall.ts';
+import type { Launcher } from './launcher.ts';
 import { memoryCgroupDir, removeLeftCgroups } from './memory-cgroup.ts';
 import { PlainWall } from './plain-wall.ts';
 import { findProgram, type WallPrograms } from './programs.ts';
@@ -43,6 +44,8 @@ const NOTHING = 'nothing: runs of this tier are refused';
 const execFileAsync = promisify(execFile);
 
 export interface ProbeOptions {
+  /** Starts the cells, those that are tried as well. */
+  readonly launcher: Launcher;
   readonly clock: Clock;
   /** Tiers to try; the others are reported as not built. */
   readonly wanted: readonly Tier[];
@@ -52,7 +55,7 @@ export interface ProbeOptions {
   readonly egressDir: string | null;
 }
 
-export async function probeIsolation({ clock, wanted, namespaces, egressDir }: ProbeOptions): Promise<Probed> {
+export async function probeIsolation({ launcher, clock, wanted, namespaces, egressDir }: ProbeOptions): Promise<Probed> {
   const probes: Probe[] = [];
   const note: Note = (name, works, detail) => void probes.push({ name, works, detail });
   removeLeftCellDirs();
@@ -61,9 +64,9 @@ export async function probeIsolation({ clock, wanted, namespaces, egressDir }: P
   if (!namespaces) note('namespaces', false, 'not asked for');
   const cgroup = memoryCgroupDir();
   note('memory cgroup', cgroup !== null, cgroup ?? 'none that is writable');
-  const strict = programs !== null && wanted.includes('strict') ? await buildWall('strict', { programs, egressDir }, note) : null;
-  const walled = programs !== null && wanted.includes('enhanced') ? await buildWall('enhanced', { programs, egressDir }, note) : null;
-  const enhanced = walled ?? (wanted.includes('enhanced') ? await buildPlain(note) : null);
+  const strict = programs !== null && wanted.includes('strict') ? await buildWall('strict', { launcher, programs, egressDir }, note) : null;
+  const walled = programs !== null && wanted.includes('enhanced') ? await buildWall('enhanced', { launcher, programs, egressDir }, note) : null;
+  const enhanced = walled ?? (wanted.includes('enhanced') ? await buildPlain(launcher, note) : null);
   const built = { basic: wanted.includes('basic') ? { achieved: TARGETS.basic, cases: [] } : null, enhanced, strict };
   const report = { at: new Date(clock.nowMs()).toISOString(), probes, tiers: TIERS.map((tier) => tierReport(tier, built[tier])) };
   return { report, strict: strict?.wall ?? null, enhanced: enhanced?.wall ?? null };
@@ -92,7 +95,7 @@ function accountsToTry(): CellAccount[] {
 const nameOf = (account: CellAccount) => (account === null ? 'as the account of the worker' : `as uid ${account.uid}`);
 
 /** The first account under which the whole wall stands. */
-async function buildWall(tier: 'enhanced' | 'strict', parts: { programs: WallPrograms; egressDir: string | null }, note: Note): Promise<Built | null> {
+async function buildWall(tier: 'enhanced' | 'strict', parts: { launcher: Launcher; programs: WallPrograms; egressDir: string | null }, note: Note): Promise<Built | null> {
   const test = tier === 'strict' ? testSingleUseCell : testOrganizationCell;
   for (const account of accountsToTry()) {
     const wall = new Wall({ ...parts, account });
@@ -104,9 +107,9 @@ async function buildWall(tier: 'enhanced' | 'strict', parts: { programs: WallPro
 }
 
 /** What is left for enhanced without namespaces. */
-async function buildPlain(note: Note): Promise<Built | null> {
+async function buildPlain(launcher: Launcher, note: Note): Promise<Built | null> {
   for (const account of accountsToTry()) {
-    const wall = new PlainWall({ account, prlimit: process.platform === 'linux' ? findProgram('prlimit') : null });
+    const wall = new PlainWall({ launcher, account, prlimit: process.platform === 'linux' ? findProgram('prlimit') : null });
     const cases = await tried(`process without a wall, ${nameOf(account)}`, note, () => testPlainCell(wall));
     if (cases !== null) return { wall, achieved: `a process per organization, ${nameOf(account)}; no namespaces: files and network are the machine's`, cases };
     wall.remove();

@@ -297,8 +297,8 @@ export class OrganizationCell implements PooledCell {
     this.#lastWords = end.lastWords;
     clearInterval(this.#looking);
     const running = this.#running();
-    const blame = this.#blame ?? { seats: running.length === 1 ? running : [], how: this.#howItDied(end) };
-    if (blame.seats.length === 0 && running.length > 0) this.#owner.suspected(attemptsOf(running));
+    const blame = this.#blame ?? { seats: running.length === 1 && !end.wasLost ? running : [], how: this.#howItDied(end) };
+    if (blame.seats.length === 0 && running.length > 0 && !end.wasLost) this.#owner.suspected(attemptsOf(running));
     for (const attempt of attemptsOf(blame.seats)) this.#owner.convicted(attempt);
     for (const seat of [...this.#seats.values()]) seat.end(blame.seats.includes(seat) ? blame.how : { kind: 'cell_lost' });
     this.#cgroup?.remove();

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 
 import { messageOf, type KillReceipt } from '@bullpen/core';
 
-import type { Engine, EngineListener, EngineTask } from '../engine.ts';
+import { EngineLostError, type Engine, type EngineListener, type EngineTask } from '../engine.ts';
 import type { Reading } from '../usage-meter.ts';
 import type { AttemptEnding } from '../verdict.ts';
 import type { OrganizationCell } from './organization-cell.ts';
@@ -10,10 +10,9 @@ import type { OrganizationCells } from './organization-cells.ts';
 import type { OrganizationSeat } from './organization-seat.ts';
 
 /**
- * The engine of tier enhanced: a thread in the cell of its organization. Started anew in another cell where the one it
- * started in was lost because of somebody else.
+ * The engine of tier enhanced: a thread in the cell of its organization. Where that cell is lost while it opens, because of
+ * somebody else, it says so: whoever asked for it opens another one.
  */
-const MAX_STARTS = 4;
 /** Bundles are files named by their hash. */
 const BUNDLE_PATH = /([0-9a-f]{64})\.mjs$/;
 
@@ -57,7 +56,7 @@ export class OrganizationEngine implements Engine {
 
   async open(): Promise<void> {
     try {
-      await this.#takeSeat(MAX_STARTS);
+      await this.#takeSeat();
     } catch (error) {
       this.#end();
       throw error;
@@ -100,7 +99,7 @@ export class OrganizationEngine implements Engine {
     if (this.#seat !== null) this.#cell?.end(this.#seat); // one that is still on its way is ended when it arrives
   }
 
-  async #takeSeat(startsLeft: number): Promise<void> {
+  async #takeSeat(): Promise<void> {
     if (this.#wasKilled) throw new Error('it was ended before it started');
     const { cells, orgId, isAlone, limitMb, listener } = this.#options;
     const cell = await cells.take(orgId, isAlone);
@@ -111,8 +110,7 @@ export class OrganizationEngine implements Engine {
       if (this.#wasKilled) cell.end(seat);
       await seat.opened();
     } catch (error) {
-      if (!cell.isEnding || startsLeft <= 1 || this.#wasKilled) throw error;
-      await this.#takeSeat(startsLeft - 1);
+      throw cell.isEnding && !this.#wasKilled ? new EngineLostError(messageOf(error), { cause: error }) : error;
     }
   }
 

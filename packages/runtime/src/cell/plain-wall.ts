@@ -1,14 +1,14 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
 
 import type { EngineTask } from '../engine.ts';
 import { BundleShelf } from './bundle-shelf.ts';
 import { makeCellDir } from './cell-dir.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { CellAccount, CellWall } from './cell-wall.ts';
+import type { LaunchedProcess } from './launched-process.ts';
+import type { Launcher } from './launcher.ts';
 import { ThreadFootprint } from './thread-footprint.ts';
 
 /**
@@ -18,17 +18,18 @@ import { ThreadFootprint } from './thread-footprint.ts';
  */
 const MIB = 1024 * 1024;
 const CONTAINER_DIR = join(import.meta.dirname, '..', 'container');
-const execFileAsync = promisify(execFile);
 
 export class PlainWall implements CellWall {
   readonly tellsInit = false;
   readonly account: CellAccount;
   readonly threadFootprint = new ThreadFootprint();
+  readonly #launcher: Launcher;
   readonly #prlimit: string | null;
   readonly bundles: BundleShelf;
   readonly #dir: string;
 
-  constructor(options: { account: CellAccount; prlimit: string | null }) {
+  constructor(options: { launcher: Launcher; account: CellAccount; prlimit: string | null }) {
+    this.#launcher = options.launcher;
     this.account = options.account;
     this.#prlimit = options.prlimit;
     this.#dir = makeCellDir();
@@ -50,29 +51,27 @@ export class PlainWall implements CellWall {
   }
 
   /** A group of its own: what the cell starts goes with it. */
-  spawn(_bundleDir: string, profile: CellProfile): ChildProcess {
+  launch(_bundleDir: string, profile: CellProfile): LaunchedProcess {
     const flags = profile.nodeFlags.filter((flag) => !/^--(permission|allow-)/.test(flag)); // they name paths behind a wall
-    return spawn(process.execPath, [...flags, join(CONTAINER_DIR, profile.entry)], {
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'], env: {}, cwd: '/', detached: true, ...this.account,
+    return this.#launcher.launch({
+      file: process.execPath, args: [...flags, join(CONTAINER_DIR, profile.entry)], account: this.account,
+      leadsGroup: true, tellsInfo: false, filterPath: null,
     });
   }
 
-  pidOf(child: ChildProcess): number {
-    if (child.pid === undefined) throw new Error('the cell has no pid');
-    return child.pid;
+  pidOf({ pid }: LaunchedProcess): number {
+    if (pid === null) throw new Error('the cell has no pid');
+    return pid;
   }
 
   async limit(pid: number, { maxFiles }: CellProfile, dataMb: number): Promise<void> {
     if (this.#prlimit === null) return;
-    await execFileAsync(this.#prlimit, ['--pid', String(pid), `--data=${Math.ceil(dataMb * MIB)}:unlimited`, `--nofile=${maxFiles}`, '--core=0'], { ...this.account, env: {}, cwd: '/' });
+    const args = ['--pid', String(pid), `--data=${Math.ceil(dataMb * MIB)}:unlimited`, `--nofile=${maxFiles}`, '--core=0'];
+    await this.#launcher.run({ file: this.#prlimit, args, account: this.account });
   }
 
-  kill(child: ChildProcess): void {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-    } catch {
-      child.kill('SIGKILL');
-    }
+  kill(launched: LaunchedProcess): void {
+    launched.kill();
   }
 
   /** It is one process. */

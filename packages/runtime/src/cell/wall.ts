@@ -1,8 +1,6 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, closeSync, mkdtempSync, openSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 
 import { SOCKET_NAME } from '../egress/egress-proxy.ts';
 import type { EngineTask } from '../engine.ts';
@@ -10,6 +8,8 @@ import { BundleShelf } from './bundle-shelf.ts';
 import { makeCellDir } from './cell-dir.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { CellAccount, CellWall } from './cell-wall.ts';
+import type { LaunchedProcess } from './launched-process.ts';
+import type { Launcher } from './launcher.ts';
 import { childOf } from './process-readings.ts';
 import type { WallPrograms } from './programs.ts';
 import { endStrayWalls } from './stray-processes.ts';
@@ -30,7 +30,6 @@ const CONTAINER_DIR = join(import.meta.dirname, '..', 'container');
 const PISCINA_DIR = dirname(dirname(realpathSync(createRequire(import.meta.url).resolve('piscina'))));
 /** The shared libraries of a Node binary; addons that this process loaded stay outside. */
 const NODE_LIBRARY = /\/(ld-(linux|musl)[^/]*|lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+|atomic|anl)[.-][^/]*)$/;
-const execFileAsync = promisify(execFile);
 
 export class Wall implements CellWall {
   readonly tellsInit = true;
@@ -40,9 +39,11 @@ export class Wall implements CellWall {
   /** Holds the filter, the shelf of bundles and a directory for each cell. */
   readonly dir: string;
   readonly bundles: BundleShelf;
+  readonly #launcher: Launcher;
   readonly #mounts: readonly string[];
 
-  constructor(options: { programs: WallPrograms; account: CellAccount; egressDir: string | null }) {
+  constructor(options: { launcher: Launcher; programs: WallPrograms; account: CellAccount; egressDir: string | null }) {
+    this.#launcher = options.launcher;
     this.programs = options.programs;
     this.account = options.account;
     this.dir = makeCellDir();
@@ -71,39 +72,33 @@ export class Wall implements CellWall {
     return { ...task, egressProxy: { ...task.egressProxy, socketPath: `${CELL_EGRESS_DIR}/${SOCKET_NAME}` } };
   }
 
-  spawn(bundleDir: string, profile: CellProfile): ChildProcess {
-    const filter = openSync(this.#filterPath, 'r');
-    try {
-      return spawn(this.programs.bwrap, this.#argumentsFor(bundleDir, profile), {
-        stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', filter],
-        env: {},
-        cwd: '/',
-        ...this.account,
-      });
-    } finally {
-      closeSync(filter);
-    }
+  launch(bundleDir: string, profile: CellProfile): LaunchedProcess {
+    return this.#launcher.launch({
+      file: this.programs.bwrap, args: this.#argumentsFor(bundleDir, profile), account: this.account,
+      leadsGroup: false, tellsInfo: true, filterPath: this.#filterPath,
+    });
   }
 
-  pidOf(_child: ChildProcess, initInfo: string): number {
+  pidOf(_launched: LaunchedProcess, initInfo: string): number {
     return childOf(initPidIn(initInfo));
   }
 
   async limit(pid: number, { maxFiles, maxProcesses, mayGrow }: CellProfile, dataMb: number): Promise<void> {
-    await execFileAsync(this.programs.prlimit, [
+    const args = [
       '--pid', String(pid), `--data=${Math.ceil(dataMb * MIB)}${mayGrow ? ':unlimited' : ''}`, `--nofile=${maxFiles}`, `--nproc=${maxProcesses}`, `--fsize=${TMP_BYTES}`,
       '--core=0', `--cpu=${MAX_CPU_SECONDS}`,
-    ], { ...this.account, env: {}, cwd: '/' }); // as the cell's own account: another one would need a capability for it
+    ];
+    await this.#launcher.run({ file: this.programs.prlimit, args, account: this.account }); // as the cell's own account: another one would need a capability for it
   }
 
   /** Kills bubblewrap; the kernel then kills the first process of the namespace, and with it all others. */
-  kill(child: ChildProcess, initInfo: string): void {
+  kill(launched: LaunchedProcess, initInfo: string): void {
     try {
       if (initInfo.includes('}')) process.kill(initPidIn(initInfo), 'SIGKILL');
     } catch {
       // It has ended, or never was.
     }
-    child.kill('SIGKILL');
+    launched.kill();
   }
 
   sweep(bundleDir: string): void {
