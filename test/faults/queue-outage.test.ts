@@ -106,7 +106,7 @@ describe.each(ONE_SERVER)('while %s is away', (backend) => {
     const [cut, direct] = await Promise.all([bench.producer({ url: door.url }), bench.producer()]);
     const batch = Array.from({ length: 1000 }, () => newRun('batch'));
     await cut.enqueue([newRun('warm')]);
-    door.shutAfter(50_000);
+    door.shutAfter(20_000);
     await expect(cut.enqueue(batch)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
     expect((await direct.counts(['batch'])).get('batch')).toMatchObject({ waiting: 0 });
     await door.open();

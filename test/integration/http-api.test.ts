@@ -1,3 +1,5 @@
+import { gzipSync } from 'node:zlib';
+
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { problemSchema } from '@bullpen/core';
 import type { BullpenClient } from '@bullpen/sdk';
@@ -41,6 +43,45 @@ describe('the HTTP API', () => {
       const problem = problemSchema.parse(await response.json());
       expect(problem).toMatchObject({ code, status, requestId: response.headers.get('x-request-id') });
     }
+  });
+
+  it('answers who waited with the run exactly as its row has it, however it ended', async () => {
+    await deploy(acme, 'ends', `async (how, ctx) => {
+      if (how.throws !== undefined && ctx.attempt < how.throws) throw new Error('not yet');
+      return { b: 'x'.repeat(how.size ?? 1), a: [null, 1.50, { z: 1e3 }] };
+    }`);
+    const wait = { wait: '30s' } as const;
+    const runs = await Promise.all([
+      acme.runs.create({ agent: 'ends', input: {}, tags: ['t'], metadata: { m: '1' } }, wait),
+      acme.runs.create({ agent: 'ends', input: { size: 50_000 } }, wait),
+      acme.runs.create({ agent: 'ends', input: { throws: 9 } }, wait),
+      acme.runs.create({ agent: 'ends', input: { throws: 2 }, maxAttempts: 2 }, wait),
+      acme.runs.create({ agent: 'ends', input: 'null' }, wait),
+    ]);
+    expect(runs.map(({ state, attempt }) => [state, attempt])).toEqual([['succeeded', 1], ['succeeded', 1], ['failed', 1], ['succeeded', 2], ['succeeded', 1]]);
+    for (const run of runs) expect(run).toEqual(await acme.runs.get(run.id));
+  });
+
+  it('reads a body however it is sent: whole, in pieces, compressed, in another encoding, behind a byte order mark', async () => {
+    const text = JSON.stringify({ agent: 'echo', input: 'größer 🐎', metadata: { ['x'.repeat(40)]: 'y'.repeat(200) } });
+    const bytes = Buffer.from(text);
+    const pieces = new ReadableStream({ start: (stream) => { for (const at of [0, 30, 33]) stream.enqueue(bytes.subarray(at, at === 33 ? undefined : at === 0 ? 30 : 33)); stream.close(); } });
+    const bodies: [Buffer | ReadableStream, Record<string, string>][] = [
+      [bytes, {}],
+      [bytes, { 'content-type': 'application/json; charset=UTF-8' }],
+      [pieces, {}],
+      [gzipSync(bytes), { 'content-encoding': 'gzip' }],
+      [Buffer.from(text, 'utf16le'), { 'content-type': 'application/json; charset=utf-16le' }],
+      [Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytes]), {}],
+    ];
+    for (const [body, headers] of bodies) {
+      const answer = await call('/v1/runs', { method: 'POST', body, headers: { 'x-bullpen-org': 'acme', ...headers }, duplex: 'half' } as RequestInit);
+      expect([answer.status, ((await answer.json()) as { input: unknown }).input]).toEqual([202, 'größer 🐎']);
+    }
+    const none = await call('/v1/runs', { method: 'POST', headers: { 'x-bullpen-org': 'acme' } });
+    expect([none.status, ((await none.json()) as { code: unknown }).code]).toEqual([400, 'INVALID_REQUEST']);
+    const large = await call('/v1/runs', { method: 'POST', body: Buffer.alloc(3 * 1024 * 1024, 0x20), headers: { 'x-bullpen-org': 'acme' } });
+    expect([large.status, ((await large.json()) as { code: unknown }).code]).toEqual([413, 'INPUT_TOO_LARGE']);
   });
 
   it('keeps organizations apart', async () => {

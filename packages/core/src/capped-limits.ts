@@ -15,21 +15,34 @@ const LIMIT_NAMES = ['cpuMs', 'externalMb', 'resultBytes', 'logBytes', 'eventsPe
  * @throws BullpenError LIMIT_EXCEEDED
  */
 export function cappedLimits(request: CreateRun, manifest: AgentManifest, organization: Organization): Limited {
-  const version = manifest.caps ?? {};
-  const ours = { ...organization.caps, memoryMb: least([organization.caps.memoryMb, organization.maxMemoryMb, organization.poolMb]) };
-  // A version's caps bind its runs; the organization's bind the version as well.
-  const limitOf = (name: keyof LimitCaps, asked: number | undefined, declared: number | undefined): number | undefined => {
-    checkCap(name, asked, version[name], 'version');
-    checkCap(name, asked ?? declared, ours[name], 'organization');
-    return asked ?? declared ?? least([version[name], ours[name]]);
+  const caps = { version: manifest.caps ?? {}, organization };
+  const limits: NewRun['limits'] = {};
+  for (const name of LIMIT_NAMES) {
+    const value = limitOf(name, request.limits?.[name], manifest.limits?.[name], caps);
+    if (value !== undefined) limits[name] = value;
+  }
+  const withDefault = (name: 'timeoutMs' | 'memoryMb'): number => {
+    const limit = limitOf(name, request[name], manifest[name], caps);
+    return Math.min(limit ?? Infinity, request[name] ?? manifest[name] ?? DEFAULT_RUN_LIMITS[name]);
   };
-  const withDefault = (name: 'timeoutMs' | 'memoryMb'): number =>
-    least([limitOf(name, request[name], manifest[name]) ?? Infinity, request[name] ?? manifest[name] ?? DEFAULT_RUN_LIMITS[name]]) as number;
-  const limits = LIMIT_NAMES.flatMap((name) => {
-    const value = limitOf(name, request.limits?.[name], manifest.limits?.[name]);
-    return value === undefined ? [] : [[name, value]];
-  });
-  return { timeoutMs: withDefault('timeoutMs'), memoryMb: withDefault('memoryMb'), limits: Object.fromEntries(limits) as NewRun['limits'] };
+  return { timeoutMs: withDefault('timeoutMs'), memoryMb: withDefault('memoryMb'), limits };
+}
+
+interface Caps {
+  readonly version: Partial<LimitCaps>;
+  readonly organization: Organization;
+}
+
+/** A version's caps bind its runs; the organization's bind the version as well. */
+function limitOf(name: keyof LimitCaps, asked: number | undefined, declared: number | undefined, { version, organization }: Caps): number | undefined {
+  const ours = capOf(organization, name);
+  checkCap(name, asked, version[name], 'version');
+  checkCap(name, asked ?? declared, ours, 'organization');
+  return asked ?? declared ?? least(version[name], ours);
+}
+
+function capOf({ caps, maxMemoryMb, poolMb }: Organization, name: keyof LimitCaps): number | undefined {
+  return name === 'memoryMb' ? least(caps.memoryMb, Math.min(maxMemoryMb, poolMb)) : caps[name];
 }
 
 function checkCap(name: string, wanted: number | undefined, most: number | undefined, whose: 'version' | 'organization'): void {
@@ -37,7 +50,7 @@ function checkCap(name: string, wanted: number | undefined, most: number | undef
   throw new BullpenError('LIMIT_EXCEEDED', `${name} ${wanted} is beyond the ${whose}'s ${most}`, { limit: name, wanted, most });
 }
 
-function least(values: readonly (number | undefined)[]): number | undefined {
-  const given = values.filter((value) => value !== undefined);
-  return given.length === 0 ? undefined : Math.min(...given);
+function least(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.min(a, b);
 }

@@ -5,6 +5,8 @@ export interface Logger {
   warn(facts: object, event: string): void;
   error(facts: object, event: string): void;
   child(bindings: object): Logger;
+  /** Whether a line of that level is written; where left out, it may be. */
+  isLevelEnabled?(level: string): boolean;
 }
 
 /** Says nothing: for tests and for callers without a log. */

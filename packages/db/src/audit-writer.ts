@@ -2,7 +2,7 @@ import type { AuditEntry, Clock, Deadline, Logger, Service } from '@bullpen/core
 
 import { CoalescingWriter } from './coalescing-writer.ts';
 import type { Database } from './database.ts';
-import { insertAuditEntries } from './queries/audit-log.ts';
+import { auditRow, insertAuditRows, type AuditRow } from './queries/audit-log.ts';
 
 /**
  * Writes the audit log in crowds as in ones. An entry is kept when `record` resolves; a Postgres that is away for less
@@ -24,8 +24,8 @@ interface AuditWriterDeps {
 
 export function createAuditWriter(deps: AuditWriterDeps): AuditWriter {
   const writers = { kept: writerOf(deps, true), later: writerOf(deps, false) };
-  const record = async (writer: CoalescingWriter<AuditEntry, void>, entry: AuditEntry) => {
-    await writer.submit(entry).catch((error: unknown) => deps.log.error({ err: error, entry }, 'audit.not_written'));
+  const record = async (writer: CoalescingWriter<AuditRow, void>, entry: AuditEntry) => {
+    await writer.submit(auditRow(entry)).catch((error: unknown) => deps.log.error({ err: error, entry }, 'audit.not_written'));
   };
   return {
     record: (entry) => record(writers.kept, entry),
@@ -42,16 +42,16 @@ export function createAuditWriter(deps: AuditWriterDeps): AuditWriter {
   };
 }
 
-function writerOf({ db, clock, log }: AuditWriterDeps, waitsForDisk: boolean): CoalescingWriter<AuditEntry, void> {
-  return new CoalescingWriter<AuditEntry, void>({
+function writerOf({ db, clock, log }: AuditWriterDeps, waitsForDisk: boolean): CoalescingWriter<AuditRow, void> {
+  return new CoalescingWriter<AuditRow, void>({
     name: 'audit',
     clock,
     log,
-    keyOf: (entry) => entry.id,
-    bytesOf: (entry) => 500 + JSON.stringify([entry.before, entry.after]).length,
-    async write(entries) {
-      await insertAuditEntries(db, entries, { waitsForDisk });
-      return entries.map(() => undefined);
+    keyOf: ({ entry }) => entry.id,
+    bytesOf: ({ beforeJson, afterJson }) => 500 + (beforeJson?.length ?? 0) + (afterJson?.length ?? 0),
+    async write(rows) {
+      await insertAuditRows(db, rows, { waitsForDisk });
+      return rows.map(() => undefined);
     },
   });
 }

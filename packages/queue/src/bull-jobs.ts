@@ -20,7 +20,8 @@ export function jobOptions(run: EnqueuedRun, priority: number): { attempts: numb
   return { attempts: 1, removeOnComplete: true, ...(delayMs > 0 ? { delay: delayMs } : {}), ...(priority > 0 ? { priority } : {}) };
 }
 
-const PLAIN_OPTIONS = JSON.stringify({ attempts: 1, removeOnComplete: true });
+/** Of a run without delay and priority. */
+export const PLAIN_OPTIONS = JSON.stringify({ attempts: 1, removeOnComplete: true });
 
 /** The same as JSON. */
 export function jobOptionsOf(run: EnqueuedRun, priority: number): string {

@@ -14,7 +14,7 @@ import type { Transport } from './transport.ts';
 
 /** Who takes runs. Without one, a queue only enqueues and asks. */
 export interface ConsumerOptions {
-  /** Shown in the server's list of connections and in BullMQ's `processedBy`. */
+  /** Shown in the server's list of connections; on Postgres also in BullMQ's `processedBy`. */
   name: string;
   /** How long a run stays with a worker that says nothing; 30,000 by default. */
   leaseMs?: number;

@@ -1,9 +1,10 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 import { messageOf, newId, type Clock, type Logger } from '@bullpen/core';
-import { adminFindKeyByHash, adminTouchKey, type Database, type KeyHolder } from '@bullpen/db';
+import { adminFindKeyByHash, adminTouchKey, type Database } from '@bullpen/db';
 
 import type { Principal } from './principal.ts';
+import { Remembered, type Found } from './remembered.ts';
 
 /** How much of a secret is kept to recognize it by: `bp_` and 8 of its 43 characters. */
 const PREFIX_CHARACTERS = 11;
@@ -15,10 +16,9 @@ export function generateApiKey(): { id: string; secret: string; secretHash: stri
 }
 
 export function hashSecret(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
+  return hash('sha256', secret, 'hex');
 }
 
-const MAX_REMEMBERED = 10_000;
 const ENVIRONMENT_KEY: Principal = { keyId: 'key_environment', orgId: null, role: 'admin', name: 'environment' };
 
 export interface ApiKeysDeps {
@@ -35,37 +35,34 @@ export interface ApiKeysDeps {
  */
 export class ApiKeys {
   readonly #deps: ApiKeysDeps;
-  readonly #remembered = new Map<string, { principal: Principal; untilMs: number }>();
+  readonly #remembered: Remembered<Principal>;
   readonly #adminHash: Buffer | null;
 
   constructor(deps: ApiKeysDeps) {
     this.#deps = deps;
+    this.#remembered = new Remembered({ clock: deps.clock, rememberMs: deps.rememberMs, read: (secretHash) => this.#read(secretHash) });
     this.#adminHash = deps.adminKey === undefined ? null : Buffer.from(hashSecret(deps.adminKey), 'hex');
   }
 
   async find(secret: string): Promise<Principal | null> {
-    const hash = hashSecret(secret);
-    if (this.#adminHash !== null && timingSafeEqual(this.#adminHash, Buffer.from(hash, 'hex'))) return ENVIRONMENT_KEY;
-    const remembered = this.#remembered.get(hash);
-    if (remembered !== undefined && remembered.untilMs > this.#deps.clock.monotonicMs()) return remembered.principal;
-    const found = await adminFindKeyByHash(this.#deps.db, hash);
-    if (found === null) return null;
-    this.#noteUse(found.id);
-    return this.#remember(hash, found);
+    const secretHash = hashSecret(secret);
+    if (this.#adminHash !== null && timingSafeEqual(this.#adminHash, Buffer.from(secretHash, 'hex'))) return ENVIRONMENT_KEY;
+    return this.#remembered.get(secretHash);
   }
 
   /** Reads it again when it is used next: it was changed here. */
   forget(keyId: string): void {
-    for (const [hash, { principal }] of this.#remembered) if (principal.keyId === keyId) this.#remembered.delete(hash);
+    this.#remembered.forget((principal) => principal.keyId === keyId);
   }
 
-  #remember(hash: string, { id, orgId, role, name, expiresAt }: KeyHolder): Principal {
-    const { clock, rememberMs } = this.#deps;
-    const principal: Principal = { keyId: id, orgId, role, name };
-    const livesMs = expiresAt === null ? rememberMs : Date.parse(expiresAt) - clock.nowMs();
-    if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
-    this.#remembered.set(hash, { principal, untilMs: clock.monotonicMs() + Math.min(rememberMs, livesMs) });
-    return principal;
+  async #read(secretHash: string): Promise<Found<Principal> | null> {
+    const { db, clock } = this.#deps;
+    const found = await adminFindKeyByHash(db, secretHash);
+    if (found === null) return null;
+    this.#noteUse(found.id);
+    const { id: keyId, orgId, role, name, expiresAt } = found;
+    const value: Principal = { keyId, orgId, role, name };
+    return expiresAt === null ? { value } : { value, livesMs: Date.parse(expiresAt) - clock.nowMs() };
   }
 
   /** Nobody waits for it. */

@@ -7,7 +7,7 @@ export interface RateQuota {
   windowMs: number;
 }
 
-/** What a key has left in its window, as this process knows it: never more than it really has. */
+/** What a key has left in its window, as this process knew it when it last took a block: others may have used up to a block each since. */
 export interface RateStanding {
   left: number;
   resetsInMs: number;
@@ -93,11 +93,8 @@ export class RateLimiter {
  * The headers of the IETF draft: what the quota is, what is left of it and until when, in whole seconds.
  * Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ (10, structured fields)
  */
-export function rateHeaders({ requests, windowMs }: RateQuota, { left, resetsInMs }: RateStanding): Record<string, string> {
-  return {
-    'RateLimit-Policy': `"key";q=${requests};w=${Math.ceil(windowMs / 1000)}`,
-    RateLimit: `"key";r=${left};t=${Math.ceil(resetsInMs / 1000)}`,
-  };
+export function rateHeaders({ requests, windowMs }: RateQuota, { left, resetsInMs }: RateStanding): { policy: string; rate: string } {
+  return { policy: `"key";q=${requests};w=${Math.ceil(windowMs / 1000)}`, rate: `"key";r=${left};t=${Math.ceil(resetsInMs / 1000)}` };
 }
 
 /** @throws BullpenError RATE_LIMITED, with the seconds to wait. */

@@ -1,6 +1,6 @@
 import { BullpenError, newId, toProblem, type Logger } from '@bullpen/core';
 import type { HttpExchange } from '@bullpen/metrics';
-import type { ErrorRequestHandler, RequestHandler } from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 
 import type { Principal } from '../auth/principal.ts';
 
@@ -24,39 +24,41 @@ export function requestIds(): RequestHandler {
   };
 }
 
-/** One line per request that is done, with its duration. Probes are left out unless they fail. */
-export function requestLog(log: Logger): RequestHandler {
+/** When a request is done: a line, and `count` by the pattern of its route, since a path has as many values as there are runs. */
+export function requestEnds(log: Logger, count: (exchange: HttpExchange) => void): RequestHandler {
   return (req, res, next) => {
     const startedMs = performance.now();
     res.on('close', () => {
-      if (res.statusCode < 400 && (req.path === '/healthz' || req.path === '/readyz')) return;
-      const facts = {
-        requestId: res.locals.requestId, method: req.method, path: withoutToken(req.path), status: res.statusCode,
-        ms: Math.round((performance.now() - startedMs) * 100) / 100, keyId: res.locals.principal?.keyId,
-      };
-      if (res.statusCode >= 500) log.error(facts, 'http.request');
-      else log.debug(facts, 'http.request');
+      const durationMs = performance.now() - startedMs;
+      logRequest(log, req, res, durationMs);
+      count({ method: req.method, route: patternOf(req), status: res.statusCode, durationMs });
     });
     next();
   };
+}
+
+/** Probes are left out unless they fail. */
+function logRequest(log: Logger, req: Request, res: Response, durationMs: number): void {
+  const isFault = res.statusCode >= 500;
+  // Nothing is put together for a line that is not written.
+  if (!isFault && log.isLevelEnabled?.('debug') === false) return;
+  if (res.statusCode < 400 && (req.path === '/healthz' || req.path === '/readyz')) return;
+  const facts = {
+    requestId: res.locals.requestId, method: req.method, path: withoutToken(req.path), status: res.statusCode,
+    ms: Math.round(durationMs * 100) / 100, keyId: res.locals.principal?.keyId,
+  };
+  if (isFault) log.error(facts, 'http.request');
+  else log.debug(facts, 'http.request');
+}
+
+/** An error handler sees `req.route` as well; what no route matched is `none`. */
+function patternOf(req: Request): string {
+  return typeof req.route?.path === 'string' ? `${req.baseUrl}${req.route.path}` : 'none';
 }
 
 /** The last part of a trigger's URL is a secret. */
 function withoutToken(path: string): string {
   return path.replace(/^(\/v1\/hooks\/[^/]+)\/.+/i, '$1/...');
-}
-
-/** Tells `count` of every request that is done, by the pattern of its route: a path has as many values as there are runs. */
-export function requestCount(count: (exchange: HttpExchange) => void): RequestHandler {
-  return (req, res, next) => {
-    const startedMs = performance.now();
-    res.on('close', () => {
-      // An error handler sees `req.route` as well; what no route matched is one.
-      const pattern = typeof req.route?.path === 'string' ? `${req.baseUrl}${req.route.path}` : 'none';
-      count({ method: req.method, route: pattern, status: res.statusCode, durationMs: performance.now() - startedMs });
-    });
-    next();
-  };
 }
 
 /** Whatever no route answered. */

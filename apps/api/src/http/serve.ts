@@ -10,6 +10,7 @@ import type { OrganizationDirectory } from '../organizations/organization-direct
 import { audited } from './audited.ts';
 import type { Idempotency } from './idempotency.ts';
 import { rateHeaders, rateRefusal, type RateLimiter } from './rate-limiter.ts';
+import { bodyReader } from './read-json.ts';
 import type { Call, Reply, Route } from './route.ts';
 
 /** An input, metadata, and room for the rest. */
@@ -71,7 +72,8 @@ async function admit(route: Route, { keys, limiter }: ServeDeps, req: Request, r
 /** @throws BullpenError RATE_LIMITED */
 async function limitRate(limiter: RateLimiter, { keyId }: Principal, res: Response): Promise<void> {
   const standing = await limiter.count(keyId);
-  for (const [name, value] of Object.entries(rateHeaders(limiter.quota, standing))) res.setHeader(name, value);
+  const { policy, rate } = rateHeaders(limiter.quota, standing);
+  res.setHeader('RateLimit-Policy', policy).setHeader('RateLimit', rate);
   if (!standing.allowed) throw rateRefusal(limiter.quota, standing);
 }
 
@@ -104,17 +106,6 @@ function noQuery(req: Request): object {
   return {};
 }
 
-function bodyReader(limit: number): (req: Request, res: Response) => Promise<unknown> {
-  const parse = express.json({ limit, strict: false });
-  return (req, res) => new Promise((resolve, reject) => {
-    parse(req, res, (error?: unknown) => {
-      if (error !== undefined) reject(error as Error);
-      else if (req.body === undefined && hasBody(req)) reject(new BullpenError('INVALID_REQUEST', 'a body goes with `Content-Type: application/json`'));
-      else resolve(req.body ?? {});
-    });
-  });
-}
-
 const NO_BYTES = new Uint8Array(0);
 
 /** Not inflated: what is signed is what arrives. */
@@ -128,10 +119,6 @@ function rawReader(limit: number): (req: Request, res: Response) => Promise<Uint
   });
 }
 
-function hasBody(req: Request): boolean {
-  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
-}
-
 function send(res: Response, { status, body, headers = {} }: Reply): void {
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   if (body === undefined) {
@@ -140,8 +127,10 @@ function send(res: Response, { status, body, headers = {} }: Reply): void {
   }
   const text = JSON.stringify(body);
   res.status(status).setHeader('Content-Type', 'application/json; charset=utf-8');
-  res.setHeader('Content-Length', Buffer.byteLength(text));
-  res.end(text);
+  const bytes = Buffer.byteLength(text);
+  res.setHeader('Content-Length', bytes);
+  // Plain ASCII, as most answers are, is written as it is in memory.
+  res.end(text, bytes === text.length ? 'latin1' : 'utf8');
 }
 
 function methodsByPath(routes: readonly Route[]): Map<string, string[]> {

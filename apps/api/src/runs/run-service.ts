@@ -32,8 +32,7 @@ export interface CreatedRun {
   created: boolean;
 }
 
-/** Of a crowd that wants the same a statement reads one row, so the fewer statements the better. */
-const GATHER_VERSIONS = { most: 500, parallel: 1 };
+const GATHER_VERSIONS = { most: 500, parallel: 2 };
 /** While the queue is away a call takes seconds; what waits meanwhile must not take turns of seconds, so it all goes in one. */
 const GATHER_JOBS = { most: 5000, parallel: 2 };
 /** A run of a batch. */
@@ -115,8 +114,8 @@ export class RunService {
     try {
       return { run: await right.wait(wait.ms, wait.signal, run), created };
     } finally {
-      if (right !== waiter) await right.close();
-      await waiter.close();
+      if (right !== waiter) right.close();
+      waiter.close();
     }
   }
 
@@ -126,7 +125,7 @@ export class RunService {
     try {
       return await waiter.wait(waitMs, signal);
     } finally {
-      await waiter.close();
+      waiter.close();
     }
   }
 
@@ -201,7 +200,7 @@ export class RunService {
       return [await this.insertPlanned(plan, listening), waiter];
     } catch (error) {
       await listening;
-      await waiter.close();
+      waiter.close();
       throw error;
     }
   }
@@ -211,7 +210,8 @@ export class RunService {
    * @param listening - what has to be there before the run can end, which it cannot before its job is added
    */
   async insertPlanned(plan: NewRun, listening?: Promise<unknown>): Promise<CreatedRun> {
-    const [inserted] = await Promise.all([this.#deps.store.insert(plan), listening]);
+    const inserting = this.#deps.store.insert(plan);
+    const inserted = listening === undefined ? await inserting : (await Promise.all([inserting, listening]))[0];
     if (inserted.created) await this.#addJob(plan);
     return inserted;
   }

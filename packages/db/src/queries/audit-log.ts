@@ -7,22 +7,35 @@ import { reading } from '../postgres-errors.ts';
 import type { Statements } from '../tenant-lanes.ts';
 import type { Page } from './list-agents.ts';
 
-const jsonOf = (value: unknown) => (value === null || value === undefined ? null : JSON.stringify(value));
+/** An entry with the JSON that is kept of it. */
+export interface AuditRow {
+  readonly entry: AuditEntry;
+  readonly beforeJson: string | null;
+  readonly afterJson: string | null;
+}
 
-const COLUMNS: readonly GivenColumn<AuditEntry>[] = [
-  ['id', 'text', ({ id }) => id],
-  ['org_id', 'text', ({ orgId }) => orgId],
-  ['at', 'timestamptz', ({ at }) => at],
-  ['action', 'text', ({ action }) => action],
-  ['target', 'text', ({ target }) => target],
-  ['key_id', 'text', ({ keyId }) => keyId],
-  ['role', 'text', ({ role }) => role],
-  ['request_id', 'text', ({ requestId }) => requestId],
-  ['before', 'text', ({ before }) => jsonOf(before)],
-  ['after', 'text', ({ after }) => jsonOf(after)],
+export function auditRow(entry: AuditEntry): AuditRow {
+  return { entry, beforeJson: jsonOf(entry.before), afterJson: jsonOf(entry.after) };
+}
+
+function jsonOf(value: unknown): string | null {
+  return value === null || value === undefined ? null : JSON.stringify(value);
+}
+
+const COLUMNS: readonly GivenColumn<AuditRow>[] = [
+  ['id', 'text', ({ entry }) => entry.id],
+  ['org_id', 'text', ({ entry }) => entry.orgId],
+  ['at', 'timestamptz', ({ entry }) => entry.at],
+  ['action', 'text', ({ entry }) => entry.action],
+  ['target', 'text', ({ entry }) => entry.target],
+  ['key_id', 'text', ({ entry }) => entry.keyId],
+  ['role', 'text', ({ entry }) => entry.role],
+  ['request_id', 'text', ({ entry }) => entry.requestId],
+  ['before', 'text', ({ beforeJson }) => beforeJson],
+  ['after', 'text', ({ afterJson }) => afterJson],
 ];
 
-const insertWith = (synchronousCommit: 'on' | 'off') => givenStatement<AuditEntry, never>(COLUMNS, (given) => `
+const insertWith = (synchronousCommit: 'on' | 'off') => givenStatement<AuditRow, never>(COLUMNS, (given) => `
   WITH commit AS MATERIALIZED (SELECT set_config('synchronous_commit', '${synchronousCommit}', true))
   INSERT INTO audit_log (id, org_id, at, action, target, key_id, role, request_id, before, after)
   SELECT id, org_id, at, action, target, key_id, role, request_id, before::jsonb, after::jsonb
@@ -36,8 +49,13 @@ const insertLater = insertWith('off');
  * Adds entries; one whose id is there already (a write whose answer was lost) is left as it is.
  * @param options - `waitsForDisk` false: the commit does not, and a crash of Postgres may take the last entries back
  */
-export async function insertAuditEntries(db: Database, entries: readonly AuditEntry[], { waitsForDisk }: { waitsForDisk: boolean }): Promise<void> {
-  await (waitsForDisk ? insertKept : insertLater)(db, entries);
+export async function insertAuditRows(db: Database, rows: readonly AuditRow[], { waitsForDisk }: { waitsForDisk: boolean }): Promise<void> {
+  await (waitsForDisk ? insertKept : insertLater)(db, rows);
+}
+
+/** The same for entries as they come. */
+export async function insertAuditEntries(db: Database, entries: readonly AuditEntry[], options: { waitsForDisk: boolean }): Promise<void> {
+  await insertAuditRows(db, entries.map(auditRow), options);
 }
 
 /** Writes to an organization (null: to the platform itself), newest first: index audit_log_newest, read backwards. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
-import { messageOf, type Clock, type EnqueuedRun, type Logger } from '@bullpen/core';
+import { messageOf, type Clock, type Logger } from '@bullpen/core';
 
-import { KEPT_EVENTS, jobDataOf, jobOptionsOf, readRun } from '../bull-jobs.ts';
+import { KEPT_EVENTS, PLAIN_OPTIONS, jobDataOf, jobOptionsOf, readRun } from '../bull-jobs.ts';
 import { PASS_MS, type ChargedRun, type Dispatch, type RunEnd, type RunGroup, type TurnRequest, type TurnResult } from '../dispatch.ts';
 import type { JobStore } from '../job-store.ts';
 import { CostAverages, DEFAULT_COST_SECONDS, QUANTUM_SECONDS } from '../run-cost.ts';
@@ -11,10 +11,12 @@ import type { Wake } from './wake.ts';
 
 /** Runs of several organizations in one script: about 1 ms of the server's time. One organization's runs are never split. */
 const MAX_ENQUEUED_AT_ONCE = 100;
+/** Such scripts at once, of one call: the next is made while the server works on one, and turns come in between. */
+const ENQUEUED_UNDER_WAY = 2;
 /** Runs that one turn takes at most. */
 const MAX_TAKEN_AT_ONCE = 256;
 
-type TurnReply = [lost: number[], runs: string[], strangers: string[], nextDueMs: string | null];
+type TurnReply = [lost: number[], looks: (string | number)[], strangers: string[], nextDueMs: string | null];
 
 interface RedisDispatchDeps {
   wake: Pick<Wake, 'wait'>;
@@ -44,22 +46,18 @@ export class RedisDispatch implements Dispatch {
   }
 
   async enqueue(groups: readonly RunGroup[]): Promise<void> {
-    await Promise.all(slicesOf(groups, MAX_ENQUEUED_AT_ONCE).map((slice) => this.#add(slice)));
+    const slices = slicesOf(groups, MAX_ENQUEUED_AT_ONCE).values();
+    await Promise.all(Array.from({ length: ENQUEUED_UNDER_WAY }, () => this.#addEach(slices)));
   }
 
   async turn({ ends, max, full }: TurnRequest): Promise<TurnResult> {
     const leaseToken = `${this.#tokenBase}:${(this.#turns += 1)}`;
     const args: (string | number)[] = [this.#deps.clock.nowMs(), ...this.#turnArguments, leaseToken, DEFAULT_COST_SECONDS, QUANTUM_SECONDS, Math.min(max, MAX_TAKEN_AT_ONCE), passedOver(full)];
-    for (const end of ends) this.#pushEnd(args, end);
+    for (const group of byLease(ends)) this.#pushEnds(args, group);
     const [lost, flat, strangers, nextDue] = (await this.#deps.run('turn', args)) as TurnReply;
     for (let i = 0; i < strangers.length; i += 2) this.#setAside(strangers[i]!, strangers[i + 1]!, leaseToken, 'its name or data');
     const runs: ChargedRun[] = [];
-    for (let i = 0; i < flat.length; i += 5) {
-      const [orgId, runId, data, before] = [flat[i]!, flat[i + 1]!, flat[i + 2]!, flat[i + 3]!];
-      const read = readRun(runId, data);
-      if (read.kind === 'run') runs.push({ taken: { orgId, ...read.run, redelivered: Number(before) > 0, leaseToken }, chargedSeconds: Number(flat[i + 4]) });
-      else this.#setAside(orgId, runId, leaseToken, read.reason);
-    }
+    for (let i = 0; i < flat.length;) i = this.#readLook(flat, i, leaseToken, runs);
     return { lost: new Set(lost.map((place) => place - 1)), runs, nextDueMs: nextDue === null ? null : Number(nextDue) };
   }
 
@@ -67,17 +65,40 @@ export class RedisDispatch implements Dispatch {
     return this.#deps.wake.wait(timeoutMs, signal);
   }
 
+  async #addEach(slices: Iterable<readonly RunGroup[]>): Promise<void> {
+    for (const slice of slices) await this.#add(slice);
+  }
+
   async #add(groups: readonly RunGroup[]): Promise<void> {
-    const args: (string | number)[] = [this.#deps.clock.nowMs()];
-    for (const { orgId, runs, priorities } of groups) {
-      args.push(orgId, runs.length);
-      for (let i = 0; i < runs.length; i += 1) pushRun(args, runs[i]!, priorities[i] ?? 0);
-    }
+    const args: (string | number)[] = [this.#deps.clock.nowMs(), PLAIN_OPTIONS];
+    for (const group of groups) pushGroup(args, group);
     await this.#deps.run('enqueue', args);
   }
 
-  #pushEnd(args: (string | number)[], { taken: { orgId, runId, leaseToken, memoryMb }, owedSeconds, costSeconds }: RunEnd): void {
-    args.push(orgId, runId, leaseToken, memoryMb, owedSeconds, (costSeconds === null ? null : this.#averages.learn(orgId, costSeconds)) ?? '');
+  /** Those that ended of one organization and token. */
+  #pushEnds(args: (string | number)[], ends: readonly RunEnd[]): void {
+    const { orgId, leaseToken } = ends[0]!.taken;
+    let freedMb = 0;
+    let told: number | null = null;
+    for (const { taken, costSeconds } of ends) {
+      freedMb += taken.memoryMb;
+      if (costSeconds !== null) told = this.#averages.learn(orgId, costSeconds) ?? told;
+    }
+    args.push(orgId, leaseToken, freedMb, told ?? '', ends.length);
+    for (const { taken, owedSeconds } of ends) args.push(taken.runId, owedSeconds);
+  }
+
+  /** What one look took, from `at` on in the answer. @returns where the next one begins */
+  #readLook(flat: readonly (string | number)[], at: number, leaseToken: string, runs: ChargedRun[]): number {
+    const [orgId, chargedSeconds] = [String(flat[at]), Number(flat[at + 1])];
+    const end = at + 3 + 3 * Number(flat[at + 2]);
+    for (let i = at + 3; i < end; i += 3) {
+      const runId = String(flat[i]);
+      const read = readRun(runId, String(flat[i + 1]));
+      if (read.kind === 'run') runs.push({ taken: { orgId, ...read.run, redelivered: flat[i + 2] !== 0, leaseToken }, chargedSeconds });
+      else this.#setAside(orgId, runId, leaseToken, read.reason);
+    }
+    return end;
   }
 
   /** Out of the way of the runs behind it; where that fails its lease runs out, and it is met again. */
@@ -95,8 +116,25 @@ function passedOver(full: readonly string[]): string {
   return full.length === 0 ? '' : [PASS_MS, ...full].join(' ');
 }
 
-function pushRun(args: (string | number)[], run: EnqueuedRun, priority: number): void {
-  args.push(run.runId, jobDataOf(run), jobOptionsOf(run, priority), Math.max(0, Math.ceil(run.delayMs)), priority);
+/** Of runs without delay and priority, which are nearly all, only what differs. */
+function pushGroup(args: (string | number)[], { orgId, runs, priorities }: RunGroup): void {
+  const isPlain = runs.every((run, i) => !(run.delayMs > 0) && !priorities[i]);
+  args.push(orgId, isPlain ? runs.length : -runs.length);
+  runs.forEach((run, i) => {
+    args.push(run.runId, jobDataOf(run));
+    if (!isPlain) args.push(jobOptionsOf(run, priorities[i] ?? 0), Math.max(0, Math.ceil(run.delayMs)), priorities[i] ?? 0);
+  });
+}
+
+/** In their order, those that follow one another and share organization and token together: mostly what one look took. */
+function byLease(ends: readonly RunEnd[]): RunEnd[][] {
+  const groups: RunEnd[][] = [];
+  for (const end of ends) {
+    const last = groups.at(-1);
+    if (last !== undefined && last[0]!.taken.leaseToken === end.taken.leaseToken && last[0]!.taken.orgId === end.taken.orgId) last.push(end);
+    else groups.push([end]);
+  }
+  return groups;
 }
 
 /** Groups in slices of about so many runs. */

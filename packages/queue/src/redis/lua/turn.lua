@@ -3,11 +3,12 @@
 -- ARGV: 1 and 2 QUEUE_HEAD, QUEUE_TAIL (bull.lua), 3 now (epoch ms), 4 events that BullMQ keeps per queue, 5 name of the
 --       worker, 6 lease (ms), 7 token of the leases, 8 cost of a run that nothing is known of, 9 cost of what an
 --       organization is given at once, 10 how many to take, 11 whom the worker has no room for ('' for nobody, else ms to pass
---       them over for and organizations, with blanks between), then groups of six for runs that ended: organization, id, token,
---       MB freed, what is still owed (resource-seconds), what the organization's runs cost on average ('' where that has not
---       changed)
--- Returns { which of the ended were not held (from 1); of each run taken: organization, id, data, times it was handed out before,
--- what it was charged; jobs taken that are no runs, as organization and id; epoch ms of the head of `later` or false }.
+--       them over for and organizations, with blanks between), then for each organization and token of which runs ended: both,
+--       MB freed, what the organization's runs cost on average ('' where that has not changed), how many runs, and of each its
+--       id and what is still owed for it (resource-seconds)
+-- Returns { which of the ended were not held (from 1); of each look that took runs: organization, what each was charged, how
+-- many, and of each id, data, 1 where it was handed out before, else 0; jobs taken that are no runs, as organization and id; epoch ms of
+-- the head of `later` or false }.
 -- Atomic. The runs taken are those that virtual-time order gives if organizations are looked at one by one, and each look takes
 -- one run, or as many as cost ARGV[9] together, and charges them.
 local nowText, now, max, keptEvents = ARGV[3], tonumber(ARGV[3]), tonumber(ARGV[10]), ARGV[4]
@@ -23,28 +24,65 @@ local full, passMs = {}, tonumber(string.match(ARGV[11], '^%d+') or '0')
 for org in string.gmatch(ARGV[11], ' (%S+)') do full[org] = true end
 
 -- All locks at once, and at once all that is left of the runs: what BullMQ keeps beside a job under its id goes with it.
-local lost, queues, locks, gone = {}, {}, {}, {}
-for i = 12, #ARGV, 6 do
-  local n = #locks + 1
-  queues[n] = queueOf(ARGV[i])
-  locks[n] = queues[n] .. ARGV[i + 1] .. ':lock'
-end
-local tokens = locks[1] and call('MGET', unpack(locks)) or {}
-for n, lock in ipairs(locks) do
-  local i, queue = 6 + 6 * n, queues[n]
-  local org, id = ARGV[i], ARGV[i + 1]
-  if tokens[n] == ARGV[i + 2] and call('LREM', queue .. 'active', '-1', id) > 0 then
-    local g, job = #gone, queue .. id
-    gone[g + 1], gone[g + 2], gone[g + 3] = job, lock, job .. ':logs'
-  else
-    lost[#lost + 1] = n
+local FIRST_END, argc = 12, #ARGV
+local lost, jobs, locks, gone, logs = {}, {}, {}, {}, {}
+-- For each group: where it begins, its queue, how many ended before it, how many are in it.
+local function eachGroup(visit)
+  local at, before = FIRST_END, 0
+  while at <= argc do
+    local count = tonumber(ARGV[at + 4])
+    visit(at, queueOf(ARGV[at]), before, count)
+    at, before = at + 5 + 2 * count, before + count
   end
-  if ARGV[i + 4] ~= '0' then charge(org, tonumber(ARGV[i + 4])) end
-  if hasParked or hasLimits then runEnded(org, tonumber(ARGV[i + 3]), limitsOf(org)) end
-  -- Written now and then: also how many events BullMQ is to keep, which it would set to 10,000 otherwise.
-  if ARGV[i + 5] ~= '' then call('HSET', queue .. 'meta', AVERAGE_COST, ARGV[i + 5], 'opts.maxLenEvents', keptEvents) end
 end
-if gone[1] then call('DEL', unpack(gone)) end
+
+-- Whether those of the group are all that the queue has active, so that the list can go as a whole.
+local function areAllActive(at, queue, count)
+  local active, ended = call('LRANGE', queue .. 'active', '0', count), {}
+  if #active ~= count then return false end
+  for i = at + 5, at + 3 + 2 * count, 2 do ended[ARGV[i]] = true end
+  for _, id in ipairs(active) do
+    if not ended[id] then return false end
+  end
+  return true
+end
+
+eachGroup(function(at, queue, before, count)
+  for k = 1, count do
+    local job = queue .. ARGV[at + 3 + 2 * k]
+    jobs[before + k], locks[before + k] = job, job .. ':lock'
+  end
+end)
+local tokens = locks[1] and call('MGET', unpack(locks)) or {}
+eachGroup(function(at, queue, before, count)
+  local org, token, held = ARGV[at], ARGV[at + 1], {}
+  for k = 1, count do
+    if tokens[before + k] == token then held[#held + 1] = k else lost[#lost + 1] = before + k end
+  end
+  local areAll = count > 1 and #held == count and areAllActive(at, queue, count)
+  if areAll then gone[#gone + 1] = queue .. 'active' end
+  for _, k in ipairs(held) do
+    if areAll or call('LREM', queue .. 'active', '-1', ARGV[at + 3 + 2 * k]) > 0 then
+      local g, job = #gone, jobs[before + k]
+      gone[g + 1], gone[g + 2], logs[#logs + 1] = job, locks[before + k], job .. ':logs'
+    else
+      lost[#lost + 1] = before + k
+    end
+  end
+  for k = 1, count do
+    local owed = ARGV[at + 4 + 2 * k]
+    if owed ~= '0' then charge(org, tonumber(owed)) end
+    -- What they free is free with the first of them.
+    if hasParked or hasLimits then runEnded(org, k == 1 and tonumber(ARGV[at + 2]) or 0, limitsOf(org)) end
+  end
+  -- Written now and then: also how many events BullMQ is to keep, which it would set to 10,000 otherwise.
+  if ARGV[at + 3] ~= '' then call('HSET', queue .. 'meta', AVERAGE_COST, ARGV[at + 3], 'opts.maxLenEvents', keptEvents) end
+end)
+if gone[1] then
+  call('DEL', unpack(gone))
+  -- Only stock tools write them.
+  if call('EXISTS', unpack(logs)) > 0 then call('DEL', unpack(logs)) end
+end
 
 local due = max > 0 and call('ZRANGEBYSCORE', LATER, '-inf', nowText, 'LIMIT', '0', '256') or {}
 for _, org in ipairs(due) do
@@ -60,8 +98,9 @@ for _, org in ipairs(due) do
   end
 end
 
--- The line: those that are offered, as far as they may have a turn. `line` is a heap of places in the lists beside it; equal
--- times go by name, as in a sorted set. For each that leaves without a run the next one comes in.
+-- The line: those that are offered, as far as their turn may have come. `line` is a heap of places in the lists beside it; equal
+-- times go by name, as in a sorted set. The next one comes in when nobody in the line is before it.
+local PAGE = math.min(max, 8)
 local orgs, times, stays, changed, line = {}, {}, {}, {}, {}
 local page, offered, inAll = {}, 0, max > 0 and countOffered() or 0
 local function comesBefore(a, b)
@@ -86,15 +125,19 @@ local function sink()
   end
 end
 local function letIn()
-  if offered >= inAll then return end
-  local i = (offered % max) * 2 + 1
-  if i == 1 then page = call('ZRANGE', READY, offered, offered + max - 1, 'WITHSCORES') end
-  offered = offered + 1
-  orgs[offered], times[offered], stays[offered] = page[i], tonumber(page[i + 1]), true
-  line[#line + 1] = offered
-  rise(#line)
+  while offered < inAll do
+    local at = offered + 1
+    if not orgs[at] then
+      local i = (offered % PAGE) * 2 + 1
+      if i == 1 then page = call('ZRANGE', READY, offered, offered + PAGE - 1, 'WITHSCORES') end
+      orgs[at], times[at], stays[at] = page[i], tonumber(page[i + 1]), true
+    end
+    if line[1] and comesBefore(line[1], at) then return end
+    offered = at
+    line[#line + 1] = at
+    rise(#line)
+  end
 end
-for _ = 1, max do letIn() end
 
 -- Why an organization leaves the line: it has nothing now; something later; its memory limit; another limit, until a time.
 local leave = { idle = 1, later = 2, room = 3, limit = 4 }
@@ -163,17 +206,18 @@ local function burstOf(cost, meta, limits)
   return math.min(max - taken, cost > 0 and math.max(1, math.floor(quantum / cost)) or max)
 end
 
--- Leases a job that is in `active` to the worker. `facts`: of it. Returns whether it is a run.
-local function lease(org, queue, id, facts, charged)
-  local job, before = queue .. id, facts[3] and tonumber(facts[3]) or 0
-  call('SET', job .. ':lock', token, 'PX', leaseMs)
-  call('HSET', job, 'processedOn', nowText, 'pb', worker, 'ats', before == 0 and '1' or before + 1)
-  if facts[1] ~= 'run' or not facts[2] or facts[5] or facts[6] or facts[7] then
+-- Leases a job that is in `active` to the worker. `facts`: of it. Returns whether it is a run. When it was taken says also
+-- that it was: BullMQ's count of attempts and name of the worker are left out, which are as much again.
+local function lease(org, queue, id, facts)
+  local job = queue .. id
+  call('PSETEX', job .. ':lock', leaseMs, token)
+  local isFirst = call('HSET', job, 'processedOn', nowText) == 1
+  if facts[1] ~= 'run' or not facts[2] or facts[3] or facts[4] or facts[5] then
     strangers[#strangers + 1], strangers[#strangers + 2] = org, id
     return false
   end
   local n = #runs
-  runs[n + 1], runs[n + 2], runs[n + 3], runs[n + 4], runs[n + 5] = org, id, facts[2], facts[4] and before + tonumber(facts[4]) or before, charged
+  runs[n + 1], runs[n + 2], runs[n + 3] = id, facts[2], isFirst and 0 or 1
   return true
 end
 
@@ -193,10 +237,11 @@ local function take(at)
     return nil, nextMs and leave.later or leave.idle, nextMs
   end
   -- Alone it takes nothing from anybody, and pays what it used when the run ends.
-  local isAlone, spent = #line == 1 and offered == inAll and call('EXISTS', ELSEWHERE) == 0, 0
-  local charged = isAlone and '0' or meta[5] or ARGV[8]
+  local isAlone, leased = #line + inAll - offered == 1 and call('EXISTS', ELSEWHERE) == 0, 0
+  local head, spent = #runs, 0
+  runs[head + 1], runs[head + 2], runs[head + 3] = org, isAlone and '0' or meta[5] or ARGV[8], 0
   for _, id in ipairs(ids) do
-    local facts = call('HMGET', queue .. id, 'name', 'data', 'ats', 'stc', 'parentKey', 'deid', 'rjk')
+    local facts = call('HMGET', queue .. id, 'name', 'data', 'parentKey', 'deid', 'rjk')
     local limitMb = limits.maxMemoryInFlightMb
     if limitMb and facts[2] and not reserve(org, limitMb, tonumber(string.match(facts[2], '"memoryMb":(%d+)') or '0')) then
       putBack(queue, id, score)
@@ -204,13 +249,16 @@ local function take(at)
     end
     if meta[3] and call('INCR', queue .. 'limiter') == 1 then call('PEXPIRE', queue .. 'limiter', math.floor(tonumber(meta[4]))) end
     taken = taken + 1
-    if lease(org, queue, id, facts, charged) and not isAlone then spent = spent + cost end
+    if lease(org, queue, id, facts) then leased, spent = leased + 1, isAlone and 0 or spent + cost end
   end
+  runs[head + 3] = leased
   return spent / (limits.weight or 1), call('EXISTS', queue .. 'wait', queue .. 'prioritized') == 0 and leave.idle
 end
 
-while taken < max and #line > 0 and looks < MAX_LOOKS do
+while taken < max and looks < MAX_LOOKS do
+  letIn()
   local at = line[1]
+  if not at then break end
   looks = looks + 1
   reached = math.max(reached or times[at], times[at])
   local step, why, untilMs = take(at)
@@ -227,7 +275,6 @@ while taken < max and #line > 0 and looks < MAX_LOOKS do
     if untilMs then call('ZADD', LATER, 'LT', untilMs, orgs[at]) end
   end
   sink()
-  if not step then letIn() end
 end
 
 local raised, emptied, kept = {}, {}, {}
