@@ -1928,6 +1928,11 @@ BEGIN
   RETURN true;
 END $$;
 $bullpen_migration$) AS is_new;
+SELECT '0023_webhook_measures.sql' AS name, pg_temp.apply_migration('0023_webhook_measures.sql', '8f748606c31b4304aea7947a12b2cfe16d49e031706e189235d845873e4ea54b', $bullpen_migration$-- Alerts may watch webhooks that were given up.
+
+ALTER TABLE alert_rules DROP CONSTRAINT alert_rules_measure_check, ADD CONSTRAINT alert_rules_measure_check CHECK (measure IN (
+  'error_ratio', 'queue_wait_p95_ms', 'pool_saturation', 'kills', 'container_faults', 'heartbeat_age_ms', 'starved_ms', 'resource_seconds', 'webhooks_disabled'));
+$bullpen_migration$) AS is_new;
 DROP FUNCTION pg_temp.apply_migration(text, text, text);
 SELECT close_partitions();
 SELECT set_config('bullpen.tables', '{organization_members,schema_migrations,agent_entries,agent_versions,agents,alert_deliveries,alert_rules,alert_silences,alerts,api_keys,audit_log,bundles,containers,deployments,idempotent_requests,metric_writers,organization_totals,organizations,rate_windows,rollup_pending,rollup_progress,run_events,run_events_default,run_metrics,run_metrics_1d,run_metrics_1h,run_metrics_1m,runs,runtime_samples,schedules,secrets,signing_secrets,system_metrics,tenant_tables,triggers,webhook_deliveries,webhooks,workers}', true),

@@ -1,11 +1,11 @@
 import { AVAILABLE_TIERS, type Tier } from '@bullpen/core';
 
 import type { BenchContext, BenchOutcome, BenchResult } from './bench.ts';
-import { bareBwrapStartMs, bareProcessStartMs, bareThreadStartMs, warmBareProcess, warmPiscina } from './container/bare.ts';
+import { bareBwrapStartMs, bareThreadStartMs, warmBareProcess, warmPiscina } from './container/bare.ts';
 import { killMs } from './container/kills.ts';
 import { idleStrictCellMb, idleThreadMb } from './container/memory.ts';
 import { overshootRatio } from './container/overshoot.ts';
-import { startMs, warmStartsMs } from './container/starts.ts';
+import { firstCells, startMs, warmStartsMs } from './container/starts.ts';
 import { heldAtOnce } from './container/waiting.ts';
 import { median, quantile } from './statistics.ts';
 
@@ -14,9 +14,10 @@ import { median, quantile } from './statistics.ts';
  * - warm start: a run handed over to the first line of its agent's function, one at a time, by the clock that all
  *   processes of a machine share. Strict: bursts of six, for which blank cells are ready, then a pause in which new
  *   ones are started. Beside it: bare Piscina, and a bare forked process that waits for the path of a module on a pipe;
- * - cold start: the first run of an organization that has nothing, beside a bare thread (basic) or a bare bubblewrapped
- *   Node with a bare thread in it (enhanced). A worker keeps a blank cell ready for it; `enhanced.cold_no_spare` is the
+ * - cold start: the first run of an organization that has nothing, beside a bare thread (basic), a bare bubblewrapped
+ *   Node (strict), or one with a bare thread in it (enhanced). A worker keeps a blank cell ready for it; `enhanced.cold_no_spare` is the
  *   same where others have taken all that were ready;
+ * - crowd: organizations that have nothing, eight at once: how many of their cells are started in a second;
  * - kill: the deadline of a run to its outcome, which a tier gives when nothing of the run is left;
  * - overshoot: the largest memory that bombs reach, as /proc tells it to another thread, over their limit of 64 MB;
  * - memory of an idle container, and waiting agents of one organization at once.
@@ -25,6 +26,7 @@ import { median, quantile } from './statistics.ts';
 const PARTS: Readonly<Record<string, (context: BenchContext) => Promise<BenchResult[]>>> = {
   ...Object.fromEntries(AVAILABLE_TIERS.map((tier) => [tier, (context: BenchContext) => warmStarts(context, tier)])),
   cold: coldStarts,
+  crowd,
   kill: kills,
   overshoot: overshoots,
   memory,
@@ -39,6 +41,18 @@ export default async function container(context: BenchContext): Promise<BenchOut
     if (context.parts.length === 0 || context.parts.includes(name)) results.push(...await measure(context));
   }
   return { results };
+}
+
+const CROWD = 24;
+
+async function crowd({ log }: BenchContext): Promise<BenchResult[]> {
+  if (!AVAILABLE_TIERS.includes('enhanced')) return [];
+  const { perSecond, mainThreadMs } = await firstCells(CROWD, 8);
+  log(`first cells, 8 at once: ${perSecond.toFixed(1)}/s, ${mainThreadMs.toFixed(1)} ms of the main thread each`);
+  return [
+    { metric: 'enhanced.first_cells_per_s', value: perSecond, unit: '1/s' },
+    { metric: 'enhanced.first_cell_main_thread_ms', value: mainThreadMs, unit: 'ms' },
+  ];
 }
 
 async function waiting(): Promise<BenchResult[]> {
@@ -66,7 +80,7 @@ async function warmStarts({ rounds, log }: BenchContext, tier: Tier): Promise<Be
 /** Each in turns with its yardstick. */
 async function coldStarts(context: BenchContext): Promise<BenchResult[]> {
   const results = [await inTurns(context, 'basic.cold', () => startMs('basic'), bareThreadStartMs)];
-  if (AVAILABLE_TIERS.includes('strict')) results.push(await inTurns(context, 'strict.cold', () => startMs('strict'), bareProcessStartMs));
+  if (AVAILABLE_TIERS.includes('strict')) results.push(await inTurns(context, 'strict.cold', () => startMs('strict'), bareBwrapStartMs));
   if (!AVAILABLE_TIERS.includes('enhanced')) return results;
   const enhanced = await inTurns(context, 'enhanced.cold', () => startMs('enhanced'), async () => await bareBwrapStartMs() + await bareThreadStartMs());
   const noSpare = await inTurns(context, 'enhanced.cold_no_spare', () => startMs('enhanced', false), async () => await bareBwrapStartMs() + await bareThreadStartMs());

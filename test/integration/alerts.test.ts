@@ -84,6 +84,15 @@ describe('an alert', () => {
     expect((await open()).filter(({ rule }) => rule === 'Failures')).toHaveLength(1);
   });
 
+  it('tells of webhooks that were given up, not of those that their owners disabled', async () => {
+    const { id: ruleId } = await addRule({ measure: 'webhooks_disabled', threshold: 0, forMs: 0 });
+    const at = new Date(nowMs).toISOString();
+    await fixture.db.sql`INSERT INTO webhooks (id, org_id, url, event_types, disabled_at, disabled_reason) VALUES
+      ('whk_1', ${ORG}, 'https://hooks.example.com/1', '{run.*}', ${at}, 'its address is gone (410)'), ('whk_2', 'birch', 'https://hooks.example.com/2', '{run.*}', ${at}, 'by its owner')`;
+    await turnAfter(1000);
+    expect((await open()).filter((alert) => alert.ruleId === ruleId)).toMatchObject([{ subject: ORG, state: 'firing', value: 1, reason: '1 webhooks were given up in 5 minutes: gone, or failing for days' }]);
+  });
+
   it('ends when its rule is switched off', async () => {
     const { id } = await addRule({ forMs: 0 });
     await finish(20, { state: 'failed' });

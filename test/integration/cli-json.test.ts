@@ -107,6 +107,7 @@ describe('every command with --json', () => {
     bench: { args: ['--runs', '20', '--at-once', '4', '--tier', 'basic'] },
     verify: { args: ['--runs', '5'] },
     kill: { args: ['run_0000000000000000000000000a', '--yes'], exitCode: 4 },
+    names: { args: ['agents'] },
     completion: { args: ['bash'] },
   });
 

@@ -45,6 +45,23 @@ describe('the HTTP API', () => {
     }
   });
 
+  it('answers who waited with the run exactly as its row has it, however it ended', async () => {
+    await deploy(acme, 'ends', `async (how, ctx) => {
+      if (how.throws !== undefined && ctx.attempt < how.throws) throw new Error('not yet');
+      return { b: 'x'.repeat(how.size ?? 1), a: [null, 1.50, { z: 1e3 }] };
+    }`);
+    const wait = { wait: '30s' } as const;
+    const runs = await Promise.all([
+      acme.runs.create({ agent: 'ends', input: {}, tags: ['t'], metadata: { m: '1' } }, wait),
+      acme.runs.create({ agent: 'ends', input: { size: 50_000 } }, wait),
+      acme.runs.create({ agent: 'ends', input: { throws: 9 } }, wait),
+      acme.runs.create({ agent: 'ends', input: { throws: 2 }, maxAttempts: 2 }, wait),
+      acme.runs.create({ agent: 'ends', input: 'null' }, wait),
+    ]);
+    expect(runs.map(({ state, attempt }) => [state, attempt])).toEqual([['succeeded', 1], ['succeeded', 1], ['failed', 1], ['succeeded', 2], ['succeeded', 1]]);
+    for (const run of runs) expect(run).toEqual(await acme.runs.get(run.id));
+  });
+
   it('reads a body however it is sent: whole, in pieces, compressed, in another encoding, behind a byte order mark', async () => {
     const text = JSON.stringify({ agent: 'echo', input: 'größer 🐎', metadata: { ['x'.repeat(40)]: 'y'.repeat(200) } });
     const bytes = Buffer.from(text);

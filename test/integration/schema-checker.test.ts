@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { Deadline } from '@bullpen/core';
 import { createSchemaChecker } from '@bullpen/json-schema';
+import { zodChecker } from '@bullpen/sdk/testing';
 
 describe('checking values against schemas of strangers', () => {
   const checker = createSchemaChecker({ checkMs: 300 });
@@ -21,6 +22,25 @@ describe('checking values against schemas of strangers', () => {
         { path: 'mail', message: 'must match format "email"' },
       ]),
     });
+  });
+
+  /** What docs/testing-agents.md says of the checker that the test runtime brings. */
+  it.each([
+    ['a bound without a type', { minimum: 5 }, 3, { here: false, there: true }],
+    ['a length without a type', { minLength: 3 }, 'a', { here: false, there: true }],
+    ['a property without a type', { required: ['a'] }, {}, { here: false, there: true }],
+    ['what may not be there without a type', { additionalProperties: false }, { a: 1 }, { here: false, there: true }],
+    ['an object as constant', { const: { a: 1 } }, { a: 1 }, { here: true, there: false }],
+    ['an object among values', { enum: [{ a: 1 }] }, { a: 1 }, { here: true, there: false }],
+    ['a large integer', { type: 'integer' }, 1e20, { here: true, there: false }],
+    ['a bound with its type', { type: 'number', minimum: 5 }, 3, { here: false, there: false }],
+    ['properties of an object', { type: 'object', required: ['a'], additionalProperties: false }, { b: 1 }, { here: false, there: false }],
+    ['the same twice', { type: 'array', uniqueItems: true }, [1, 1], { here: false, there: false }],
+    ['exactly one of two', { oneOf: [{ type: 'number' }, { type: 'integer' }] }, 1, { here: false, there: false }],
+  ])('says of %s what the documentation of the test runtime says of both checkers', async (_what, schema, value, fits) => {
+    const here = (await checker.check(schema, JSON.stringify(value))).valid;
+    const there = (await zodChecker.check(schema, value)).length === 0;
+    expect({ here, there }).toEqual(fits);
   });
 
   it('refuses schemas that mean nothing or point elsewhere', async () => {

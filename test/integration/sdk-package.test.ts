@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -102,6 +102,22 @@ describe('the published package of the SDK', () => {
     expect(ADMIN_KEY).not.toBe(env.BULLPEN_API_KEY);
   });
 
+  // Their binaries are 100 MB each: fetched where they are asked for, as with BULLPEN_TEST_DENO=2.9.6 and BULLPEN_TEST_BUN=1.4.5.
+  const others = [
+    { name: 'deno', version: process.env.BULLPEN_TEST_DENO, args: ['run', '--allow-net', '--allow-env', '--no-prompt', '--node-modules-dir=manual'] },
+    { name: 'bun', version: process.env.BULLPEN_TEST_BUN, args: ['run'] },
+  ].filter((one): one is { name: string; version: string; args: string[] } => one.version !== undefined && one.version !== '');
+  for (const { name, version, args } of others) it(`works in ${name}: runs, streams, tests`, async () => {
+    const env = { PATH: process.env.PATH, HOME: dir, BULLPEN_API_URL: system.apis[0]?.url() as string, BULLPEN_API_KEY: (await system.admin.keys.create({ orgId: 'acme' })).secret };
+    const readme = await readFile(join(projectDir, 'node_modules/@bullpen/sdk/README.md'), 'utf8');
+    await writeFile(join(projectDir, 'elsewhere.js'), /```js\n(.*?)```/s.exec(readme)?.[1] ?? '');
+    await writeFile(join(projectDir, 'elsewhere-tested.js'), TESTED);
+    const binary = await fetchRuntime(join(dir, name), name, version);
+    const said = async (file: string) => (await execute(binary, [...args, file], { cwd: projectDir, env })).stdout.trim();
+    expect(await said('elsewhere.js')).toMatch(/^counting\n\{\s*words: 2,?\s*\}$/);
+    expect(await said('elsewhere-tested.js')).toBe('succeeded 42 doubling function');
+  }, 600_000);
+
   it('tests an agent without services', async () => {
     expect(await runs('tested.js', TESTED)).toBe('succeeded 42 doubling function');
   });
@@ -118,3 +134,14 @@ describe('the published package of the SDK', () => {
     expect(stdout.split('\n').filter((line) => line !== '' && !line.includes('@types/node'))).toEqual([]);
   });
 });
+
+/** From the npm registry; the binary itself, since the packages' own scripts are not run. */
+async function fetchRuntime(folder: string, name: string, version: string): Promise<string> {
+  await mkdir(folder);
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true }));
+  await execute('npm', ['install', `${name}@${version}`, '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: folder });
+  const files = await readdir(join(folder, 'node_modules'), { recursive: true, withFileTypes: true });
+  const binary = files.find((file) => file.isFile() && file.name === name && /@(deno|oven)/.test(file.parentPath));
+  if (binary === undefined) throw new Error(`${name}@${version} brought no binary for this machine`);
+  return join(binary.parentPath, binary.name);
+}

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DELIVERY_WAITS_MS, newId, newSigningSecret, noFaults, silentLogger, systemClock, type Clock, type FaultPoint, type WebhookDelivery } from '@bullpen/core';
 import {
-  SigningSecrets, adminListDueLanes, adminOldestDueAt, changeWebhook, createOrganization, getDelivery, getWebhook, insertTestDelivery, insertWebhook, listAuditEntries, listDeliveries, parseKeyRing,
+  SigningSecrets, adminGiveUpCrowds, adminListDueLanes, adminOldestDueAt, changeWebhook, createOrganization, getDelivery, getWebhook, insertTestDelivery, insertWebhook, listAuditEntries, listDeliveries, parseKeyRing,
   replayDelivery, replayFailedDeliveries, rotateWebhookSecret,
 } from '@bullpen/db';
 import { createGuardedPost } from '@bullpen/runtime';
@@ -179,6 +179,22 @@ describe('a delivery that does not arrive', () => {
     await deliverDue();
     expect(await onlyDelivery(hook.id)).toMatchObject({ state: 'delivered', attempts: 2 });
     expect((await getWebhook(fixture.db, ORG, hook.id)).failingSince).toBeNull();
+  });
+
+  it('is given up where more wait for its endpoint than may, the oldest first, and says why', async () => {
+    const [lost, other] = [await addWebhook(), await addWebhook({ path: '/other' })];
+    for (let n = 0; n < 6; n += 1) { await finishRun(); nowMs += 1000; }
+    const idsOf = async (id: string, state: 'pending' | 'failed') => (await listDeliveries(fixture.db, ORG, id, { state, limit: 10 })).items.map((one) => one.id).sort();
+    const oldest = (await idsOf(lost.id, 'pending')).slice(0, 2);
+    await fixture.db.sql`UPDATE webhook_deliveries SET state = 'delivered', next_at = NULL, finished_at = now() WHERE webhook_id = ${other.id} AND id IN (SELECT id FROM webhook_deliveries WHERE webhook_id = ${other.id} ORDER BY id LIMIT 3)`;
+    const twice = await Promise.all([adminGiveUpCrowds(fixture.db, 4, nowMs), adminGiveUpCrowds(fixture.db, 4, nowMs)]);
+    expect(twice.flat()).toEqual([{ webhookId: lost.id, orgId: ORG, givenUp: 2 }]);
+    expect(await idsOf(lost.id, 'failed')).toEqual(oldest);
+    expect(await idsOf(lost.id, 'pending')).toHaveLength(4);
+    expect(await idsOf(other.id, 'pending')).toHaveLength(3);
+    expect(await getDelivery(fixture.db, ORG, lost.id, oldest[0]!)).toMatchObject({ state: 'failed', nextAt: null, last: { error: 'given up: more than 4 deliveries waited for this endpoint' } });
+    // Not lost for good: what was given up can be sent again.
+    expect(await replayFailedDeliveries(fixture.db, ORG, lost.id, new Date(START_MS).toISOString(), nowMs)).toBe(2);
   });
 
   it('is the last one where the address is gone', async () => {

@@ -7,9 +7,11 @@ import {
   type Bind,
 } from './command-groups.ts';
 import { completionCommand } from './commands/completion.ts';
+import { namesCommand } from './commands/names.ts';
 import { SHELLS } from './completion.ts';
 import { resolveAdminConnection, resolveConnection, resolveOwnerConnection } from './config.ts';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
+import { NAME_KINDS } from './names.ts';
 import { harmless } from './output.ts';
 import type { FoundConfig } from './project-config.ts';
 import { addWebhookCommands } from './webhook-commands.ts';
@@ -107,6 +109,10 @@ function addCommands(program: Command, bind: Bind): Command {
   addWebhookCommands(program, bind);
   addOrganizationCommands(program.commandsGroup('Operation:'), bind);
   addOperatorCommands(program, bind);
+  program.command('names')
+    .description('print the names that there are, one a line: what completion asks for')
+    .addArgument(new Argument('<kind>', 'the newest hundred of these').choices([...NAME_KINDS]))
+    .action(bind(namesCommand));
   program.command('completion')
     .description('print the script that teaches a shell these commands: source <(bullpen completion bash)')
     .addArgument(new Argument('<shell>').choices([...SHELLS]))

@@ -30,6 +30,8 @@ const schema = z.object({
   BULLPEN_PROBE_PORT: z.coerce.number().int().min(0).max(65_535).default(9464),
   /** Private ranges that webhooks may be in, such as `10.2.0.0/16,127.0.0.1/32`; they come from tenants, so by default only addresses outside are reached. */
   BULLPEN_WEBHOOK_PRIVATE_RANGES: privateRanges,
+  /** Deliveries that may wait for one endpoint: of more the oldest are given up. */
+  BULLPEN_WEBHOOK_MAX_PENDING: z.coerce.number().int().min(1).max(10_000_000).default(100_000),
   /** Private ranges that agents may reach where their allowlist names them, in the same form. */
   BULLPEN_EGRESS_PRIVATE_RANGES: privateRanges,
   // Days that time series are kept, by level. Buckets of 10 s are needed until they are rolled up, and for questions about the last

@@ -1,5 +1,5 @@
 import {
-  assertNever, errorCodeOf, messageOf, type AttemptOutcome, type Clock, type Faults, type FinishedRun, type Logger, type RunState,
+  assertNever, errorCodeOf, messageOf, type AttemptOutcome, type Clock, type Faults, type FinishedRun, type Logger, type RunEnd, type RunState,
 } from '@bullpen/core';
 import type { ClaimedRun, ClaimResult, RunStore } from '@bullpen/db';
 import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
@@ -11,6 +11,7 @@ import type { ActiveRuns } from './active-runs.ts';
 import { cancelled, decideAttempt, type AttemptDecision } from './attempt-decision.ts';
 import type { AuthorStack } from './author-stack.ts';
 import type { OutputCheck } from './output-check.ts';
+import { runEndOf, type Finished, type Recorded } from './run-end.ts';
 import { RunEventWriter } from './run-event-writer.ts';
 import type { VersionConcurrency } from './version-concurrency.ts';
 
@@ -140,12 +141,13 @@ export class RunExecutor {
       return;
     }
     log.info({ decision: recorded.kind, ...(recorded.kind === 'finish' ? { state: recorded.state, code: recorded.error?.code } : {}) }, 'run.recorded');
-    await Promise.all([this.#announce(run.orgId, run.runId, stateAfter(recorded), run.attempt), this.#settleJob(taken, recorded).then(() => this.#deps.concurrency.left(run))]);
+    const end = runEndOf(run, this.#deps.workerId, recorded);
+    await Promise.all([this.#announce(run.orgId, run.runId, stateAfter(recorded), run.attempt, end), this.#settleJob(taken, recorded).then(() => this.#deps.concurrency.left(run))]);
     await this.#deps.faults.hit('after-complete');
   }
 
   /** The decision as it was written, or null when another worker holds the run by now. */
-  async #record(run: ClaimedRun, decision: AttemptDecision, told: Told, log: Logger): Promise<AttemptDecision | null> {
+  async #record(run: ClaimedRun, decision: AttemptDecision, told: Told, log: Logger): Promise<Recorded | null> {
     const { store, clock } = this.#deps;
     const key = { orgId: run.orgId, runId: run.runId, lease: run.lease };
     switch (decision.kind) {
@@ -164,11 +166,11 @@ export class RunExecutor {
     }
   }
 
-  async #finish(run: ClaimedRun, decision: AttemptDecision & { kind: 'finish' }, { startedAtMs, tokens }: Told, log: Logger): Promise<AttemptDecision | null> {
+  async #finish(run: ClaimedRun, decision: AttemptDecision & { kind: 'finish' }, { startedAtMs, tokens }: Told, log: Logger): Promise<Finished | null> {
     const { state, resultJson, error, usage, kill } = decision;
     const finishedAtMs = this.#deps.clock.nowMs();
     const write = { orgId: run.orgId, runId: run.runId, lease: run.lease, state, resultJson, error, usage, kill, startedAtMs, finishedAtMs };
-    let written = decision;
+    let written: AttemptDecision & { kind: 'finish' } = decision;
     let won: boolean;
     try {
       won = await this.#deps.store.finish(write);
@@ -182,7 +184,7 @@ export class RunExecutor {
     }
     if (!won) return null;
     this.#deps.metrics.record({ ...finishedRun(run, written, finishedAtMs), tokens });
-    return written;
+    return { ...written, startedAtMs, finishedAtMs };
   }
 
   async #settleJob(taken: TakenRun, decision: AttemptDecision): Promise<void> {
@@ -195,9 +197,9 @@ export class RunExecutor {
     }
   }
 
-  async #announce(orgId: string, runId: string, state: RunState, attempt: number): Promise<void> {
+  async #announce(orgId: string, runId: string, state: RunState, attempt: number, end?: RunEnd): Promise<void> {
     const at = new Date(this.#deps.clock.nowMs()).toISOString();
-    await this.#deps.bus.publish(runTopic(orgId, runId), { kind: 'state', change: { state, attempt, at } });
+    await this.#deps.bus.publish(runTopic(orgId, runId), { kind: 'state', change: { state, attempt, at }, ...(end && { end }) });
   }
 }
 

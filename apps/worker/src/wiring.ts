@@ -129,5 +129,5 @@ function openWebhooks(config: WorkerConfig, { egress }: WorkerDeps, parts: Webho
     ...defined({ privateRanges: config.BULLPEN_WEBHOOK_PRIVATE_RANGES, resolve: egress?.resolve, ca: egress?.ca }), timeoutMs: DELIVERY_TIMEOUT_MS, excerptBytes: DELIVERY_EXCERPT_BYTES,
   });
   const deliverer = new WebhookDeliverer({ db, secrets, post, random: Math.random, ...bare });
-  return createWebhookKeeper({ db, deliverer, secrets, workerId, queue: { url: config.QUEUE_URL, prefix: config.QUEUE_PREFIX }, clock: bare.clock, log: bare.log });
+  return createWebhookKeeper({ db, deliverer, secrets, workerId, mostPending: config.BULLPEN_WEBHOOK_MAX_PENDING, count: bare.count, queue: { url: config.QUEUE_URL, prefix: config.QUEUE_PREFIX }, clock: bare.clock, log: bare.log });
 }

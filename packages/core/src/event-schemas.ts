@@ -38,14 +38,3 @@ export type StoredRunEvent = z.output<typeof storedRunEventSchema>;
 /** A change of state, as the SSE stream says it. It carries no id: the row is the record. */
 export const runStateEventSchema = z.strictObject({ state: runStateSchema, attempt: z.int(), at: timeSchema });
 export type RunStateEvent = z.output<typeof runStateEventSchema>;
-
-/** What goes over the live bus about one run. Hints only: whoever misses one finds the same in Postgres. */
-export const liveRunMessageSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('events'), events: z.array(storedRunEventSchema) }),
-  z.strictObject({ kind: z.literal('state'), change: runStateEventSchema }),
-]);
-export type LiveRunMessage = z.output<typeof liveRunMessageSchema>;
-
-/** Sent to the worker that executes the run. */
-export const cancelMessageSchema = z.strictObject({ orgId: z.string(), runId: z.string() });
-export type CancelMessage = z.output<typeof cancelMessageSchema>;

@@ -58,9 +58,9 @@ export {
   type PutSecretRequest, type RewrapResult, type Secret, type SecretList,
 } from './secret-schemas.ts';
 export {
-  LOG_LEVELS, cancelMessageSchema, liveRunMessageSchema, runEventSchema, runStateEventSchema, storedRunEventSchema,
-  type CancelMessage, type LiveRunMessage, type LogLevel, type RunEvent, type RunStateEvent, type StoredRunEvent,
+  LOG_LEVELS, runEventSchema, runStateEventSchema, storedRunEventSchema, type LogLevel, type RunEvent, type RunStateEvent, type StoredRunEvent,
 } from './event-schemas.ts';
+export { cancelMessageSchema, liveRunMessageSchema, type CancelMessage, type LiveRunMessage, type RunEnd } from './live-messages.ts';
 export { agentNameSchema, cursorSchema, idSchema, orgIdSchema, pageLimitSchema, pageSchema } from './fields.ts';
 export {
   apiKeyPageSchema, apiKeySchema, auditEntrySchema, auditPageSchema, createKeySchema, createdKeySchema, listAuditSchema, rotateKeySchema, whoAmISchema,

@@ -70,7 +70,7 @@ export {
 } from './admin/upkeep.ts';
 
 export {
-  adminReadContainerFaults, adminReadHeartbeatAges, adminReadKills, adminReadLargestHolder, adminReadPoolSaturation, adminReadStarved,
+  adminReadContainerFaults, adminReadDisabledWebhooks, adminReadHeartbeatAges, adminReadKills, adminReadLargestHolder, adminReadPoolSaturation, adminReadStarved,
   type Holder, type MeasuredSubject, type StarvedOrganization,
 } from './admin/alert-facts.ts';
 export {
@@ -94,7 +94,7 @@ export { SigningSecrets, type NewSigningSecret } from './secrets/signing-secrets
 export { changeWebhook, deleteWebhook, getWebhook, insertWebhook, listWebhooks, rotateWebhookSecret } from './queries/webhooks.ts';
 export { getDelivery, insertTestDelivery, listDeliveries, replayDelivery, replayFailedDeliveries } from './queries/webhook-deliveries.ts';
 export {
-  adminDisableWebhook, adminListDueLanes, adminOldestDueAt, adminSettleDelivery, adminTakeDeliveries,
+  adminDisableWebhook, adminGiveUpCrowds, adminListDueLanes, adminOldestDueAt, adminSettleDelivery, adminTakeDeliveries,
   type DeliveryLane, type DeliveryOutcome, type TakeOptions, type TakenDelivery,
 } from './admin/webhook-deliveries.ts';
 export {

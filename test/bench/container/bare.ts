@@ -75,12 +75,7 @@ async function startMsOf(file: string, argsOf: (child: string) => readonly strin
   });
 }
 
-/** From the call to the first line that it says, ms. */
-export function bareProcessStartMs(): Promise<number> {
-  return startMsOf(process.execPath, (child) => [child]);
-}
-
-/** Node in namespaces of its own, and nothing else: no filter, no limits, the machine's files. */
+/** Node in namespaces of its own, from the call to the first line that it says, ms, and nothing else: no filter, no limits, the machine's files. */
 export function bareBwrapStartMs(): Promise<number> {
   const namespaces = ['--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev'];
   return startMsOf('/usr/bin/bwrap', (child) => [...namespaces, '--', process.execPath, child]);

@@ -69,3 +69,26 @@ export async function startMs(tier: Tier, spares = tier !== 'strict'): Promise<n
     await rig.stop();
   }
 }
+
+/**
+ * First runs of organizations that have nothing, so many at once: how many of their cells are started in a second, and how
+ * much of the worker's main thread one takes, hand-over, run and all.
+ */
+export async function firstCells(count: number, atOnce: number): Promise<{ perSecond: number; mainThreadMs: number }> {
+  const rig = await startRig({ tiers: ['enhanced'] });
+  try {
+    let left = count;
+    const beganMs = performance.now();
+    const before = process.threadCpuUsage();
+    await Promise.all(Array.from({ length: atOnce }, async () => {
+      while (left > 0) {
+        left -= 1;
+        await firstLineMs(rig, 'enhanced', `crowd-${left}`);
+      }
+    }));
+    const { user, system } = process.threadCpuUsage(before);
+    return { perSecond: (count * 1000) / (performance.now() - beganMs), mainThreadMs: (user + system) / 1000 / count };
+  } finally {
+    await rig.stop();
+  }
+}

@@ -3,7 +3,7 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
 import { adminListOrganizations, type Database } from '@bullpen/db';
 import type { RunQueue } from '@bullpen/queue';
-import type { RequestHandler, Router } from 'express';
+import type { Express, RequestHandler } from 'express';
 
 const REFRESH_MS = 5000;
 
@@ -11,7 +11,7 @@ const REFRESH_MS = 5000;
  * bull-board over the queue of every organization, read-only: Postgres is the record, and a job moved behind its back
  * would only be moved back. Organizations made since the last look appear within five seconds.
  */
-export function queueBoard(basePath: string, deps: { db: Database; queue: RunQueue }): { refresh: RequestHandler; router: Router } {
+export function queueBoard(basePath: string, deps: { db: Database; queue: RunQueue }): { refresh: RequestHandler; router: Express } {
   const serverAdapter = new ExpressAdapter();
   serverAdapter.setBasePath(basePath);
   const board = createBullBoard({ queues: [], serverAdapter, options: { uiConfig: { boardTitle: 'Bullpen queues' } } });
@@ -30,5 +30,8 @@ export function queueBoard(basePath: string, deps: { db: Database; queue: RunQue
     }
     next();
   };
-  return { refresh, router: serverAdapter.getRouter() as Router };
+  // An Express app of its own, which would name itself in each answer.
+  const router = serverAdapter.getRouter() as Express;
+  router.disable('x-powered-by');
+  return { refresh, router };
 }

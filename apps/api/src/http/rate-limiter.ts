@@ -7,7 +7,7 @@ export interface RateQuota {
   windowMs: number;
 }
 
-/** What a key has left in its window, as this process knows it: never more than it really has. */
+/** What a key has left in its window, as this process knew it when it last took a block: others may have used up to a block each since. */
 export interface RateStanding {
   left: number;
   resetsInMs: number;

@@ -127,8 +127,10 @@ function send(res: Response, { status, body, headers = {} }: Reply): void {
   }
   const text = JSON.stringify(body);
   res.status(status).setHeader('Content-Type', 'application/json; charset=utf-8');
-  res.setHeader('Content-Length', Buffer.byteLength(text));
-  res.end(text);
+  const bytes = Buffer.byteLength(text);
+  res.setHeader('Content-Length', bytes);
+  // Plain ASCII, as most answers are, is written as it is in memory.
+  res.end(text, bytes === text.length ? 'latin1' : 'utf8');
 }
 
 function methodsByPath(routes: readonly Route[]): Map<string, string[]> {

@@ -114,8 +114,8 @@ export class RunService {
     try {
       return { run: await right.wait(wait.ms, wait.signal, run), created };
     } finally {
-      if (right !== waiter) await right.close();
-      await waiter.close();
+      if (right !== waiter) right.close();
+      waiter.close();
     }
   }
 
@@ -125,7 +125,7 @@ export class RunService {
     try {
       return await waiter.wait(waitMs, signal);
     } finally {
-      await waiter.close();
+      waiter.close();
     }
   }
 
@@ -200,7 +200,7 @@ export class RunService {
       return [await this.insertPlanned(plan, listening), waiter];
     } catch (error) {
       await listening;
-      await waiter.close();
+      waiter.close();
       throw error;
     }
   }

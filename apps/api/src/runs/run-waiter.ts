@@ -1,4 +1,4 @@
-import { isTerminal, liveRunMessageSchema, type Run } from '@bullpen/core';
+import { isTerminal, liveRunMessageSchema, type Run, type RunEnd } from '@bullpen/core';
 import { getRun, type Database } from '@bullpen/db';
 import { runTopic, type LiveBus } from '@bullpen/queue';
 
@@ -15,6 +15,8 @@ export class RunWaiter {
   readonly #runId: string;
   #unsubscribe: (() => Promise<void>) | null = null;
   #hinted = Promise.withResolvers<void>();
+  /** What came with the message of the end, which is sent after the end was written. */
+  #end: RunEnd | undefined;
 
   constructor(deps: { db: Database; bus: LiveBus }, orgId: string, runId: string) {
     this.#deps = deps;
@@ -25,7 +27,9 @@ export class RunWaiter {
   async open(): Promise<this> {
     this.#unsubscribe = await this.#deps.bus.subscribe(runTopic(this.#orgId, this.#runId), (data) => {
       const message = liveRunMessageSchema.safeParse(data);
-      if (message.success && message.data.kind === 'state' && isTerminal(message.data.change.state)) this.#hinted.resolve();
+      if (!message.success || message.data.kind !== 'state' || !isTerminal(message.data.change.state)) return;
+      this.#end = message.data.end;
+      this.#hinted.resolve();
     });
     return this;
   }
@@ -37,15 +41,16 @@ export class RunWaiter {
   async wait(waitMs: number, signal: AbortSignal, first?: Run): Promise<Run> {
     const untilMs = performance.now() + waitMs;
     const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-    for (let run = first ?? (await this.#read()); ; run = await this.#read()) {
+    for (let run = first ?? (await this.#read()); ; run = this.#end === undefined ? await this.#read() : { ...run, ...this.#end }) {
       const leftMs = untilMs - performance.now();
       if (isTerminal(run.state) || leftMs <= 0 || signal.aborted) return run;
       await this.#nextHint(Math.min(leftMs, LOOK_EVERY_MS), aborted);
     }
   }
 
-  async close(): Promise<void> {
-    await this.#unsubscribe?.();
+  /** The caller is answered without waiting for it: that the bus lets go of a subscription takes a round trip, and the bus says itself where it fails. */
+  close(): void {
+    void this.#unsubscribe?.();
     this.#unsubscribe = null;
   }
 

@@ -1,5 +1,5 @@
 import { composeServices, messageOf, type Clock, type Logger, type Service } from '@bullpen/core';
-import { adminListDueLanes, adminOldestDueAt, type Database, type DeliveryLane, type SigningSecrets } from '@bullpen/db';
+import { adminGiveUpCrowds, adminListDueLanes, adminOldestDueAt, type Database, type DeliveryLane, type SigningSecrets } from '@bullpen/db';
 import { createLaneQueue } from '@bullpen/queue';
 
 import { periodic } from '../periodic.ts';
@@ -14,6 +14,9 @@ export interface WebhookKeeperDeps {
   /** Of the run queue. */
   queue: { url: string; prefix: string };
   workerId: string;
+  /** Deliveries that may wait for one endpoint. */
+  mostPending: number;
+  count: (outcome: 'crowded_out', count: number) => void;
 }
 
 export interface WebhookKeeper extends Service {
@@ -23,6 +26,7 @@ export interface WebhookKeeper extends Service {
 
 const OFFER_MS = 500;
 const AGE_MS = 5000;
+const CROWDS_MS = 10_000;
 const MOST_LANES = 1000;
 /** Organizations that are served at once by a worker. */
 const TURNS_AT_ONCE = { working: 32, failing: 16 };
@@ -34,7 +38,7 @@ const PLATFORM = '-';
  * due are offered to two queues, in each of which they take turns. Endpoints that fail are in the second: waiting for a dead one
  * takes a slot from others that fail, and none from those that work.
  */
-export function createWebhookKeeper({ db, clock, log, deliverer, secrets, queue, workerId }: WebhookKeeperDeps): WebhookKeeper {
+export function createWebhookKeeper({ db, clock, log, deliverer, secrets, queue, workerId, mostPending, count }: WebhookKeeperDeps): WebhookKeeper {
   const laneQueue = (name: string, isFailing: boolean) => createLaneQueue({
     ...queue, name, workerName: workerId, log, concurrency: isFailing ? TURNS_AT_ONCE.failing : TURNS_AT_ONCE.working,
     act: (key) => deliverer.deliverSome({ orgId: key === PLATFORM ? null : key, isFailing }),
@@ -49,6 +53,12 @@ export function createWebhookKeeper({ db, clock, log, deliverer, secrets, queue,
     periodic('webhooks-offer', OFFER_MS, log, async () => {
       const due = await adminListDueLanes(db, clock.nowMs(), MOST_LANES);
       await Promise.all([working.offer(keysOf(due, false)), failing.offer(keysOf(due, true))]);
+    }),
+    periodic('webhooks-crowds', CROWDS_MS, log, async () => {
+      for (const { webhookId, orgId, givenUp } of await adminGiveUpCrowds(db, mostPending, clock.nowMs())) {
+        count('crowded_out', givenUp);
+        log.warn({ webhookId, orgId, givenUp, mostPending }, 'webhook.crowded_out');
+      }
     }),
     periodic('webhooks-age', AGE_MS, log, async () => {
       const oldest = await adminOldestDueAt(db);

@@ -5,6 +5,7 @@ import { nullableTimeSchema, orgIdSchema, textSchema, timeSchema } from '../fiel
 /** What a rule may watch. The worse, the larger. */
 export const ALERT_MEASURES = [
   'error_ratio', 'queue_wait_p95_ms', 'pool_saturation', 'kills', 'container_faults', 'heartbeat_age_ms', 'starved_ms', 'resource_seconds',
+  'webhooks_disabled',
 ] as const;
 export type AlertMeasure = (typeof ALERT_MEASURES)[number];
 
@@ -17,7 +18,8 @@ export type AlertState = (typeof ALERT_STATES)[number];
 const measureSchema = z.enum(ALERT_MEASURES).describe(
   'error_ratio: failures over runs of the window; queue_wait_p95_ms; pool_saturation: reserved over pool, mean of the window; kills: runs a limit ended; '
   + 'container_faults: containers that ended for a fault; heartbeat_age_ms: of a worker (platform only); starved_ms: how long the oldest run has waited '
-  + 'although its organization is at no limit of its own; resource_seconds: used in the window, a budget',
+  + 'although its organization is at no limit of its own; resource_seconds: used in the window, a budget; webhooks_disabled: endpoints that were given up in the window, '
+  + 'since they are gone or failed for days',
 );
 const LONGEST_WINDOW_MS = 31 * 86_400_000;
 const webhookUrlSchema = z.url({ protocol: /^https?$/ }).max(2000);

@@ -2,6 +2,7 @@ import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
 import { reading } from '../postgres-errors.ts';
 import type { MetricsWindow } from '../queries/read-run-metrics.ts';
+import { DISABLED_BY_OWNER } from '../queries/webhooks.ts';
 
 /** What alert rules look at, beside the figures of runs. Each answer is by organization, or worker. */
 
@@ -76,4 +77,12 @@ export async function adminReadLargestHolder(db: Database): Promise<Holder | nul
   const [holder] = await reading(() => db.sql<Holder[]>`
     SELECT org_id AS "orgId", count(*) AS runs, sum(memory_mb)::bigint AS "memoryMb" FROM runs WHERE state = 'running' GROUP BY org_id ORDER BY 3 DESC, 1 LIMIT 1`);
   return holder ?? null;
+}
+
+/** Webhooks that were given up, not by their owners; of the platform's own there is nobody to tell. There are few webhooks: all are looked at. */
+export async function adminReadDisabledWebhooks(db: Database, { fromMs, toMs }: MetricsWindow): Promise<MeasuredSubject[]> {
+  return [...await reading(() => db.sql<MeasuredSubject[]>`
+    SELECT org_id AS subject, count(*)::integer AS value FROM webhooks
+    WHERE org_id IS NOT NULL AND disabled_at >= ${timeText(fromMs)}::timestamptz AND disabled_at < ${timeText(toMs)}::timestamptz AND disabled_reason <> ${DISABLED_BY_OWNER}
+    GROUP BY org_id`)];
 }

@@ -119,3 +119,46 @@ export async function adminOldestDueAt(db: Database): Promise<string | null> {
   const [row] = await reading(() => db.sql<{ oldest: string | null }[]>`SELECT min(next_at) AS oldest FROM webhook_deliveries WHERE next_at IS NOT NULL`);
   return row?.oldest ?? null;
 }
+
+/** What was given up of an endpoint for which too much waits. */
+export interface GivenUpCrowd {
+  webhookId: string;
+  orgId: string | null;
+  givenUp: number;
+}
+
+/** Given up of one endpoint at once; the next look goes on. */
+const MOST_GIVEN_UP = 10_000;
+
+/**
+ * Gives the oldest up where more than `most` deliveries wait for one endpoint, and says so in their history. One caller at a
+ * time: two would each give up the same number. Index webhook_deliveries_pending, read for endpoints for which anything waits.
+ */
+export async function adminGiveUpCrowds(db: Database, most: number, nowMs: number): Promise<GivenUpCrowd[]> {
+  const now = new Date(nowMs).toISOString();
+  const attempt: DeliveryAttempt = { at: now, status: null, durationMs: 0, error: `given up: more than ${most} deliveries waited for this endpoint`, excerpt: null };
+  return reaching(() => db.transaction(async (sql) => {
+    await sql`SELECT pg_advisory_xact_lock(hashtextextended('webhook crowds', 0))`;
+    const rows = await sql<GivenUpCrowd[]>`
+      WITH RECURSIVE waiting AS (
+        (SELECT webhook_id FROM webhook_deliveries WHERE next_at IS NOT NULL ORDER BY webhook_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT d.webhook_id FROM webhook_deliveries d WHERE d.next_at IS NOT NULL AND d.webhook_id > w.webhook_id ORDER BY d.webhook_id LIMIT 1)
+        FROM waiting w WHERE w.webhook_id IS NOT NULL
+      ), crowds AS (
+        SELECT w.webhook_id, c.pending - ${most}::bigint AS excess
+        FROM waiting w CROSS JOIN LATERAL (SELECT count(*) AS pending FROM webhook_deliveries d WHERE d.webhook_id = w.webhook_id AND d.next_at IS NOT NULL) c
+        WHERE w.webhook_id IS NOT NULL AND c.pending > ${most}::bigint
+      ), oldest AS (
+        SELECT o.id FROM crowds c CROSS JOIN LATERAL (
+          SELECT d.id FROM webhook_deliveries d WHERE d.webhook_id = c.webhook_id AND d.next_at IS NOT NULL ORDER BY d.id LIMIT least(c.excess, ${MOST_GIVEN_UP}::bigint)
+        ) o
+      ), given_up AS (
+        UPDATE webhook_deliveries d SET state = 'failed', next_at = NULL, finished_at = ${now}::timestamptz, history = d.history || jsonb_build_array(${JSON.stringify(attempt)}::text::jsonb)
+        FROM oldest WHERE d.id = oldest.id AND d.state = 'pending'
+        RETURNING d.webhook_id, d.org_id
+      )
+      SELECT webhook_id AS "webhookId", org_id AS "orgId", count(*)::integer AS "givenUp" FROM given_up GROUP BY 1, 2`;
+    return [...rows];
+  }));
+}

@@ -8,6 +8,9 @@ import type { NewSigningSecret } from '../secrets/signing-secrets.ts';
 const COLUMNS = `id, org_id AS "orgId", url, description, event_types AS "eventTypes", alert_rule_id AS "alertRuleId", failing_since AS "failingSince",
   disabled_at AS "disabledAt", disabled_reason AS "disabledReason", created_at AS "createdAt", updated_at AS "updatedAt"`;
 
+/** Every other reason is Bullpen's. */
+export const DISABLED_BY_OWNER = 'by its owner';
+
 /** Postgres' arrays come as text, since no connection reads the catalog for their types. */
 type WebhookRow = Omit<Webhook, 'eventTypes'> & { eventTypes: string };
 const SELECTED = COLUMNS.replace('event_types AS', 'array_to_string(event_types, \',\') AS');
@@ -55,7 +58,7 @@ export async function changeWebhook(db: Database, orgId: string, id: string, cha
         url = coalesce(${url ?? null}, url), description = coalesce(${description ?? null}, description),
         event_types = coalesce(${eventTypes === undefined ? null : arrayLiteral(eventTypes)}::text[], event_types),
         disabled_at = CASE ${enabled ?? null}::boolean WHEN true THEN NULL WHEN false THEN coalesce(disabled_at, ${now}::timestamptz) ELSE disabled_at END,
-        disabled_reason = CASE ${enabled ?? null}::boolean WHEN true THEN NULL WHEN false THEN coalesce(disabled_reason, 'by its owner') ELSE disabled_reason END,
+        disabled_reason = CASE ${enabled ?? null}::boolean WHEN true THEN NULL WHEN false THEN coalesce(disabled_reason, ${DISABLED_BY_OWNER}) ELSE disabled_reason END,
         failing_since = CASE WHEN ${enabled ?? false}::boolean OR ${url ?? null}::text <> url THEN NULL ELSE failing_since END,
         updated_at = ${now}::timestamptz
       WHERE org_id = ${orgId} AND id = ${id} RETURNING *

@@ -1,6 +1,6 @@
 import { assertNever, runtimeMetricsQuerySchema, type AlertMeasure, type Clock, type RunFigures } from '@bullpen/core';
 import {
-  adminReadContainerFaults, adminReadHeartbeatAges, adminReadKills, adminReadLargestHolder, adminReadPoolSaturation, adminReadStarved,
+  adminReadContainerFaults, adminReadDisabledWebhooks, adminReadHeartbeatAges, adminReadKills, adminReadLargestHolder, adminReadPoolSaturation, adminReadStarved,
   type Database, type MeasuredSubject,
 } from '@bullpen/db';
 
@@ -61,6 +61,7 @@ export class AlertObserver {
       case 'pool_saturation': return organizations(await adminReadPoolSaturation(this.#db, window), (value) => `its memory pool was ${percent(value)} full over ${minutes}`);
       case 'heartbeat_age_ms':
         return (await adminReadHeartbeatAges(this.#db, window)).map(({ subject, value }) => ({ subject, orgId: null, value, reason: `the worker was last heard of ${inSeconds(value)} ago` }));
+      case 'webhooks_disabled': return organizations(await adminReadDisabledWebhooks(this.#db, window), (value) => `${value} webhooks were given up in ${minutes}: gone, or failing for days`);
       case 'starved_ms': return this.#starved(threshold);
       default: return assertNever(measure, 'alert measure');
     }

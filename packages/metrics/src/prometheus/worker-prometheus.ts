@@ -5,11 +5,12 @@ import { createRegistry, pageOf, type PrometheusPage } from './registry.ts';
 
 export interface WorkerPrometheus extends PrometheusPage {
   count(run: FinishedRun): void;
-  countDelivery(outcome: DeliveryCount): void;
+  countDelivery(outcome: DeliveryCount, count?: number): void;
 }
 
-/** What an attempt to tell a webhook came to; `disabled` is counted beside it. */
-export type DeliveryCount = 'delivered' | 'retried' | 'given_up' | 'disabled';
+/** What an attempt to tell a webhook came to; beside it, deliveries given up since too many waited (`crowded_out`), and webhooks `disabled`. */
+const DELIVERY_COUNTS = ['delivered', 'retried', 'given_up', 'crowded_out', 'disabled'] as const;
+export type DeliveryCount = (typeof DELIVERY_COUNTS)[number];
 
 export interface WorkerReadings {
   slots: number;
@@ -52,10 +53,10 @@ function runCounters(registry: Registry): (run: FinishedRun) => void {
   };
 }
 
-function deliveryCounter(registry: Registry): (outcome: DeliveryCount) => void {
+function deliveryCounter(registry: Registry): WorkerPrometheus['countDelivery'] {
   const deliveries = new Counter({ registers: [registry], name: 'bullpen_webhook_deliveries_total', help: 'Attempts to tell webhooks, by what became of the delivery; and webhooks that were disabled.', labelNames: ['outcome'] });
-  for (const outcome of ['delivered', 'retried', 'given_up', 'disabled'] satisfies DeliveryCount[]) deliveries.inc({ outcome }, 0);
-  return (outcome) => deliveries.inc({ outcome });
+  for (const outcome of DELIVERY_COUNTS) deliveries.inc({ outcome }, 0);
+  return (outcome, count = 1) => deliveries.inc({ outcome }, count);
 }
 
 function gauges(registry: Registry, readings: WorkerReadings): void {

@@ -63,4 +63,33 @@ describe('the pool of blank cells', () => {
     await pool.close();
     jest.useRealTimers();
   });
+
+  it('starts what runs wait for first, in their order, so many at once, and spares afterwards', async () => {
+    jest.useFakeTimers();
+    const made: { resolve: () => void }[] = [];
+    const make = (limitMb: number): FakeCell => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      made.push({ resolve });
+      return { limitMb, gone: Promise.resolve(), hasEnded: false, start: () => promise, kill: () => undefined };
+    };
+    const pool = new CellPool({ log: silentLogger, make, maxStarts: 2 });
+    const taken: number[] = [];
+    const runs = [1, 2, 3].map(async (run) => {
+      await pool.take(64);
+      taken.push(run);
+    });
+    await jest.advanceTimersByTimeAsync(100);
+    expect(made).toHaveLength(2); // no third one, and no spare
+    made[1]?.resolve();
+    await jest.advanceTimersByTimeAsync(100);
+    expect(taken).toEqual([2]);
+    expect(made).toHaveLength(3);
+    made[0]?.resolve();
+    made[2]?.resolve();
+    await Promise.all(runs);
+    await jest.advanceTimersByTimeAsync(100);
+    expect(made).toHaveLength(4); // a spare: the next waits for it
+    await pool.close();
+    jest.useRealTimers();
+  });
 });

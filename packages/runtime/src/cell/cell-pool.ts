@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 import { messageOf, type Logger } from '@bullpen/core';
 
 /** What a pool keeps: a cell of any kind, seen from outside. */
@@ -9,18 +11,26 @@ export interface PooledCell {
   kill(): void;
 }
 
+/** Who a cell is started for: nobody yet, or a run that waits for it. */
+export type CellPurpose = 'spare' | 'run';
+
 /**
  * Blank cells, started ahead, for each memory size that was asked for lately. Guarantees: a cell is given out once and
  * never comes back; one at least is kept ready for each size, and from a take on that had to wait as many as were taken
  * since all were ready, one more at least where there was none (at most `MAX_SPARES`), until so many were not needed for
- * `SHRINK_MS`; `close` returns when no blank cell is left.
+ * `SHRINK_MS`; what a run waits for is started before spares are, and at most `maxStarts` at once; `close` returns when no
+ * blank cell is left.
  */
 
 /** A blank cell holds 10 to 12 MB, and as much for each thread that waits in it. */
 const MAX_SPARES = 8;
 const SHRINK_MS = 30_000;
-/** The start of a process takes a core for 40 ms: the run that was just handed over comes first. */
+/** The start of a process takes a core for 60 to 100 ms: the run that was just handed over comes first. */
 const REFILL_DELAY_MS = 10;
+/** In a burst spares are started from here on: earlier they would be in the way of those that are ready. */
+const FEW_SPARES = 1;
+/** A start keeps a core busy. More at once than there are cores, and one for those that wait for the kernel, are all ready later. */
+const MAX_STARTS = availableParallelism() + 1;
 
 interface Spare<Cell> {
   readonly cell: Promise<Cell>;
@@ -39,16 +49,22 @@ interface Shelf<Cell> {
 }
 
 export class CellPool<Cell extends PooledCell> {
-  readonly #make: (limitMb: number) => Cell;
+  readonly #make: (limitMb: number, purpose: CellPurpose) => Cell;
   readonly #log: Logger;
   readonly #shelves = new Map<number, Shelf<Cell>>();
   readonly #alive = new Set<Cell>();
   readonly #shrinking = setInterval(() => this.#shrink(), SHRINK_MS).unref();
+  readonly #maxStarts: number;
+  /** Runs that wait for a cell of their own; those whose start is under way, and the others in the order in which they came. */
+  #startsUnderWay = 0;
+  readonly #inLine: (() => void)[] = [];
   #isClosed = false;
 
-  constructor(options: { make: (limitMb: number) => Cell; log: Logger }) {
+  /** @param options - maxStarts: cells for runs that start at once. Default: the machine's cores and one */
+  constructor(options: { make: (limitMb: number, purpose: CellPurpose) => Cell; log: Logger; maxStarts?: number }) {
     this.#make = options.make;
     this.#log = options.log;
+    this.#maxStarts = options.maxStarts ?? MAX_STARTS;
   }
 
   /** A spare of this size, or a new cell; what replaces it is started once the run has gone on. */
@@ -60,7 +76,7 @@ export class CellPool<Cell extends PooledCell> {
     if (spare?.isReady !== true) shelf.wanted = Math.min(MAX_SPARES, Math.max(shelf.wanted + (spare === undefined ? 1 : 0), shelf.takenSinceFull));
     this.#refillSoon(shelf, limitMb);
     const cell = await spare?.cell.catch(() => null) ?? null;
-    const taken = cell === null || cell.hasEnded ? await this.#start(limitMb) : cell;
+    const taken = cell === null || cell.hasEnded ? await this.#startInTurn(limitMb) : cell;
     this.#alive.delete(taken);
     return taken;
   }
@@ -71,9 +87,9 @@ export class CellPool<Cell extends PooledCell> {
    */
   async prepare(limitMb: number): Promise<void> {
     const shelf = this.#shelf(limitMb);
-    if (this.#isClosed || shelf.isStarting || shelf.spares.length >= shelf.wanted) return;
+    if (this.#isClosed || shelf.isStarting || this.#startsUnderWay > 0 || shelf.spares.length >= shelf.wanted) return;
     shelf.isStarting = true;
-    const spare: Spare<Cell> = { cell: this.#start(limitMb), isReady: false };
+    const spare: Spare<Cell> = { cell: this.#start(limitMb, 'spare'), isReady: false };
     shelf.spares.push(spare);
     try {
       await spare.cell;
@@ -90,7 +106,7 @@ export class CellPool<Cell extends PooledCell> {
 
   /** In a burst not before its end, unless the spares run out. */
   #refillSoon(shelf: Shelf<Cell>, limitMb: number): void {
-    if (shelf.refill !== undefined && shelf.spares.length * 2 < shelf.wanted) return;
+    if (shelf.refill !== undefined && shelf.spares.length <= FEW_SPARES) return;
     clearTimeout(shelf.refill);
     shelf.refill = setTimeout(() => {
       shelf.refill = undefined;
@@ -124,8 +140,22 @@ export class CellPool<Cell extends PooledCell> {
     return shelf;
   }
 
-  async #start(limitMb: number): Promise<Cell> {
-    const cell = this.#make(limitMb);
+  /** For a run. Whoever waits in line when the pool is closed finds a cell that is killed while it starts. */
+  async #startInTurn(limitMb: number): Promise<Cell> {
+    if (this.#startsUnderWay >= this.#maxStarts) await new Promise<void>((resolve) => { this.#inLine.push(resolve); });
+    else this.#startsUnderWay += 1;
+    try {
+      return await this.#start(limitMb, 'run');
+    } finally {
+      const next = this.#inLine.shift();
+      if (next === undefined) this.#startsUnderWay -= 1;
+      else next(); // takes its place
+      if (this.#startsUnderWay === 0) for (const [size, shelf] of this.#shelves) this.#refillSoon(shelf, size);
+    }
+  }
+
+  async #start(limitMb: number, purpose: CellPurpose): Promise<Cell> {
+    const cell = this.#make(limitMb, purpose);
     this.#alive.add(cell);
     void cell.gone.then(() => this.#alive.delete(cell));
     await cell.start();

@@ -22,7 +22,7 @@ const TASK: EngineTask = {
 
 /** Tier strict. @throws where a cell cannot be had. */
 export async function testSingleUseCell(wall: CellWall): Promise<Case[]> {
-  const cell = new SingleUseCell({ wall, limitMb: DEFAULT_RUN_LIMITS.memoryMb });
+  const cell = new SingleUseCell({ wall, limitMb: DEFAULT_RUN_LIMITS.memoryMb, purpose: 'spare' });
   try {
     await cell.start();
     const outside = [...seenFromOutside(cell.pid ?? 0), limitedTo(cell.pid ?? 0, { processes: 64, files: 128 })];

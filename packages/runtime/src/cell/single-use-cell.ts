@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto';
 
 import { SIZE_CAPS } from '@bullpen/core';
 
+import type { CellPurpose } from './cell-pool.ts';
 import { CellProcess, type CellEnd } from './cell-process.ts';
 import { strictProfile } from './cell-profile.ts';
 import { readFrame, type CellTask, type FrameFromCell, type FrameToCell } from './cell-protocol.ts';
 import type { CellWall } from './cell-wall.ts';
 import type { CellReading } from './process-readings.ts';
 
-/** As many as it takes until the next one is no faster. */
-const REHEARSALS = 4;
+/** Ahead as many as it takes until the next one is no faster; with a run waiting the first one only, which takes the memory that each takes. */
+const REHEARSALS: Readonly<Record<CellPurpose, number>> = { spare: 4, run: 1 };
 const REHEARSED_TASK = { attemptNo: 0, inputJson: '[1]', deadline: 0, attempt: 1, run: { id: '', orgId: '', agent: '', version: 1, metadata: {} } };
 /** A bundle comes in its frame or as a file: both are rehearsed. */
 const REHEARSED_SOURCE = 'export default async (input) => input;\n';
@@ -19,14 +20,16 @@ const BUNDLE = 'bundle.mjs';
 export class SingleUseCell {
   readonly #wall: CellWall;
   readonly #process: CellProcess;
+  readonly #rehearsals: number;
   readonly #nextNonce = randomBytes(12).toString('base64url');
   #nonce = '';
   #blank: CellReading | null = null;
   #onFrame: (frame: FrameFromCell) => void = () => undefined;
   #onViolation: (error: unknown) => void = () => undefined;
 
-  constructor(options: { wall: CellWall; limitMb: number }) {
+  constructor(options: { wall: CellWall; limitMb: number; purpose: CellPurpose }) {
     this.#wall = options.wall;
+    this.#rehearsals = REHEARSALS[options.purpose];
     this.#process = new CellProcess({
       wall: options.wall,
       profile: strictProfile(options.limitMb),
@@ -66,7 +69,7 @@ export class SingleUseCell {
 
   /** Attempts of an agent of our own, on the way of every attempt: what is done the first time is slow, on both sides. */
   async #rehearse(): Promise<void> {
-    for (let i = 0; i < REHEARSALS; i += 1) {
+    for (let i = 0; i < this.#rehearsals; i += 1) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#onFrame = ({ kind }) => { if (kind === 'reply') resolve(); };
       const task = { ...REHEARSED_TASK, bundleUrl: this.#process.bundleUrl(`rehearsal-${i}.mjs`) };

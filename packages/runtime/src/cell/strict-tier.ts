@@ -34,7 +34,7 @@ export class StrictTier {
   /** Resolves when a first blank cell is ready. */
   async open(wall: CellWall): Promise<void> {
     if (this.#factory !== undefined) return;
-    const pool = new CellPool({ make: (limitMb) => new SingleUseCell({ wall, limitMb }), log: this.#options.log });
+    const pool = new CellPool({ make: (limitMb, purpose) => new SingleUseCell({ wall, limitMb, purpose }), log: this.#options.log });
     this.#pool = pool;
     this.#factory = createStrictContainers({ ...this.#options, pool });
     await pool.prepare(DEFAULT_RUN_LIMITS.memoryMb);
