@@ -143,8 +143,15 @@ describe('a hostile tenant', () => {
       SELECT p.oid::regprocedure::text AS name FROM pg_proc p
       WHERE p.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
         AND has_schema_privilege(p.pronamespace, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE') ORDER BY 1`;
-    expect(callable.map(({ name }) => name.replace(/\(.*/, ''))).toEqual(['create_agent_version', 'current_org_id']);
+    expect(callable.map(({ name }) => name.replace(/\(.*/, ''))).toEqual(['create_agent_version', 'current_org_id', 'version_places_taken']);
     await expectRefused(`SELECT * FROM create_agent_version('${RIVAL}', 'planted', 'ver_x', '${'c'.repeat(64)}', 'x', 1, '{}')`);
+    // It reads as who calls it, so that it counts nothing of another's, although there is something to count.
+    const [run] = await db.sql<{ agent: string; version: number }[]>`UPDATE runs SET state = 'running' WHERE org_id = ${RIVAL} RETURNING agent, version`;
+    if (run === undefined) throw new Error('the rival has no run');
+    const placesTaken = `SELECT version_places_taken('${RIVAL}', '${run.agent}', ${run.version}, 'run_x') AS taken`;
+    expect(await db.sql.unsafe(placesTaken)).toEqual([{ taken: 1 }]);
+    expect(await hostile.unsafe(placesTaken)).toEqual([{ taken: 0 }]);
+    await db.sql`UPDATE runs SET state = ${RIVAL} WHERE org_id = ${RIVAL}`; // as it was seeded
   });
 
   it('uses no sequence', async () => {
