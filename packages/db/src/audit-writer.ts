@@ -12,7 +12,7 @@ import { auditRow, insertAuditRows, type AuditRow } from './queries/audit-log.ts
 export interface AuditWriter extends Service {
   /** For what must not be lost. */
   record(entry: AuditEntry): Promise<void>;
-  /** For what is its own record, such as a run: the entry is on its way, in a crowd within 10 ms, and a crash of Postgres may lose the last of them. */
+  /** For what is its own record, such as a run: the entry is on its way, and a crash of Postgres may lose the last of them. */
   recordLater(entry: AuditEntry): void;
 }
 
@@ -42,13 +42,9 @@ export function createAuditWriter(deps: AuditWriterDeps): AuditWriter {
   };
 }
 
-/** Entries of a crowd that nobody waits for: answers trickle out of a process one by one, and each statement costs as much as ten entries. */
-const LATER_APART_MS = 10;
-
 function writerOf({ db, clock, log }: AuditWriterDeps, waitsForDisk: boolean): CoalescingWriter<AuditRow, void> {
   return new CoalescingWriter<AuditRow, void>({
     name: 'audit',
-    apartMs: waitsForDisk ? 0 : LATER_APART_MS,
     clock,
     log,
     keyOf: ({ entry }) => entry.id,

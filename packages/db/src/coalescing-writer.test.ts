@@ -52,22 +52,6 @@ describe('a coalescing writer', () => {
     expect([(await statement(1)).items, (await statement(2)).items]).toEqual([['c', 'd'], ['b']]);
   });
 
-  it('keeps statements apart where nobody waits for them: the first goes at once, a full one as well, and at a stop all that is left', async () => {
-    const { writer, statements, statement } = rig({ apartMs: 60_000, maxItems: 3 });
-    const crowd = ['a', 'b', 'c', 'd', 'e', 'f'].map((item) => writer.submit(item));
-    expect((await statement(0)).items).toEqual(['a', 'b', 'c']);
-    (await statement(0)).answer();
-    expect((await statement(1)).items).toEqual(['d', 'e', 'f']);
-    const late = writer.submit('g');
-    (await statement(1)).answer();
-    expect(await Promise.all(crowd)).toEqual(['A', 'B', 'C', 'D', 'E', 'F']);
-    expect(statements).toHaveLength(2);
-    const drained = writer.drain(Deadline.in(30_000));
-    (await statement(2)).answer();
-    await drained;
-    expect(await late).toBe('G');
-  });
-
   it('fills a statement up to its bytes, and sends what is larger than that alone', async () => {
     const { writer, statement } = rig({ maxBytes: 4 });
     const writes = ['aa', 'bb', 'ccccccc', 'd'].map((item) => writer.submit(item));

@@ -21,8 +21,6 @@ export interface CoalescingWriterOptions<Item, Result> {
   /** Bytes that may wait; beyond them a submit rejects at once with SERVICE_UNAVAILABLE. */
   maxQueuedBytes?: number;
   retryForMs?: number;
-  /** For what nobody waits for: in a crowd, statements go out at least so far apart, the first of it at once. 0 by default. */
-  apartMs?: number;
 }
 
 interface Pending<Item, Result> {
@@ -43,7 +41,7 @@ const RETRY_DELAY_MS = 50;
 const SHORTEST_TRY_MS = 2000;
 
 /**
- * Turns many single writes into few statements without making anyone wait for a timer (but see `apartMs`).
+ * Turns many single writes into few statements without making anyone wait for a timer.
  *
  * - What is submitted while nothing is in flight goes out at once (together with what else is submitted in the same
  *   tick); what arrives while a statement is under way goes out together when it returns, in order, within the caps.
@@ -62,8 +60,6 @@ export class CoalescingWriter<Item, Result> {
   #queuedBytes = 0;
   #flushing: Promise<void> | null = null;
   #closed = false;
-  /** Resolves at a drain. */
-  #closing = Promise.withResolvers<void>();
 
   constructor(options: CoalescingWriterOptions<Item, Result>) {
     this.#options = {
@@ -71,7 +67,6 @@ export class CoalescingWriter<Item, Result> {
       maxBytes: DEFAULT_MAX_BYTES,
       maxQueuedBytes: DEFAULT_MAX_QUEUED_BYTES,
       retryForMs: DEFAULT_RETRY_FOR_MS,
-      apartMs: 0,
       ...options,
     };
   }
@@ -93,7 +88,6 @@ export class CoalescingWriter<Item, Result> {
   /** Takes no more and waits until all is written; what has not gone out by then rejects with SHUTTING_DOWN. */
   async drain(by: Deadline): Promise<void> {
     this.#closed = true;
-    this.#closing.resolve();
     if (this.#flushing === null) return;
     await settledWithin(by.remainingMs, this.#flushing);
     rejectAll(this.#queue.splice(0), shuttingDown(this.#options.name));
@@ -102,25 +96,14 @@ export class CoalescingWriter<Item, Result> {
 
   /** Takes items again after a drain. */
   open(): void {
-    if (!this.#closed) return;
     this.#closed = false;
-    this.#closing = Promise.withResolvers();
   }
 
   async #flushAll(): Promise<void> {
     // One microtask later, so that what is submitted in the same tick shares the first statement.
     await Promise.resolve();
-    while (this.#queue.length > 0) {
-      await this.#writeBatch(this.#nextBatch(), false);
-      if (this.#gathersMore()) await settledWithin(this.#options.apartMs, this.#closing.promise);
-    }
+    while (this.#queue.length > 0) await this.#writeBatch(this.#nextBatch(), false);
     this.#flushing = null;
-  }
-
-  /** Not for those who wait, at a stop, or where a statement is full already. */
-  #gathersMore(): boolean {
-    const { apartMs, maxItems } = this.#options;
-    return apartMs > 0 && !this.#closed && this.#queue.length > 0 && this.#queue.length < maxItems;
   }
 
   #nextBatch(): Pending<Item, Result>[] {
