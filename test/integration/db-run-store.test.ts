@@ -60,14 +60,17 @@ describe('a new run', () => {
     const { run: old } = await store.insert(newRun(keyed));
     const ofSchedule = { idempotencyKey: `schedule ${newId('schedule')} 2026-01-01`, requestHash: 'h' };
     const { run: scheduled } = await store.insert(newRun(ofSchedule));
+    const ofBatch = { idempotencyKey: `${newId('request')} 0`, requestHash: `${'0a'.repeat(32)}:0` };
+    const { run: batched } = await store.insert(newRun(ofBatch));
     const almost = await store.insert(newRun(keyed));
     expect([almost.created, almost.run.id]).toEqual([false, old.id]);
-    await db.sql`UPDATE runs SET queued_at = queued_at - interval '25 hours', state = 'cancelled', finished_at = queued_at WHERE id IN (${old.id}, ${scheduled.id})`;
+    await db.sql`UPDATE runs SET queued_at = queued_at - interval '25 hours', state = 'cancelled', finished_at = queued_at WHERE id IN (${old.id}, ${scheduled.id}, ${batched.id})`;
     const made = await Promise.all(Array.from({ length: 10 }, () => store.insert(newRun({ ...keyed, requestHash: 'h2' }))));
     expect(made.filter(({ created }) => created)).toHaveLength(1);
     expect(new Set(made.map(({ run }) => run.id))).toEqual(new Set([made[0]?.run.id]));
     expect(made[0]?.run.id).not.toBe(old.id);
     expect(await getRun(db, ORG, old.id)).toMatchObject({ id: old.id, state: 'cancelled' });
+    expect(await store.insert(newRun(ofBatch))).toMatchObject({ created: true });
     // What Bullpen keys itself happens once, however late it is asked for again.
     expect(await store.insert(newRun(ofSchedule))).toMatchObject({ created: false, run: { id: scheduled.id } });
   });

@@ -46,9 +46,16 @@ export async function findRunOfKey(db: Database, { orgId, key, requestHash }: { 
   return earlier.run;
 }
 
+/** `HASH:PLACE`: of a run whose key follows from its batch's. */
+const HASH_OF_BATCH = /^[0-9a-f]{64}:\d+$/;
+
 /** Keys that Bullpen makes itself (of schedules, of events) hold a space, and stand as long as their run. */
-function expiredKeyOf({ run: { id, orgId, idempotencyKey }, queuedAtMs }: TimedRun, answer: InsertAnswer | undefined) {
-  if (answer?.kind !== 'earlier' || idempotencyKey === null || idempotencyKey.includes(' ')) return [];
+function isOurs(key: string, requestHash: string | null): boolean {
+  return key.includes(' ') && !HASH_OF_BATCH.test(requestHash ?? '');
+}
+
+function expiredKeyOf({ run: { id, orgId, idempotencyKey, requestHash }, queuedAtMs }: TimedRun, answer: InsertAnswer | undefined) {
+  if (answer?.kind !== 'earlier' || idempotencyKey === null || isOurs(idempotencyKey, requestHash)) return [];
   const { run } = answer.earlier;
   return run.id !== id && queuedAtMs - Date.parse(run.queuedAt) > KEEP_KEY_MS ? [{ orgId, idempotencyKey, runId: run.id }] : [];
 }
