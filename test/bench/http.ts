@@ -18,7 +18,8 @@ import { median, quantile } from './statistics.ts';
  * process of its own, in turns, 128 connections. And how long does `?wait=` take from request to result, one at a time?
  */
 const POSTS = 8000;
-const WARM_UP = 2000;
+/** Until then V8 still makes code fast, beside the posts. */
+const WARM_UP = 10_000;
 const CONNECTIONS = 128;
 const WAITS = 300;
 /** Rounds of waits before those that count: code gets fast by being used. */
