@@ -9,17 +9,25 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ADMIN_KEY, deploy, startSystem, type RunningSystem } from '../system/running-system.ts';
 
 /**
- * The code of the documents, executed: the ```ts blocks of one document are one module, type-checked and run by Node, and what
- * it prints is what the comments behind its `console.log` say.
+ * The code of the documents, executed: the ```ts blocks of one document are one module, and one that imports again what was
+ * imported before begins another. Each is type-checked and run by Node, and what it prints is what the comments behind its
+ * `console.log` say.
  */
 const DOCUMENTS = ['integration.md', 'testing-agents.md'];
 
 const testDir = fileURLToPath(new URL('..', import.meta.url));
 const execute = promisify(execFile);
 
-async function codeOf(name: string): Promise<string> {
+/** Its modules, by the names of their files. */
+async function codeOf(name: string): Promise<Map<string, string>> {
   const text = await readFile(join(testDir, '../docs', name), 'utf8');
-  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code).join('\n');
+  const modules: string[] = [''];
+  for (const [, code = ''] of text.matchAll(/^```ts\n(.*?)^```$/gms)) {
+    const before = modules.at(-1)!.split('\n');
+    if (code.split('\n').some((line) => line.startsWith('import ') && before.includes(line))) modules.push(code);
+    else modules[modules.length - 1] += `\n${code}`;
+  }
+  return new Map(modules.map((code, n) => [`${name}.${n + 1}.ts`, code]));
 }
 
 /** `console.log(...) // what it prints`, wherever in a line. */
@@ -45,16 +53,16 @@ describe('the code in docs/', () => {
   });
 
   it.each(DOCUMENTS)('%s prints what its comments say', async (name) => {
-    const code = await codeOf(name);
-    const file = join(dir, `${name}.ts`);
-    await writeFile(file, code);
     const env = { ...process.env, BULLPEN_API_URL: system.apis[0]?.url(), BULLPEN_API_KEY: ADMIN_KEY, NO_COLOR: '1' };
-    const { stdout } = await execute(process.execPath, ['--disable-warning=ExperimentalWarning', file], { env, timeout: 60_000 });
-    expect(onOneLine(stdout)).toBe(onOneLine(promised(code).join('\n')));
+    for (const [file, code] of await codeOf(name)) {
+      await writeFile(join(dir, file), code);
+      const { stdout } = await execute(process.execPath, ['--disable-warning=ExperimentalWarning', join(dir, file)], { env, timeout: 60_000 });
+      expect(onOneLine(stdout)).toBe(onOneLine(promised(code).join('\n')));
+    }
   });
 
   it('is typed', async () => {
-    await Promise.all(DOCUMENTS.map(async (name) => writeFile(join(dir, `${name}.ts`), await codeOf(name))));
+    for (const name of DOCUMENTS) for (const [file, code] of await codeOf(name)) await writeFile(join(dir, file), code);
     await writeFile(join(dir, 'tsconfig.json'), JSON.stringify({ extends: '../../tsconfig.base.json', compilerOptions: { noUnusedLocals: false }, include: ['*.ts'] }));
     const tsc = join(testDir, 'node_modules/typescript/bin/tsc');
     const { stdout } = await execute(process.execPath, [tsc, '-p', dir], { timeout: 120_000 }).catch((failed: { stdout: string }) => failed);
