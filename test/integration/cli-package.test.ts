@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { buildCliPackage } from '@bullpen/infra';
 import { publint } from 'publint';
 
+import { installPacked } from '../system/packed-project.ts';
 import { startSystem, type RunningSystem } from '../system/running-system.ts';
 
 /** The command as it is published: built, packed, judged, installed in an empty project, and used there as its users do. */
@@ -27,13 +28,9 @@ describe('the published package of the command', () => {
   let projectDir: string;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'bullpen-cli-'));
-    [packageDir, projectDir] = [join(dir, 'package'), join(dir, 'project')];
+    packageDir = join(dir, 'package');
     await buildCliPackage(packageDir);
-    const { stdout } = await execute('npm', ['pack', packageDir, '--json', '--pack-destination', dir], { cwd: dir });
-    const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
-    await mkdir(projectDir);
-    await writeFile(join(projectDir, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module' }));
-    await execute('npm', ['install', join(dir, filename), '--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts'], { cwd: projectDir });
+    ({ projectDir } = await installPacked(packageDir, dir, ['--ignore-scripts']));
     system = await startSystem({ queue: 'redis', workers: 1 });
     await system.admin.organizations.create({ id: 'acme' });
   });

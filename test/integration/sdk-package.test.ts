@@ -10,6 +10,7 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { buildSdkPackage } from '@bullpen/infra';
 import { publint } from 'publint';
 
+import { installPacked } from '../system/packed-project.ts';
 import { ADMIN_KEY, deploy, startSystem, type RunningSystem } from '../system/running-system.ts';
 
 /** The SDK as it is published: built, packed, judged, installed in an empty project, and used there. */
@@ -47,14 +48,9 @@ describe('the published package of the SDK', () => {
   let projectDir: string;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'bullpen-sdk-'));
-    [packageDir, projectDir] = [join(dir, 'package'), join(dir, 'project')];
+    packageDir = join(dir, 'package');
     await buildSdkPackage(packageDir);
-    const { stdout } = await execute('npm', ['pack', packageDir, '--json', '--pack-destination', dir], { cwd: dir });
-    const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
-    tarball = join(dir, filename);
-    await mkdir(projectDir);
-    await writeFile(join(projectDir, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module' }));
-    await execute('npm', ['install', tarball, '--no-audit', '--no-fund', '--prefer-offline'], { cwd: projectDir });
+    ({ tarball, projectDir } = await installPacked(packageDir, dir));
     system = await startSystem({ queue: 'redis', workers: 1 });
     await deploy(await system.organization('acme'), 'hello', "({ text }, ctx) => { ctx.log('counting'); return { words: text.split(' ').length } }");
   });
