@@ -15,10 +15,10 @@ const SERVER_NAMES = ['redis-server', 'valkey-server'];
 const USUAL_DIRS = ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin'];
 const READY_MS = 30_000;
 
-/** The first Redis or Valkey server of this machine, or null. */
-export function findRedisServer(searchPath: string): string | null {
+/** The first Redis or Valkey server of this machine, or of those that are called so, or null. */
+export function findRedisServer(searchPath: string, names: readonly string[] = SERVER_NAMES): string | null {
   const dirs = [...searchPath.split(path.delimiter).filter(Boolean), ...USUAL_DIRS];
-  const candidates = dirs.flatMap((dir) => SERVER_NAMES.map((name) => path.join(dir, name)));
+  const candidates = dirs.flatMap((dir) => names.map((name) => path.join(dir, name)));
   return candidates.find(isExecutable) ?? null;
 }
 

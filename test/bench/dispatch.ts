@@ -1,12 +1,10 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-
 import { Deadline, silentLogger, type EnqueuedRun } from '@bullpen/core';
 import { createRunQueue, type RunQueue } from '@bullpen/queue';
 import { Queue, Worker, createRedisBackend } from 'bullmq';
 import { Redis } from 'ioredis';
 
 import type { BenchContext, BenchOutcome, BenchResult } from './bench.ts';
+import { collectGarbage, emptyRedis } from './quiet-start.ts';
 import { median } from './statistics.ts';
 
 /**
@@ -121,26 +119,10 @@ interface MeasureOptions {
 async function measure({ services }: BenchContext, { load, organizations, drain }: MeasureOptions): Promise<Reading> {
   const { redisUrl } = services;
   await emptyRedis(redisUrl);
-  // What the measurement before left behind, thousands of workers for one, is not to be collected in this one.
   collectGarbage();
   const runs = runsFor(organizations);
   const { tookMs, rssMb, connections } = await drain({ redisUrl, load, organizations, runs });
   return { runsPerSecond: (runs / tookMs) * 1000, rssMb, connections };
-}
-
-/** The server writes each command to a file, as in production, and now and then a shorter one; not of the measurement before. */
-async function emptyRedis(redisUrl: string): Promise<void> {
-  const admin = new Redis(redisUrl);
-  await admin.flushall();
-  // Refused while one is being written already.
-  await admin.bgrewriteaof().catch(() => undefined);
-  while (/aof_rewrite_(in_progress|scheduled):1/.test(await admin.info('persistence'))) await new Promise<void>((resolve) => { setTimeout(resolve, 20); });
-  await admin.quit();
-}
-
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
 }
 
 /** From when to when: filling counts where the runs arrive while the workers are up. */

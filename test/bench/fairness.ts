@@ -1,12 +1,12 @@
 import { jainIndex, simulate, worstShareError } from '@bullpen/queue';
-import { Redis } from 'ioredis';
 
 import type { BenchContext, BenchOutcome, BenchResult } from './bench.ts';
 import { openFifo } from './fairness/fifo.ts';
 import { openOurs } from './fairness/ours.ts';
 import { openRoundRobin } from './fairness/round-robin.ts';
 import { SlotMeter, type OpenScheduler, type Scheduler } from './fairness/scheduler.ts';
-import { capped, flood, lightRun, mixedLengths, weighted, type Backlog } from './fairness/workloads.ts';
+import { capped, flood, lightOrganizations, lightRun, mixedLengths, weighted, type Backlog } from './fairness/workloads.ts';
+import { collectGarbage, emptyRedis, shortenRedisFile } from './quiet-start.ts';
 import { median, quantile } from './statistics.ts';
 
 /**
@@ -15,15 +15,19 @@ import { median, quantile } from './statistics.ts';
  * slots keep the books, so all three are measured alike.
  *
  * Everything is scaled down in time so that it ends in about three minutes: runs of 5 to 500 ms stand for runs of
- * seconds to minutes; the light organization sends one run every 50 ms beside a flood of runs of 50 ms, which is one a
- * second beside runs of a second. Shares are taken over one window, which grows with the rounds asked for, since they
- * even out over time; waits are the median of the rounds' p99.
+ * seconds to minutes; a light organization sends one run every 50 ms beside a flood of runs of 50 ms, which is one a
+ * second beside runs of a second. There are some of them, so that a p99 is not the longest of a few waits. Shares are taken over
+ * one window, which grows with the rounds asked for, since they even out over time; waits are the median of the rounds' p99.
+ *
+ * Parts: mixed, flood, weights, capped, million.
  */
 const SLOTS = 16;
 const SCHEDULERS: readonly (readonly [name: string, open: OpenScheduler])[] = [['ours', openOurs], ['fifo', openFifo], ['round_robin', openRoundRobin]];
 
 const FLOOD_RUNS = 100_000;
 const FLOOD_RUN_MS = 50;
+/** Together one run every 10 ms; each of them one every 50. */
+const LIGHT = lightOrganizations(5);
 const LIGHT_EVERY_MS = 50;
 const LIGHT_RUN_MS = 5;
 /** Not measured: until the slots are full and the first estimates are in. */
@@ -32,17 +36,27 @@ const SETTLING_MS = 1000;
 type Measure = (context: BenchContext, open: OpenScheduler) => Promise<Record<string, number>>;
 
 export default async function fairness(context: BenchContext): Promise<BenchOutcome> {
+  const measures: Readonly<Record<string, Measure>> = { mixed, flood: flooded, weights, capped: cappedNextToFree };
+  const unknown = context.parts.filter((part) => part !== 'million' && !Object.hasOwn(measures, part));
+  if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(', ')}; there are: ${Object.keys(measures).join(', ')}, million`);
+  const isAsked = (part: string): boolean => context.parts.length === 0 || context.parts.includes(part);
+  const results: BenchResult[] = [];
+  for (const [part, measure] of Object.entries(measures)) if (isAsked(part)) results.push(...(await comparison(context, measure)));
+  if (isAsked('million')) results.push(...(await simulatedMillion(context)));
+  return { results };
+}
+
+/** The same of every scheduler. */
+async function comparison(context: BenchContext, measure: Measure): Promise<BenchResult[]> {
   const figures = new Map<string, Map<string, number>>();
-  for (const measure of [mixed, flooded, weights, cappedNextToFree] as readonly Measure[]) {
-    for (const [name, open] of SCHEDULERS) {
-      for (const [metric, value] of Object.entries(await measure(context, open))) {
-        context.log(`${metric}: ${name} ${value.toPrecision(3)}`);
-        figures.set(metric, (figures.get(metric) ?? new Map<string, number>()).set(name, value));
-      }
-      await emptyRedis(context);
+  for (const [name, open] of SCHEDULERS) {
+    for (const [metric, value] of Object.entries(await measure(context, open))) {
+      context.log(`${metric}: ${name} ${value.toPrecision(3)}`);
+      figures.set(metric, (figures.get(metric) ?? new Map<string, number>()).set(name, value));
     }
+    await emptyRedis(context.services.redisUrl);
   }
-  return { results: [...[...figures].flatMap(([metric, by]) => rowsOf(metric, by)), ...(await simulatedMillion(context))] };
+  return [...figures].flatMap(([metric, by]) => rowsOf(metric, by));
 }
 
 /** The same scheduling code in virtual time: a million organizations with one run each, and one of them with ten thousand. */
@@ -89,12 +103,12 @@ const cappedNextToFree: Measure = async (context, open) => {
   return { 'capped.idle_share': meter.idleShare(fromMs, untilMs) };
 };
 
-/** The waits of a light organization, alone and beside a flood, on the same scheduler. */
+/** The waits of light organizations, alone and beside a flood, on the same scheduler. */
 const flooded: Measure = async (context, open) => {
-  const orgIds = ['flood', 'light'];
-  const alone = await playLight(context, open, { orgIds, limits: {}, runs: [] }, windowMs(context, 2500));
-  await emptyRedis(context);
-  const beside = await playLight(context, open, { ...flood(FLOOD_RUNS, FLOOD_RUN_MS), orgIds }, windowMs(context, 2500));
+  const orgIds = ['flood', ...LIGHT];
+  const alone = await playLight(context, open, { orgIds, limits: {}, runs: [] }, windowMs(context, 4000));
+  await emptyRedis(context.services.redisUrl);
+  const beside = await playLight(context, open, { ...flood(FLOOD_RUNS, FLOOD_RUN_MS), orgIds }, windowMs(context, 4000));
   const aloneP99Ms = p99OfRounds(context, alone.meter.waitsMs(alone.untilMs));
   return {
     'flood.light_p99_ratio_alone': p99OfRounds(context, beside.meter.waitsForTurnMs(beside.untilMs)) / aloneP99Ms,
@@ -123,9 +137,10 @@ async function playLight(context: BenchContext, open: OpenScheduler, backlog: Ba
   return play(context, open, backlog, async (scheduler, meter) => {
     const startMs = performance.now();
     const sending: Promise<void>[] = [];
-    for (let i = 0; i * LIGHT_EVERY_MS < forMs; i += 1) {
-      await passed(startMs + i * LIGHT_EVERY_MS - performance.now());
-      const run = lightRun(i, LIGHT_RUN_MS);
+    const everyMs = LIGHT_EVERY_MS / LIGHT.length;
+    for (let i = 0; i * everyMs < forMs; i += 1) {
+      await passed(startMs + i * everyMs - performance.now());
+      const run = lightRun(LIGHT, i, LIGHT_RUN_MS);
       sending.push(meter.send(run, () => scheduler.enqueue([run])));
     }
     await Promise.all(sending);
@@ -138,6 +153,8 @@ async function play(context: BenchContext, open: OpenScheduler, backlog: Backlog
   const scheduler = await open({ redisUrl: context.services.redisUrl, orgIds: backlog.orgIds, limits: backlog.limits, slots: meter });
   try {
     await scheduler.enqueue(backlog.runs);
+    await shortenRedisFile(context.services.redisUrl);
+    collectGarbage();
     await scheduler.start();
     await passed(SETTLING_MS);
     const fromMs = performance.now();
@@ -154,11 +171,4 @@ function windowMs({ rounds }: BenchContext, perRoundMs: number): number {
 
 async function passed(ms: number): Promise<void> {
   if (ms > 0) await new Promise<void>((resolve) => { setTimeout(resolve, ms); });
-}
-
-/** The Redis was started for this benchmark alone. */
-async function emptyRedis({ services }: BenchContext): Promise<void> {
-  const client = new Redis(services.redisUrl);
-  await client.flushall();
-  await client.quit();
 }

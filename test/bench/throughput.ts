@@ -7,9 +7,9 @@ import { AVAILABLE_TIERS, Deadline, createRunSchema, planRun, silentLogger, syst
 import { createAgentVersion, createDatabase, createOrganization, createRunStore, type Database } from '@bullpen/db';
 import { createWorker, loadConfig } from '@bullpen/worker';
 import { Queue, Worker } from 'bullmq';
-import { Redis } from 'ioredis';
 
 import type { BenchContext, BenchOutcome } from './bench.ts';
+import { emptyRedis } from './quiet-start.ts';
 import { median } from './statistics.ts';
 
 /**
@@ -102,7 +102,7 @@ function writeRows(context: BenchContext, tenants: readonly Tenant[]): Promise<N
 }
 
 async function oursPerSecond(context: BenchContext, { dir, organizations, round }: { dir: string; organizations: readonly Tenant[]; round: number }): Promise<number> {
-  await emptyRedis(context);
+  await emptyRedis(context.services.redisUrl);
   const bursts = await writeRows(context, organizations);
   const line = new Line(bursts.length);
   const faults: Faults = { hit: (point) => { if (point === 'after-complete') line.completed(); } };
@@ -121,7 +121,7 @@ async function oursPerSecond(context: BenchContext, { dir, organizations, round 
 }
 
 async function stockPerSecond(context: BenchContext, { dir, useWorkerThreads }: { dir: string; useWorkerThreads: boolean }): Promise<number> {
-  await emptyRedis(context);
+  await emptyRedis(context.services.redisUrl);
   const processor = join(dir, 'processor.mjs');
   await writeFile(processor, 'export default async (job) => job.data;\n');
   const connection = { url: context.services.redisUrl, maxRetriesPerRequest: null };
@@ -136,12 +136,6 @@ async function stockPerSecond(context: BenchContext, { dir, useWorkerThreads }: 
   await worker.close();
   await queue.close();
   return (RUNS / tookMs) * 1000;
-}
-
-async function emptyRedis({ services }: BenchContext): Promise<void> {
-  const admin = new Redis(services.redisUrl);
-  await admin.flushall();
-  await admin.quit();
 }
 
 /** Sends the next burst whenever as many runs as one has are done, so that `ACTIVE` bursts are under way; ends with the last run. */

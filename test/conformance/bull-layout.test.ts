@@ -4,7 +4,7 @@ import type { RunQueue } from '@bullpen/queue';
 import { Queue, Worker, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
 
-import { newRun, openQueueBench, takeNothing, takeOne, takeSome, type QueueBench } from './queue-backends.ts';
+import { ONE_SERVER_REDIS, newRun, openQueueBench, takeNothing, takeOne, takeSome, type QueueBench } from './queue-backends.ts';
 
 jest.setTimeout(60_000);
 
@@ -12,7 +12,7 @@ jest.setTimeout(60_000);
  * On Redis, adding, taking and ending a run are scripts of our own over BullMQ's layout. Here BullMQ itself, as it is published,
  * reads what they wrote and goes on with it, and they go on with what BullMQ wrote.
  */
-describe('our moves and those of a stock BullMQ, on one queue', () => {
+describe.each(ONE_SERVER_REDIS)('our moves and those of a stock BullMQ, on one queue on %s', (backend) => {
   const orgId = 'stock';
   let bench: QueueBench;
   let ours: RunQueue;
@@ -21,7 +21,7 @@ describe('our moves and those of a stock BullMQ, on one queue', () => {
   let redis: Redis;
 
   beforeAll(async () => {
-    bench = await openQueueBench('redis');
+    bench = await openQueueBench(backend);
     redis = new Redis(bench.url, { maxRetriesPerRequest: null });
     const options = { connection: redis, prefix: bench.prefix };
     stock = new Queue(`{${orgId}}`, options);

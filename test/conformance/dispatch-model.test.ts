@@ -6,7 +6,8 @@ import {
 } from '@bullpen/queue';
 import { Redis } from 'ioredis';
 
-import { testPrefix, testServices } from '../services/index.ts';
+import { testPrefix } from '../services/index.ts';
+import { ONE_SERVER_REDIS, openQueueBench, type QueueBench } from './queue-backends.ts';
 
 const ORGANIZATIONS = Array.from({ length: 8 }, (_, i) => `org-${i}`);
 const STEPS = 400;
@@ -153,14 +154,18 @@ function numbers(flat: readonly string[]): Record<string, number> {
   return Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, Number(flat[i + 1])]] : [])));
 }
 
-describe('a turn on Redis, which takes many runs in one script', () => {
-  const url = testServices().redisUrl;
+describe.each(ONE_SERVER_REDIS)('a turn on %s, which takes many runs in one script', (backend) => {
+  let bench: QueueBench;
+  let url: string;
   let admin: Redis;
-  beforeAll(() => {
+  beforeAll(async () => {
+    bench = await openQueueBench(backend);
+    url = bench.url;
     admin = new Redis(url);
   });
   afterAll(async () => {
     await admin.quit();
+    await bench.drop();
   });
 
   it.each(Array.from({ length: 12 }, (_, seed) => seed))('comes to what the model does one by one, step by step (seed %i)', async (seed) => {

@@ -1,13 +1,19 @@
-/** What the queue's conformance suites run over: the same sentences on Redis, on a Redis Cluster of three masters, and on Postgres. */
+/** What the queue's conformance suites run over: the same sentences on Redis, on a Redis Cluster of three masters, on both of Valkey where the machine has it, and on Postgres. */
 import { Deadline, noFaults, silentLogger, type EnqueuedRun, type Faults, type Logger } from '@bullpen/core';
 import { createLiveBus, createRunQueue, migrateQueue, type ConsumerOptions, type LiveBus, type RunQueue, type TakenRun } from '@bullpen/queue';
 import { Redis } from 'ioredis';
 
 import { createEmptyDatabase, testPrefix, testServices } from '../services/index.ts';
-import { startRedisCluster } from '../services/redis-servers.ts';
+import { RedisServers, startRedisCluster } from '../services/redis-servers.ts';
 
-export const QUEUE_BACKENDS = ['redis', 'redis-cluster', 'postgres'] as const;
-export type QueueBackendName = (typeof QUEUE_BACKENDS)[number];
+export type QueueBackendName = 'redis' | 'redis-cluster' | 'valkey' | 'valkey-cluster' | 'postgres';
+
+const valkey = testServices().valkey;
+/** redis-servers.test.ts says which versions these are, and where Valkey is not among them. */
+export const QUEUE_BACKENDS: readonly QueueBackendName[] = ['redis', 'redis-cluster', ...('path' in valkey ? ['valkey', 'valkey-cluster'] as const : []), 'postgres'];
+/** Those that a stop of one server takes away. */
+export const ONE_SERVER_BACKENDS = QUEUE_BACKENDS.filter((backend) => !backend.endsWith('-cluster'));
+export const ONE_SERVER_REDIS = ONE_SERVER_BACKENDS.filter((backend) => backend !== 'postgres');
 
 /** Short enough for a test to see a lease end, long enough for a slow machine to renew one. */
 export const SHORT_LEASE_MS = 1000;
@@ -60,14 +66,25 @@ async function openBackend(backend: QueueBackendName, prefix: string, redisDb: n
     await migrateQueue(database.url);
     return database;
   }
-  if (backend === 'redis-cluster') {
-    // One of its own for each test file: a few hundred ms.
-    const { url, stop } = await startRedisCluster();
+  // One of its own for each test file: a few hundred ms.
+  if (backend === 'redis-cluster' || backend === 'valkey-cluster') {
+    const { url, stop } = await startRedisCluster(backend === 'valkey-cluster' ? valkeyServer() : undefined);
     return { url, drop: stop };
+  }
+  if (backend === 'valkey') {
+    const servers = new RedisServers(valkeyServer());
+    const { port } = await servers.start([]);
+    return { url: `redis://127.0.0.1:${port}/${redisDb}`, drop: () => servers.stopAll() };
   }
   const url = new URL(testServices().redisUrl);
   url.pathname = `/${redisDb}`;
   return { url: url.href, drop: () => deleteKeys(url.href, prefix) };
+}
+
+/** Path of the program. */
+export function valkeyServer(): string {
+  if ('missing' in valkey) throw new Error(valkey.missing);
+  return valkey.path;
 }
 
 async function deleteKeys(url: string, prefix: string): Promise<void> {

@@ -64,6 +64,20 @@ describe.each(QUEUE_BACKENDS)('whose turn it is on %s', (backend) => {
     await Promise.all([queue.drain('burst'), queue.drain('later')]);
   });
 
+  it('gives the next slot to who comes while another has them all', async () => {
+    await queue.enqueue(backlog('flood', 8));
+    const held = [await takeOne(queue), await takeOne(queue)];
+    await queue.complete(held.pop()!, costing(0.02));
+    held.push(await takeOne(queue));
+    for (const orgId of ['newcomer', 'one-more']) {
+      await queue.enqueue([newRun(orgId)]);
+      held.push(await takeOne(queue));
+    }
+    expect(held.map((taken) => taken.orgId)).toEqual(['flood', 'flood', 'newcomer', 'one-more']);
+    for (const taken of held) await queue.complete(taken, costing(0.02));
+    await queue.drain('flood');
+  });
+
   it('gives no credit for having been idle, nor for having been cheap while alone', async () => {
     await queue.enqueue(backlog('idle', 3));
     await serve(queue, 3, () => 0.001);

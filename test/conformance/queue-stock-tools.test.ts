@@ -21,7 +21,7 @@ function openPlain(backend: QueueBackendName, bench: QueueBench, orgId: string):
     const queue = new Queue(name, { connection: connection as never, skipMetasUpdate: true }, createPostgresBackend as never) as unknown as Queue;
     return { queue, close: () => queue.close() };
   }
-  const connection = backend === 'redis' ? new Redis(url) : new Cluster(url.slice('redis+cluster://'.length).split(',').map((node) => ({ host: node.split(':')[0]!, port: Number(node.split(':')[1]) })));
+  const connection = url.startsWith('redis://') ? new Redis(url) : new Cluster(url.slice('redis+cluster://'.length).split(',').map((node) => ({ host: node.split(':')[0]!, port: Number(node.split(':')[1]) })));
   const queue = new Queue(name, { connection, prefix, skipMetasUpdate: true });
   return { queue, close: async () => { await queue.close(); connection.disconnect(); } };
 }

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jes
 import { Deadline } from '@bullpen/core';
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 
-import { QUEUE_BACKENDS, newRun, openQueueBench, takeOne, type QueueBench } from '../conformance/queue-backends.ts';
+import { ONE_SERVER_BACKENDS, newRun, openQueueBench, takeOne, type QueueBench } from '../conformance/queue-backends.ts';
 
 jest.setTimeout(60_000);
 
@@ -59,9 +59,7 @@ async function openDoor(target: URL) {
 }
 
 /** A cluster has no one door to shut; a node of one that fails is its replica's to replace. */
-const ONE_SERVER = QUEUE_BACKENDS.filter((backend) => backend !== 'redis-cluster');
-
-describe.each(ONE_SERVER)('while %s is away', (backend) => {
+describe.each(ONE_SERVER_BACKENDS)('while %s is away', (backend) => {
   let bench: QueueBench;
   let door: Awaited<ReturnType<typeof openDoor>>;
   beforeAll(async () => {

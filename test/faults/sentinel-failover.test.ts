@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { BullpenClient } from '@bullpen/sdk';
 
+import { ONE_SERVER_REDIS, valkeyServer } from '../conformance/queue-backends.ts';
 import { startWatchedRedis, type WatchedRedis } from '../services/redis-sentinel.ts';
 import { deploy, eventually, startSystem, type RunningSystem } from '../system/running-system.ts';
 
@@ -8,13 +9,15 @@ jest.setTimeout(120_000);
 
 const RUNS_BEFORE = 12;
 
-describe('a queue behind Sentinels', () => {
+const SERVERS = ONE_SERVER_REDIS.map((name) => ({ name, binary: name === 'valkey' ? valkeyServer() : undefined }));
+
+describe.each(SERVERS)('a queue behind Sentinels of $name', ({ binary }) => {
   let redis: WatchedRedis;
   let system: RunningSystem;
   let acme: BullpenClient;
 
   beforeAll(async () => {
-    redis = await startWatchedRedis();
+    redis = await startWatchedRedis(binary);
     system = await startSystem({ queue: 'redis', workers: 0, env: { QUEUE_URL: redis.url, BULLPEN_LEASE_MS: '2000' } });
     acme = await system.organization('acme');
     await deploy(acme, 'count', 'async (_input, ctx) => { await new Promise((go) => setTimeout(go, 300)); return ctx.attempt; }');

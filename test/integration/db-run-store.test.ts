@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { Deadline, newId, runSchema, runSummarySchema, silentLogger, systemClock, type Clock, type KillReceipt } from '@bullpen/core';
 import {
-  MAX_REDELIVERIES, adminExpireDueRuns, adminListCancelRequested, adminListRunningRuns, adminListWaitingRuns, createRunStore, getRun,
+  MAX_REDELIVERIES, adminExpireDueRuns, adminListCancelRequested, adminListRunningRuns, adminListWaitingRuns, createRunStore, firstEventSeq, getRun,
 } from '@bullpen/db';
 
 import { ORG, claimOf, createDbFixture, success, type DbFixture } from './db-fixture.ts';
@@ -286,15 +286,23 @@ describe('statements of one row, whose plans are kept', () => {
     await using fresh = await createDbFixture();
     const { keyed, sql } = fresh.db;
     const run = await fresh.claimed();
-    await fresh.store.finish(success(run));
+    const eventsUnder = (lease: number) => ({ ...run, lease, events: [{ seq: firstEventSeq(lease), attempt: 1, at: new Date().toISOString(), event: { type: 'emit' as const, name: 'x', data: 1 } }] });
+    expect(await fresh.store.appendEvents(eventsUnder(run.lease))).toBe(true);
+    expect(await fresh.store.appendEvents(eventsUnder(run.lease + 1))).toBe(false);
+    await fresh.store.retry({ ...run, error: { code: 'AGENT_THREW', message: 'x' }, usage: null, startedAtMs: null, notBeforeMs: 0 });
+    const again = await claimOf(fresh.store, run.runId);
+    await fresh.store.release({ ...again, reason: 'shutdown' });
+    await fresh.store.finish(success(await claimOf(fresh.store, run.runId)));
+    await fresh.store.requestCancel(ORG, (await fresh.store.insert(fresh.newRun())).run.id);
     const [settings] = await keyed<{ settings: string }[]>`
       SELECT string_agg(format('SET LOCAL %I = %L', name, setting), '; ') AS settings FROM pg_settings WHERE source = 'client' AND name ~ '^(enable_|plan_cache)'`;
     expect(settings?.settings).toMatch(/force_generic_plan/);
-    // Whichever connection answers: each of the three kinds was sent on one of them.
+    // Whichever connection answers: each kind was sent on one of them.
     const prepared = await Promise.all(Array.from({ length: 12 }, () => keyed<{ statement: string; types: string }[]>`
-      SELECT statement, array_to_string(parameter_types, ', ') AS types FROM pg_prepared_statements WHERE statement ~ '^\\s*(WITH|UPDATE runs r)'`));
+      SELECT statement, array_to_string(parameter_types, ', ') AS types FROM pg_prepared_statements WHERE statement ~ '^\\s*(WITH|UPDATE runs r|INSERT INTO run_events|SELECT given)'`));
     const texts = new Map(prepared.flat().map(({ statement, types }) => [statement, types]));
-    expect(texts.size).toBe(2);
+    // Claim, finish, retry, release, cancel, events, and whose events were fenced out.
+    expect(texts.size).toBe(7);
     await sql`TRUNCATE runs CASCADE`;
     for (const [statement, types] of texts) {
       const nulls = types.split(', ').map(() => 'NULL').join(', ');
@@ -302,6 +310,7 @@ describe('statements of one row, whose plans are kept', () => {
       const results = await sql.unsafe<{ 'QUERY PLAN': string }[][]>(`${settings?.settings}; PREPARE kept (${types}) AS ${statement}; EXPLAIN EXECUTE kept (${nulls}); DEALLOCATE kept`);
       const plan = results.flat().map((row) => row['QUERY PLAN'] ?? '').join('\n');
       expect(plan).toMatch(/Index Scan using runs_(pkey|newest) on runs r.*\n +Index Cond: \(?(\(org_id = \$\d+\) AND )?\(id = \$\d+\)/);
+      expect(plan).not.toMatch(/Filter: .*\(id = /);
       expect(plan).not.toMatch(/Seq Scan on runs/);
     }
   });

@@ -1,8 +1,6 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-
 import { TIERS, type Tier } from '@bullpen/core';
 
+import { publishReport } from '../services/report.ts';
 import { ABUSE_CASES, type AbuseCase } from './cases.ts';
 
 /**
@@ -24,11 +22,8 @@ export class VerdictTable {
     this.#notes.push(line);
   }
 
-  /** Into the folder from which `npm test` prints reports, where there is one, and else to standard output. */
   publish(): void {
-    const dir = process.env.BULLPEN_TEST_REPORT_DIR;
-    if (dir === undefined) process.stdout.write(this.#text());
-    else writeFileSync(join(dir, 'security.txt'), this.#text());
+    publishReport('security', this.#text());
   }
 
   #text(): string {

@@ -1,4 +1,5 @@
-import { startServers, type RunningServers } from './servers.ts';
+import { findProgram } from './programs.ts';
+import { startServers, type RunningServers, type TestServices } from './servers.ts';
 
 /** Where the handle waits for the teardown, which Jest loads as a module of its own. */
 const HANDLE = Symbol.for('bullpen.test.servers');
@@ -7,5 +8,5 @@ const HANDLE = Symbol.for('bullpen.test.servers');
 export default async function setUp(): Promise<void> {
   const { postgresAdminUrl, redisUrl, ...servers } = await startServers({ durable: false, postgresAdminUrl: process.env.BULLPEN_TEST_POSTGRES_URL });
   (globalThis as Record<symbol, unknown>)[HANDLE] = servers satisfies Pick<RunningServers, 'stop'>;
-  process.env.BULLPEN_TEST_SERVICES = JSON.stringify({ postgresAdminUrl, redisUrl });
+  process.env.BULLPEN_TEST_SERVICES = JSON.stringify({ postgresAdminUrl, redisUrl, valkey: findProgram('valkey') } satisfies TestServices);
 }

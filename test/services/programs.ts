@@ -5,13 +5,32 @@ import path from 'node:path';
 import { BullpenError } from '@bullpen/core';
 import { findRedisServer } from '@bullpen/infra';
 
-/** Programs that npm does not deliver. Found on the machine, else installed where we may; never skipped. */
+/** Programs that npm does not deliver. Found on the machine, else installed where we may. */
 const PROGRAMS = {
   redis: {
     title: 'Redis',
     aptPackage: 'redis-server',
-    find: () => findRedisServer(process.env.PATH ?? ''),
+    // Another version, or Valkey, that is not on PATH.
+    find: () => process.env.BULLPEN_TEST_REDIS_SERVER ?? findRedisServer(process.env.PATH ?? ''),
     otherwise: 'install redis-server or valkey-server so that it is on PATH (Debian: apt-get install redis-server; macOS: brew install redis)',
+  },
+  valkey: {
+    title: 'Valkey',
+    aptPackage: 'valkey-server',
+    find: () => process.env.BULLPEN_TEST_VALKEY_SERVER ?? findRedisServer(process.env.PATH ?? '', ['valkey-server']),
+    otherwise: 'install valkey-server so that it is on PATH (Debian 13: apt-get install valkey-server, Debian 12 has it in bookworm-backports; macOS: brew install valkey), or set BULLPEN_TEST_VALKEY_SERVER',
+  },
+  zsh: {
+    title: 'zsh',
+    aptPackage: 'zsh',
+    find: () => onPath('zsh'),
+    otherwise: 'install zsh (Debian: apt-get install zsh; macOS has it)',
+  },
+  fish: {
+    title: 'fish',
+    aptPackage: 'fish',
+    find: () => onPath('fish'),
+    otherwise: 'install fish (Debian: apt-get install fish; macOS: brew install fish)',
   },
   bubblewrap: {
     title: 'bubblewrap',
@@ -33,11 +52,13 @@ const PROGRAMS = {
   },
 } as const;
 
+export type ProgramName = keyof typeof PROGRAMS;
+
 /**
- * The path of the program.
+ * The path of a program that the tests cannot do without.
  * @throws BullpenError SERVICE_UNAVAILABLE, saying how to install it, where it is neither there nor to be had.
  */
-export function requireProgram(name: keyof typeof PROGRAMS): string {
+export function requireProgram(name: ProgramName): string {
   const program = PROGRAMS[name];
   const found = program.find();
   if (found) return found;
@@ -45,6 +66,26 @@ export function requireProgram(name: keyof typeof PROGRAMS): string {
   const installed = program.find();
   if (installed) return installed;
   throw new BullpenError('SERVICE_UNAVAILABLE', `the tests need ${program.title}, and this machine has none${tried}: ${program.otherwise}`);
+}
+
+/**
+ * A program without which something is not tried, and that is said (`publishReport`). Installed where the machine's packages have it.
+ * @returns its path, or why there is none
+ */
+export function findProgram(name: ProgramName): { path: string } | { missing: string } {
+  const program = PROGRAMS[name];
+  const found = program.find() ?? (aptHas(program.aptPackage) && installWithApt(program.aptPackage) === '' ? program.find() : null);
+  return found === null ? { missing: `no ${program.title} on this machine: ${program.otherwise}` } : { path: found };
+}
+
+/** True where apt-get may be used and knows the package without looking further. */
+function aptHas(aptPackage: string): boolean {
+  return canUseApt() && spawnSync('apt-cache', ['show', aptPackage], { stdio: 'ignore', timeout: 60_000 }).status === 0;
+}
+
+function onPath(name: string): string | null {
+  const dirs = [...(process.env.PATH ?? '').split(path.delimiter).filter(Boolean), '/usr/bin', '/usr/local/bin', '/opt/homebrew/bin'];
+  return dirs.map((dir) => path.join(dir, name)).find(isExecutable) ?? null;
 }
 
 function findChromium(): string | null {
@@ -60,9 +101,11 @@ function findChromium(): string | null {
   return candidates.find(isExecutable) ?? null;
 }
 
+const canUseApt = (): boolean => process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
+
 /** Only where it can work unasked: root, on Debian or Ubuntu. Returns what to add to the error where it did not help. */
 function installWithApt(aptPackage: string): string {
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return ' (and only root on Debian or Ubuntu can install it here)';
+  if (!canUseApt()) return ' (and only root on Debian or Ubuntu can install it here)';
   process.stderr.write(`installing ${aptPackage} with apt-get ...\n`);
   const env = {
     ...process.env,

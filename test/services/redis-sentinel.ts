@@ -19,10 +19,20 @@ export interface WatchedRedis {
 }
 
 /** A master, a replica, and three Sentinels that watch them. */
-export async function startWatchedRedis(): Promise<WatchedRedis> {
-  const servers = new RedisServers();
+export async function startWatchedRedis(binary?: string): Promise<WatchedRedis> {
+  const servers = new RedisServers(binary);
+  try {
+    return await startOn(servers);
+  } catch (error) {
+    await servers.stopAll();
+    throw error;
+  }
+}
+
+async function startOn(servers: RedisServers): Promise<WatchedRedis> {
   const master = await servers.start([]);
-  const replica = await servers.start(['--replicaof', `127.0.0.1 ${master.port}`]);
+  // Two words: as one, Redis 6.2 takes them for a name.
+  const replica = await servers.start(['--replicaof', '127.0.0.1', String(master.port)]);
   await until('the replica to be in step', async () => withClient(replica.port, async (client) => /master_link_status:up/.test(await client.info('replication'))));
   const sentinels = await Promise.all([1, 2, 3].map((n) => {
     const file = servers.file(`sentinel-${n}.conf`);

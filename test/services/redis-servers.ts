@@ -22,10 +22,15 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/** Servers in one temporary folder. */
+/** Servers in one temporary folder: of the Redis of the tests, or of another program that speaks its protocol. */
 export class RedisServers {
+  readonly #binary: string;
   readonly #dir = mkdtempSync(path.join(tmpdir(), `bullpen-test-${process.pid}-redis-`));
   readonly #stops: (() => Promise<void>)[] = [];
+
+  constructor(binary = requireProgram('redis')) {
+    this.#binary = binary;
+  }
 
   /** @param args - options as on the command line; `--sentinel` with its configuration file first starts a Sentinel */
   async start(args: readonly string[]): Promise<RedisServer> {
@@ -45,7 +50,7 @@ export class RedisServers {
   async #tryStart(args: readonly string[], listensOn: number): Promise<RedisServer | string> {
     const name = path.join(this.#dir, String(listensOn));
     const server = spawnGuarded({
-      command: requireProgram('redis'),
+      command: this.#binary,
       args: [...args, '--port', String(listensOn), '--bind', '127.0.0.1', '--dir', this.#dir, '--pidfile', `${name}.pid`, '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
       stopSignal: 'TERM',
       logFile: `${name}.log`,
@@ -98,8 +103,8 @@ export interface RedisCluster {
 const SLOTS = 16_384;
 
 /** Three masters without replicas, that know each other and all slots. */
-export async function startRedisCluster(): Promise<RedisCluster> {
-  const servers = new RedisServers();
+export async function startRedisCluster(binary?: string): Promise<RedisCluster> {
+  const servers = new RedisServers(binary);
   const nodes = await Promise.all([0, 1, 2].map((n) => {
     return servers.start(['--cluster-enabled', 'yes', '--cluster-config-file', servers.file(`nodes-${n}.conf`), '--cluster-node-timeout', '5000', '--cluster-require-full-coverage', 'yes']);
   }));

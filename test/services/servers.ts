@@ -15,9 +15,11 @@ export interface TestServices {
   /** Database `postgres`, as superuser. */
   readonly postgresAdminUrl: string;
   readonly redisUrl: string;
+  /** A Valkey server that tests may start, or why there is none. */
+  readonly valkey: { readonly path: string } | { readonly missing: string };
 }
 
-export interface RunningServers extends TestServices {
+export interface RunningServers extends Omit<TestServices, 'valkey'> {
   stop(): Promise<void>;
 }
 

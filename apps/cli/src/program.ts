@@ -8,7 +8,7 @@ import {
 } from './command-groups.ts';
 import { completionCommand } from './commands/completion.ts';
 import { namesCommand } from './commands/names.ts';
-import { SHELLS } from './completion.ts';
+import { SHELLS } from './completion/completion-script.ts';
 import { resolveAdminConnection, resolveConnection, resolveOwnerConnection } from './config.ts';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
 import { NAME_KINDS } from './names.ts';

@@ -14,6 +14,9 @@ export interface GivenStatementOptions {
   readonly plansBySize?: boolean;
 }
 
+/** What came back, and of how many rows the statement says that it wrote them. */
+export type GivenAnswer<Answer> = readonly Answer[] & { readonly count: number };
+
 /**
  * A statement over rows as it takes them: `FROM ${given}`, where they are called `given`. Many go as one array a column, on
  * connections that plan each execution by the size of that moment. One goes as itself, on connections that keep the plan:
@@ -25,7 +28,7 @@ export interface GivenStatementOptions {
 export function givenStatement<Row, Answer extends object>(
   columns: readonly GivenColumn<Row>[], textOf: (given: string) => string,
   { plansBySize = true }: GivenStatementOptions = {},
-): (db: Database, rows: readonly Row[]) => Promise<readonly Answer[]> {
+): (db: Database, rows: readonly Row[]) => Promise<GivenAnswer<Answer>> {
   const parameter = (i: number, type: string) => `$${i + 1}::${type}`;
   const one = textOf(`(SELECT ${columns.map(([name, type], i) => `${parameter(i, type)} AS ${name}`).join(', ')}) AS given`);
   const many = textOf(`unnest(${columns.map(([, type], i) => parameter(i, `${type}[]`)).join(', ')}) AS given (${columns.map(([name]) => name).join(', ')})`);

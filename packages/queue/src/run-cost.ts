@@ -10,6 +10,12 @@ export interface RunUse {
 /** Assumed of an organization that nothing is known of: 100 ms in 256 MB and a little CPU. */
 export const DEFAULT_COST_SECONDS = 0.05;
 
+/**
+ * How far before the lowest of those that wait a newcomer may start, resource-seconds over weight. So its turn is next, and stays so
+ * where a charge of somebody else proves to have been too high; and it is ahead by no more than a small run.
+ */
+export const HEAD_START = DEFAULT_COST_SECONDS;
+
 export function costSecondsOf({ gbSeconds, cpuMs }: RunUse): number {
   return gbSeconds + cpuMs / 1000;
 }

@@ -98,10 +98,13 @@ class Robin {
 
   /** One run of the next organization in turn that has one. */
   async #look(token: string): Promise<{ lane: Lane; job: Job<BenchRun> } | null> {
+    // Each of them once: where slots shared one turn, two of them could ask half of the lanes twice each, and both sleep.
+    const first = this.#next;
     for (let tries = 0; tries < this.#lanes.length; tries += 1) {
-      const lane = this.#lanes[this.#next]!;
-      this.#next = (this.#next + 1) % this.#lanes.length;
+      const place = (first + tries) % this.#lanes.length;
+      const lane = this.#lanes[place]!;
       if (lane.running >= lane.cap) continue;
+      this.#next = (place + 1) % this.#lanes.length;
       lane.running += 1;
       const job = await lane.worker.getNextJob(token, { block: false });
       if (job) return { lane, job };

@@ -26,11 +26,24 @@ export interface Scheduler {
 
 export type OpenScheduler = (options: SchedulerOptions) => Promise<Scheduler>;
 
-/** When a run was sent, got its slot and left it, ms of the monotonic clock. */
+/** When a run got its slot and left it, ms of the monotonic clock. */
 export interface RunRecord {
   readonly run: BenchRun;
   readonly startedMs: number;
   endedMs: number;
+}
+
+/** A slot became free; since when every slot had been busy until then (`atMs` where one was idle). */
+interface Freeing {
+  readonly atMs: number;
+  readonly fullSinceMs: number;
+}
+
+interface Sending {
+  readonly run: BenchRun;
+  readonly sentMs: number;
+  /** When the scheduler said that it has it. */
+  queuedMs: number;
 }
 
 /** The slots themselves: executes runs, and writes down when a slot was busy and with what. The scheduler does not read it. */
@@ -39,8 +52,10 @@ export class SlotMeter {
   readonly records: RunRecord[] = [];
   readonly #sent: Sending[] = [];
   #busy = 0;
-  /** Moments at which a slot became free, in order. */
-  readonly #freedMs: number[] = [];
+  /** When the last of them became busy; Infinity while one is idle. */
+  #fullSinceMs = Infinity;
+  /** In order. */
+  readonly #freeings: Freeing[] = [];
 
   constructor(slots: number) {
     this.slots = slots;
@@ -48,21 +63,22 @@ export class SlotMeter {
 
   /** Sends a run whose wait is asked for later. */
   async send(run: BenchRun, enqueue: () => Promise<void>): Promise<void> {
-    const sending = { run, sentMs: performance.now(), queuedMs: Infinity, wasSlotFree: false };
+    const sending = { run, sentMs: performance.now(), queuedMs: Infinity };
     this.#sent.push(sending);
     await enqueue();
     sending.queuedMs = performance.now();
-    sending.wasSlotFree = this.#busy < this.slots;
   }
 
   async execute(run: BenchRun): Promise<RunRecord> {
     const record: RunRecord = { run, startedMs: performance.now(), endedMs: Infinity };
     this.records.push(record);
     this.#busy += 1;
+    if (this.#busy === this.slots) this.#fullSinceMs = record.startedMs;
     await new Promise<void>((resolve) => { setTimeout(resolve, run.lengthMs); });
-    this.#busy -= 1;
     record.endedMs = performance.now();
-    this.#freedMs.push(record.endedMs);
+    this.#freeings.push({ atMs: record.endedMs, fullSinceMs: Math.min(this.#fullSinceMs, record.endedMs) });
+    this.#busy -= 1;
+    this.#fullSinceMs = Infinity;
     return record;
   }
 
@@ -82,33 +98,42 @@ export class SlotMeter {
     return 1 - busyMs / (this.slots * (untilMs - fromMs));
   }
 
-  /** How long each run that was sent waited; one that did not start by `untilMs` has waited until then. */
+  /** How long each run that was sent waited, in the order of sending; one that did not start by `untilMs` has waited until then. */
   waitsMs(untilMs: number): number[] {
-    return this.#waits(untilMs).map(({ waitMs }) => waitMs);
+    const startedMs = this.#starts(untilMs);
+    return this.#sent.map(({ run, sentMs }) => startedMs(run) - sentMs);
   }
 
   /**
-   * The same without the residual service time: the time from when the run was queued until a slot became free. Until
-   * then every slot executes a run that nobody may interrupt, so no scheduler can start another.
+   * The same without the residual service time. Of slots that become free while sent runs wait, the first is for the run that was
+   * queued first, the second for the second: no scheduler can start them sooner, since a run is not interrupted. As long as
+   * every slot was busy until then is taken off. Time with an idle slot is not: that a slot stays idle is the scheduler's doing.
    */
   waitsForTurnMs(untilMs: number): number[] {
-    return this.#waits(untilMs).map(({ waitMs, queuedMs, wasSlotFree }) => {
-      if (wasSlotFree) return waitMs;
-      const freedMs = this.#freedMs.find((atMs) => atMs >= queuedMs) ?? untilMs;
-      return Math.max(0, waitMs - Math.max(0, freedMs - queuedMs));
+    const startedMs = this.#starts(untilMs);
+    let next = 0;
+    return this.#sent.map(({ run, sentMs, queuedMs }) => {
+      while (next < this.#freeings.length && this.#freeings[next]!.atMs < queuedMs) next += 1;
+      const freeMs = this.#freeings[next]?.atMs ?? untilMs;
+      // One that started sooner found an idle slot.
+      if (freeMs <= startedMs(run)) next += 1;
+      return Math.max(0, startedMs(run) - sentMs - this.#fullMs(queuedMs, Math.min(freeMs, startedMs(run))));
     });
   }
 
-  #waits(untilMs: number): (Sending & { waitMs: number })[] {
-    const starts = new Map(this.records.map(({ run, startedMs }) => [run.runId, startedMs]));
-    return this.#sent.map((sending) => ({ ...sending, waitMs: Math.min(starts.get(sending.run.runId) ?? Infinity, untilMs) - sending.sentMs }));
+  /** How long every slot was busy between two moments. */
+  #fullMs(fromMs: number, untilMs: number): number {
+    const since = this.#freeings.findIndex(({ atMs }) => atMs >= fromMs);
+    let fullMs = 0;
+    for (let i = since; i >= 0 && i < this.#freeings.length && this.#freeings[i]!.fullSinceMs < untilMs; i += 1) {
+      const { atMs, fullSinceMs } = this.#freeings[i]!;
+      fullMs += Math.max(0, Math.min(atMs, untilMs) - Math.max(fullSinceMs, fromMs));
+    }
+    return fullMs;
   }
-}
 
-interface Sending {
-  readonly run: BenchRun;
-  readonly sentMs: number;
-  /** When the scheduler said that it has it. */
-  queuedMs: number;
-  wasSlotFree: boolean;
+  #starts(untilMs: number): (run: BenchRun) => number {
+    const starts = new Map(this.records.map(({ run, startedMs }) => [run.runId, startedMs]));
+    return ({ runId }) => Math.min(starts.get(runId) ?? Infinity, untilMs);
+  }
 }

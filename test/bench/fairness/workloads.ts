@@ -44,9 +44,14 @@ export function flood(count: number, meanMs: number): Backlog {
   return backlogOf([{ orgId: 'flood', meanMs, count }], {});
 }
 
-/** A run of the light organization. */
-export function lightRun(index: number, lengthMs: number): BenchRun {
-  return { orgId: 'light', runId: `light-${index}`, lengthMs, memoryMb: MEMORY_MB };
+/** So many organizations that send a run now and then. */
+export function lightOrganizations(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `light-${i}`);
+}
+
+/** The runs of light organizations, of each in turn. */
+export function lightRun(orgIds: readonly string[], index: number, lengthMs: number): BenchRun {
+  return { orgId: orgIds[index % orgIds.length]!, runId: `light-run-${index}`, lengthMs, memoryMb: MEMORY_MB };
 }
 
 /** In the order in which they are sent: one of each organization in turn, while it has any. */

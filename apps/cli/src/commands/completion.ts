@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import type { CommandAction } from '../cli.ts';
-import { completionScript, type Shell } from '../completion.ts';
+import { completionScript, type Shell } from '../completion/completion-script.ts';
 import { EXIT } from '../exit-codes.ts';
 
 /** `bullpen completion <shell>`: the script to stdout. */

@@ -1,7 +1,31 @@
-import { column, timeText } from '../array-literal.ts';
+import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
+import { givenStatement } from '../given-rows.ts';
 import type { RetryWrite } from '../run-writes.ts';
 import { keyOfRun } from './run-columns.ts';
+
+const retry = givenStatement<RetryWrite, { org_id: string; id: string }>([
+  ['org_id', 'text', (write) => write.orgId],
+  ['run_id', 'text', (write) => write.runId],
+  ['lease', 'integer', (write) => write.lease],
+  ['leaving', 'text', () => 'running'],
+  ['error', 'text', (write) => JSON.stringify(write.error)],
+  ['usage', 'text', (write) => write.usage && JSON.stringify(write.usage)],
+  ['kill', 'text', ({ kill }) => (kill ? JSON.stringify(kill) : null)],
+  ['started_at', 'timestamptz', (write) => timeText(write.startedAtMs)],
+  ['not_before', 'timestamptz', (write) => timeText(write.notBeforeMs)],
+], (given) => `
+  UPDATE runs r SET
+    state = 'retrying',
+    error = given.error::jsonb,
+    usage = given.usage::jsonb,
+    kill = coalesce(given.kill::jsonb, r.kill),
+    started_at = given.started_at,
+    not_before = given.not_before
+  FROM ${given}
+  WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state = given.leaving AND r.lease = given.lease
+    AND r.cancel_requested_at IS NULL
+  RETURNING r.org_id, r.id`);
 
 /**
  * running -> retrying, by primary key, for the holder of the lease, unless a cancel was requested. Gives the keys of
@@ -11,27 +35,5 @@ import { keyOfRun } from './run-columns.ts';
  * which it believes to be nearly empty, and read all of it.
  */
 export async function retryRuns(db: Database, writes: readonly RetryWrite[]): Promise<Set<string>> {
-  const moved = await db.sql<{ org_id: string; id: string }[]>`
-    UPDATE runs r SET
-      state = 'retrying',
-      error = given.error::jsonb,
-      usage = given.usage::jsonb,
-      kill = coalesce(given.kill::jsonb, r.kill),
-      started_at = given.started_at,
-      not_before = given.not_before
-    FROM unnest(
-      ${column(writes, (write) => write.orgId)}::text[],
-      ${column(writes, (write) => write.runId)}::text[],
-      ${column(writes, (write) => write.lease)}::integer[],
-      ${column(writes, () => 'running')}::text[],
-      ${column(writes, (write) => JSON.stringify(write.error))}::text[],
-      ${column(writes, (write) => write.usage && JSON.stringify(write.usage))}::text[],
-      ${column(writes, ({ kill }) => (kill ? JSON.stringify(kill) : null))}::text[],
-      ${column(writes, (write) => timeText(write.startedAtMs))}::timestamptz[],
-      ${column(writes, (write) => timeText(write.notBeforeMs))}::timestamptz[]
-    ) AS given (org_id, run_id, lease, leaving, error, usage, kill, started_at, not_before)
-    WHERE r.org_id = given.org_id AND r.id = given.run_id AND r.state = given.leaving AND r.lease = given.lease
-      AND r.cancel_requested_at IS NULL
-    RETURNING r.org_id, r.id`;
-  return new Set(moved.map((row) => keyOfRun(row.org_id, row.id)));
+  return new Set((await retry(db, writes)).map((row) => keyOfRun(row.org_id, row.id)));
 }

@@ -18,9 +18,11 @@ export function summaryColumns(sql: postgres.Sql): postgres.Fragment {
   return sql.unsafe(SUMMARY_COLUMNS);
 }
 
+export const RUN_COLUMNS = `${SUMMARY_COLUMNS}, r.input, r.result`;
+
 /** For `SELECT ${runColumns(sql)} FROM runs r`. */
 export function runColumns(sql: postgres.Sql): postgres.Fragment {
-  return sql.unsafe(`${SUMMARY_COLUMNS}, r.input, r.result`);
+  return sql.unsafe(RUN_COLUMNS);
 }
 
 /** A row, checked by the compiler to have the shape of core's type; the tests check it with core's schema. */

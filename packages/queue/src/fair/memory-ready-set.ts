@@ -1,6 +1,7 @@
 import { DEFAULT_ORGANIZATION_LIMITS, type OrganizationLimits } from '@bullpen/core';
 
 import { withDefaults } from '../organization-limits.ts';
+import { HEAD_START } from '../run-cost.ts';
 import type { Adjustment, AdjustmentNext, Claim, ClaimOutcome, ClaimingReadySet, KnownOrganization, ReadyOrganization, ScheduledOrganization } from '../ready-set.ts';
 import { KeyedHeap } from './keyed-heap.ts';
 import type { VirtualClock } from './virtual-clock.ts';
@@ -86,7 +87,6 @@ export class MemoryReadySet implements ClaimingReadySet {
       organizations.push({ orgId: next.member, virtualTime: next.score, weight, hasMemoryLimit: (maxMemoryInFlightMb ?? null) !== null });
     }
     this.#wake.clear();
-    if (organizations[0]) this.#reach(organizations[0].virtualTime);
     for (const { orgId, virtualTime } of organizations) {
       this.#virtualTimes.set(orgId, virtualTime);
       this.#claimed.set(orgId, virtualTime);
@@ -94,6 +94,7 @@ export class MemoryReadySet implements ClaimingReadySet {
     if (organizations.length > 0 && this.#ready.size > 0) this.#wake.add('ready');
     this.#wake.ring();
     const isAlone = organizations.length === 1 && this.#ready.size === 0 && this.#claimed.size === 1;
+    if (organizations[0] && !isAlone) this.#reach(organizations[0].virtualTime);
     return { organizations, isAlone, nextDueMs: this.#later.first()?.score ?? null };
   }
 
@@ -222,7 +223,8 @@ export class MemoryReadySet implements ClaimingReadySet {
 
   #startOfLine(): number {
     const lowest = Math.min(this.#ready.first()?.score ?? Infinity, this.#claimed.first()?.score ?? Infinity);
-    return lowest === Infinity ? this.#reachedTime : lowest;
+    if (lowest < Infinity) this.#reach(lowest - HEAD_START);
+    return Math.min(lowest, this.#reachedTime);
   }
 
   #isAlone(orgId: string): boolean {
@@ -233,10 +235,11 @@ export class MemoryReadySet implements ClaimingReadySet {
     if (seconds === 0) return;
     const held = this.#ready.score(orgId) ?? this.#virtualTimes.get(orgId);
     if (held === undefined) return;
-    const time = held + seconds / (this.#limitsOf(orgId).weight ?? 1);
+    const step = seconds / (this.#limitsOf(orgId).weight ?? 1);
+    const time = held + step;
     if (this.#ready.has(orgId)) this.#ready.set(orgId, time);
     else this.#virtualTimes.set(orgId, time);
-    if (this.#isAlone(orgId)) this.#reach(time);
+    if (this.#isAlone(orgId)) this.#reach(time - Math.min(Math.max(0, step), HEAD_START));
   }
 
   #free(orgId: string, freedMb: number, outcome: AdjustmentNext['kind']): void {

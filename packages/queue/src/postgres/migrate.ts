@@ -7,7 +7,7 @@ import { isUnavailable, unavailable } from '../unavailable.ts';
 import { connectionConfig } from './connections.ts';
 
 /** In the order in which they are applied; never changed or removed once released. */
-const MIGRATIONS = ['0001_ready_set', '0002_limits_and_costs', '0003_inner_order'] as const;
+const MIGRATIONS = ['0001_ready_set', '0002_limits_and_costs', '0003_inner_order', '0004_start_of_line'] as const;
 /** `BPQU`, so that it meets no other advisory lock by accident. */
 const ADVISORY_LOCK = 0x42505155;
 

@@ -38,6 +38,6 @@ WITH change AS (
   FROM decided, line WHERE o.org_id = decided.org_id
   RETURNING o.org_id, o.virtual_time, decided.step, o.is_ready
 ), advanced AS (
-  SELECT bullpen_queue.advance_while_alone(org_id, virtual_time) FROM adjusted WHERE step <> 0
+  SELECT bullpen_queue.advance_while_alone(org_id, virtual_time - least(greatest(step, 0), bullpen_queue.head_start())) FROM adjusted WHERE step <> 0
 )
 SELECT CASE WHEN bool_or(is_ready) THEN pg_notify('bullpen_queue', '') END, (SELECT count(*) FROM advanced) FROM adjusted

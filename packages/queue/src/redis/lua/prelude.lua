@@ -6,7 +6,7 @@
 --   3 parked   sorted set  organization -> epoch ms: not offered before, whatever is enqueued
 --   4 known    hash        organization -> 1: may have runs
 --   5 vtime    hash        organization -> its virtual time when it last left `ready`; where it is in there, that counts
---   6 clock    string      virtual time that dispatch has reached
+--   6 clock    string      virtual time that dispatch has reached: where the last one served beside others began
 --   7 wake     sorted set  one member where a blocked worker must look
 --   8 limits   hash        organization -> its limits that are not the default, JSON
 --   9 memory   hash        organization -> MB in flight, of those with a memory limit
@@ -18,6 +18,8 @@ local call = redis.call
 -- Arguments of `call` are text wherever they can be: a Lua number costs the server as much as a short command to print.
 -- Parked until one of its runs ends.
 local UNTIL_ROOM = 9000000000000000
+-- How far before the lowest of those that wait a newcomer may start; as in run-cost.ts.
+local HEAD_START = 0.05
 
 -- %.17g: what tostring() would round away is seconds in an installation that has run for years.
 local function exact(number)
@@ -50,16 +52,19 @@ local function wakeIfSooner(before)
   if after and (not before or tonumber(after) < tonumber(before)) then call('ZADD', WAKE, '0', 'later') end
 end
 
--- Where a newly ready organization starts: at the smallest virtual time of those that wait, so that idling banks no credit.
--- Kept as long as nobody is charged: whoever enters starts there or later.
-local lineStart, lineText, isEmptyLine
+-- Where a newly ready organization starts: at the clock, so that idling banks no credit, which is brought up to HEAD_START before
+-- those that wait; and not behind them. They have been charged since the clock, so its turn is next, even where a charge of theirs
+-- proves to have been too high. Kept as long as nobody is charged: whoever enters starts there or later, and the first who does
+-- brings the clock there.
+local lineStart, lineText, isClockBehind, isEmptyLine
 local function startOfLine()
-  if not lineStart then
-    local head = call('ZRANGE', READY, '0', '0', 'WITHSCORES')[2]
-    local elsewhere = call('GET', ELSEWHERE)
-    if head and elsewhere then head = math.min(tonumber(head), tonumber(elsewhere)) end
-    lineStart, lineText, isEmptyLine = tonumber(head or elsewhere or clockTime()), nil, not head and not elsewhere
-  end
+  if lineStart then return lineStart end
+  local head = call('ZRANGE', READY, '0', '0', 'WITHSCORES')[2]
+  local elsewhere = call('GET', ELSEWHERE)
+  local lowest, reached = math.min(tonumber(head or math.huge), tonumber(elsewhere or math.huge)), clockTime()
+  isEmptyLine = lowest == math.huge
+  isClockBehind = not isEmptyLine and lowest - HEAD_START > reached
+  lineStart, lineText = isClockBehind and lowest - HEAD_START or math.min(lowest, reached), nil
   return lineStart
 end
 
@@ -71,7 +76,7 @@ local function countOffered()
 end
 
 -- Adds what runs cost, in resource-seconds. What is used while nobody else waits moves the clock too, so that whoever
--- comes later starts level with this organization, and it owes nothing.
+-- comes later starts where the last of it began, or close behind, and it owes no more than that.
 local function charge(org, seconds)
   if seconds == 0 then return end
   lineStart = nil
@@ -83,7 +88,7 @@ local function charge(org, seconds)
     time, own = exact(tonumber(before) + step), 0
     call('HSET', VTIME, org, time)
   end
-  if countOffered() == own and call('EXISTS', ELSEWHERE) == 0 then advanceClock(tonumber(time)) end
+  if countOffered() == own and call('EXISTS', ELSEWHERE) == 0 then advanceClock(tonumber(time) - math.min(math.max(0, step), HEAD_START)) end
 end
 
 local function know(org)
@@ -115,7 +120,9 @@ local function enter(org)
   end
   if call('ZADD', READY, 'NX', text, org) == 0 then return end
   if not own then know(org) end
-  if isEmptyLine then lineStart, lineText, isEmptyLine = time, text, false end
+  if isClockBehind then advanceClock(start) end
+  isClockBehind = false
+  if isEmptyLine then lineStart = nil end
   if offeredCount then offeredCount = offeredCount + 1 end
   if not hasWoken then call('ZADD', WAKE, '0', 'ready') end
   hasWoken = true

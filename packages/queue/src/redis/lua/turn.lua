@@ -221,6 +221,14 @@ local function lease(org, queue, id, facts)
   return true
 end
 
+-- Whether the first of the line is all that waits.
+local isElsewhere
+local function isAlone()
+  if #line + inAll - offered > 1 then return false end
+  if isElsewhere == nil then isElsewhere = call('EXISTS', ELSEWHERE) == 1 end
+  return not isElsewhere
+end
+
 -- Takes of the organization at `at`. Returns what that costs, or nil and why it is to be left out, until when.
 local function take(at)
   local org = orgs[at]
@@ -237,9 +245,8 @@ local function take(at)
     return nil, nextMs and leave.later or leave.idle, nextMs
   end
   -- Alone it takes nothing from anybody, and pays what it used when the run ends.
-  local isAlone, leased = #line + inAll - offered == 1 and call('EXISTS', ELSEWHERE) == 0, 0
-  local head, spent = #runs, 0
-  runs[head + 1], runs[head + 2], runs[head + 3] = org, isAlone and '0' or meta[5] or ARGV[8], 0
+  local isFree, leased, head, spent = isAlone(), 0, #runs, 0
+  runs[head + 1], runs[head + 2], runs[head + 3] = org, isFree and '0' or meta[5] or ARGV[8], 0
   for _, id in ipairs(ids) do
     local facts = call('HMGET', queue .. id, 'name', 'data', 'parentKey', 'deid', 'rjk')
     local limitMb = limits.maxMemoryInFlightMb
@@ -249,7 +256,7 @@ local function take(at)
     end
     if meta[3] and call('INCR', queue .. 'limiter') == 1 then call('PEXPIRE', queue .. 'limiter', math.floor(tonumber(meta[4]))) end
     taken = taken + 1
-    if lease(org, queue, id, facts) then leased, spent = leased + 1, isAlone and 0 or spent + cost end
+    if lease(org, queue, id, facts) then leased, spent = leased + 1, isFree and 0 or spent + cost end
   end
   runs[head + 3] = leased
   return spent / (limits.weight or 1), call('EXISTS', queue .. 'wait', queue .. 'prioritized') == 0 and leave.idle
@@ -260,7 +267,8 @@ while taken < max and looks < MAX_LOOKS do
   local at = line[1]
   if not at then break end
   looks = looks + 1
-  reached = math.max(reached or times[at], times[at])
+  -- Who is alone moves the clock by what it uses.
+  if not isAlone() then reached = math.max(reached or times[at], times[at]) end
   local step, why, untilMs = take(at)
   if step then
     changed[at] = true
