@@ -149,9 +149,9 @@ export class CellProcess {
     }
   }
 
-  /** Puts a bundle that lies on the wall's shelf into the cell's directory. */
-  link(bundle: { readonly path: string }): void {
-    this.#wall.bundles.link(bundle, this.#bundleDir);
+  /** Puts a file that lies on the wall's shelf into the cell's directory. */
+  link(path: string, name: string): void {
+    this.#wall.bundles.link(path, this.#bundleDir, name);
   }
 
   /** Where the cell finds what lies in its directory. */

@@ -5,8 +5,8 @@ import { SIZE_CAPS } from '@bullpen/core';
  * Piscina threads of one organization.
  */
 export interface CellProfile {
-  /** In container/. */
-  readonly entry: string;
+  /** In container/, with its arguments. */
+  readonly entry: readonly [file: string, ...string[]];
   readonly nodeFlags: readonly string[];
   readonly needsPiscina: boolean;
   /** Memory that the kernel refuses beyond, over what the blank cell has, MB. */
@@ -43,9 +43,10 @@ const common = [
 /** A single-use cell for one attempt. */
 export function strictProfile(limitMb: number): CellProfile {
   return {
-    entry: 'cell-entry.mjs',
+    entry: ['boot.cjs', 'cell-entry.mjs'],
     nodeFlags: [
-      ...common, '--allow-fs-read=/cell/container/*', '--allow-fs-read=/bundle/*', `--max-old-space-size=${limitMb}`, '--max-semi-space-size=1',
+      ...common, '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', // bundle-loader.mjs
+      '--allow-fs-read=/cell/container/*', '--allow-fs-read=/bundle/*', `--max-old-space-size=${limitMb}`, '--max-semi-space-size=1',
     ],
     needsPiscina: false,
     dataMb: limitMb * HARD_FACTOR,
@@ -64,7 +65,7 @@ export function strictProfile(limitMb: number): CellProfile {
  */
 export function organizationProfile(dataMb: number): CellProfile {
   return {
-    entry: 'organization-cell.mjs',
+    entry: ['organization-cell.mjs'],
     nodeFlags: [
       ...common, '--allow-worker', '--disable-warning=SecurityWarning', '--allow-fs-read=/cell/*', '--allow-fs-read=/bundle/*', '--max-old-space-size=64', '--max-semi-space-size=1',
     ],

@@ -15,6 +15,14 @@ const REHEARSED_TASK = { attemptNo: 0, inputJson: '[1]', deadline: 0, attempt: 1
 /** A bundle comes in its frame or as a file: both are rehearsed. */
 const REHEARSED_SOURCE = 'export default async (input) => input;\n';
 const BUNDLE = 'bundle.mjs';
+/** What V8 made of it, where there is something. */
+const CODE_CACHE = 'bundle.cache';
+
+/** What is to run, and the file with what V8 made of it before. */
+export interface CellBundle {
+  readonly bundlePath: string;
+  readonly cachePath?: string | null;
+}
 
 /** A cell for one attempt (container/cell-entry.mjs in it). At most one attempt is ever handed to it. */
 export class SingleUseCell {
@@ -56,15 +64,29 @@ export class SingleUseCell {
   }
 
   /** Hands the one attempt over. */
-  run(bundlePath: string, task: CellTask, listeners: { onFrame: (frame: FrameFromCell) => void; onViolation: (error: unknown) => void }): void {
+  run({ bundlePath, cachePath = null }: CellBundle, task: CellTask, listeners: { onFrame: (frame: FrameFromCell) => void; onViolation: (error: unknown) => void }): void {
     const bundle = this.#wall.bundles.get(bundlePath);
-    if (bundle.kind === 'file') this.#process.link(bundle);
+    if (bundle.kind === 'file') this.#process.link(bundle.path, BUNDLE);
+    if (cachePath !== null) this.#process.link(cachePath, CODE_CACHE);
     this.#blank = null;
     this.#nonce = this.#nextNonce;
     this.#onFrame = listeners.onFrame;
     this.#onViolation = listeners.onViolation;
     const source = bundle.kind === 'text' ? bundle.text : null;
-    void this.#send({ kind: 'run', nonce: this.#nonce, caps: SIZE_CAPS, task: { ...this.#process.inside(task), bundleUrl: this.#process.bundleUrl(BUNDLE) }, source });
+    void this.#send({ kind: 'run', nonce: this.#nonce, caps: SIZE_CAPS, task: { ...this.#process.inside(task), bundleUrl: this.#process.bundleUrl(BUNDLE) }, source, hasCache: cachePath !== null });
+  }
+
+  /** Instead of an attempt: gives what V8 makes of a bundle that is a file. Rejects where it makes nothing of it. */
+  compile(bundlePath: string): Promise<Buffer> {
+    const bundle = this.#wall.bundles.get(bundlePath);
+    if (bundle.kind === 'file') this.#process.link(bundle.path, BUNDLE);
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    this.#nonce = this.#nextNonce;
+    this.#onFrame = (frame) => { if (frame.kind === 'compiled') resolve(Buffer.from(frame.code, 'base64')); };
+    this.#onViolation = reject;
+    void this.gone.then(({ lastWords }) => reject(new Error(`the cell ended before it had compiled: ${lastWords.slice(0, 200)}`)));
+    void this.#send({ kind: 'compile', nonce: this.#nonce, bundleUrl: this.#process.bundleUrl(BUNDLE) });
+    return promise;
   }
 
   /** Attempts of an agent of our own, on the way of every attempt: what is done the first time is slow, on both sides. */
@@ -73,7 +95,7 @@ export class SingleUseCell {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#onFrame = ({ kind }) => { if (kind === 'reply') resolve(); };
       const task = { ...REHEARSED_TASK, bundleUrl: this.#process.bundleUrl(`rehearsal-${i}.mjs`) };
-      void this.#send({ kind: 'run', nonce: '', caps: SIZE_CAPS, task, source: i % 2 === 0 ? REHEARSED_SOURCE : null });
+      void this.#send({ kind: 'run', nonce: '', caps: SIZE_CAPS, task, source: i % 2 === 0 ? REHEARSED_SOURCE : null, hasCache: false });
       await promise;
     }
   }

@@ -9,6 +9,7 @@ import type { AttemptEnding } from '../verdict.ts';
 import { deathOfCell, endingOf } from './cell-deaths.ts';
 import type { CellDepartures } from './cell-departures.ts';
 import type { CellPool } from './cell-pool.ts';
+import type { CodeCaches } from './code-caches.ts';
 import type { FrameFromCell } from './cell-protocol.ts';
 import type { SingleUseCell } from './single-use-cell.ts';
 
@@ -23,6 +24,7 @@ export class StrictEngine implements Engine {
   readonly answersPings = false;
   readonly #pool: Pick<CellPool<SingleUseCell>, 'take'>;
   readonly #departures: CellDepartures;
+  readonly #codeCaches: CodeCaches;
   readonly #limitMb: number;
   readonly #listener: EngineListener;
   readonly #gone = Promise.withResolvers<void>();
@@ -33,9 +35,10 @@ export class StrictEngine implements Engine {
   #hasEnded = false;
   #dropped = 0;
 
-  constructor(options: { pool: Pick<CellPool<SingleUseCell>, 'take'>; departures: CellDepartures; limitMb: number; listener: EngineListener }) {
+  constructor(options: { pool: Pick<CellPool<SingleUseCell>, 'take'>; departures: CellDepartures; codeCaches: CodeCaches; limitMb: number; listener: EngineListener }) {
     this.#pool = options.pool;
     this.#departures = options.departures;
+    this.#codeCaches = options.codeCaches;
     this.#limitMb = options.limitMb;
     this.#listener = options.listener;
   }
@@ -76,8 +79,9 @@ export class StrictEngine implements Engine {
     if (kill.aborted) cell.kill();
     this.#departures.postpone();
     try {
-      cell.run(fileURLToPath(task.bundleUrl), task, {
-        onFrame: (frame) => this.#hear(frame, task.attemptNo),
+      const bundlePath = fileURLToPath(task.bundleUrl);
+      cell.run({ bundlePath, cachePath: this.#codeCaches.use(bundlePath, this.#limitMb) }, task, {
+        onFrame: (frame) => this.#hear(frame, task.attemptNo, bundlePath),
         onViolation: (error) => this.#listener.onViolation(error),
       });
     } catch (error) {
@@ -113,12 +117,15 @@ export class StrictEngine implements Engine {
     this.#gone.resolve();
   }
 
-  #hear(frame: FrameFromCell, attemptNo: number): void {
+  #hear(frame: FrameFromCell, attemptNo: number, bundlePath: string): void {
     const say = (tag: string, rest: string) => this.#listener.onSaid({ tag, attemptNo, rest });
     switch (frame.kind) {
       case 'ready': // heard by the start
         break;
+      case 'compiled':
+        throw new Error('the cell compiled what it was to run');
       case 'started':
+        if (frame.cacheRefused === true) this.#codeCaches.refused(bundlePath, this.#limitMb);
         say('started', '');
         break;
       case 'event':

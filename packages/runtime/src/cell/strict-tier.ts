@@ -4,6 +4,7 @@ import type { ContainerFactory } from '../container.ts';
 import { CellDepartures } from './cell-departures.ts';
 import { CellPool } from './cell-pool.ts';
 import type { CellWall } from './cell-wall.ts';
+import { CodeCaches } from './code-caches.ts';
 import { SingleUseCell } from './single-use-cell.ts';
 import { createStrictContainers } from './strict-container.ts';
 
@@ -21,6 +22,7 @@ export interface StrictTierOptions {
 export class StrictTier {
   readonly #options: StrictTierOptions;
   #pool: CellPool<SingleUseCell> | null = null;
+  #codeCaches: CodeCaches | null = null;
   #factory: ContainerFactory | undefined;
 
   constructor({ clock, log, graceMs, cpuPerWall }: StrictTierOptions) {
@@ -37,14 +39,17 @@ export class StrictTier {
     if (this.#factory !== undefined) return;
     const pool = new CellPool({ make: (limitMb, purpose) => new SingleUseCell({ wall, limitMb, purpose }), log: this.#options.log });
     this.#pool = pool;
-    this.#factory = createStrictContainers({ ...this.#options, pool, departures: new CellDepartures(this.#options.clock) });
+    const codeCaches = new CodeCaches({ bundles: wall.bundles, make: (limitMb) => new SingleUseCell({ wall, limitMb, purpose: 'run' }), log: this.#options.log });
+    this.#codeCaches = codeCaches;
+    this.#factory = createStrictContainers({ ...this.#options, pool, departures: new CellDepartures(this.#options.clock), codeCaches });
     await pool.prepare(DEFAULT_RUN_LIMITS.memoryMb);
   }
 
   /** Once no container is left. */
   async close(): Promise<void> {
     this.#factory = undefined;
-    await this.#pool?.close();
+    await Promise.all([this.#pool?.close(), this.#codeCaches?.close()]);
     this.#pool = null;
+    this.#codeCaches = null;
   }
 }
