@@ -5,8 +5,8 @@ import { SIZE_CAPS } from '@bullpen/core';
  * Piscina threads of one organization.
  */
 export interface CellProfile {
-  /** In container/, with its arguments. */
-  readonly entry: readonly [file: string, ...string[]];
+  /** In container/. */
+  readonly entry: string;
   readonly nodeFlags: readonly string[];
   readonly needsPiscina: boolean;
   /** Memory that the kernel refuses beyond, over what the blank cell has, MB. */
@@ -43,9 +43,9 @@ const common = [
 /** A single-use cell for one attempt. */
 export function strictProfile(limitMb: number): CellProfile {
   return {
-    entry: ['boot.cjs', 'cell-entry.mjs'],
+    entry: 'cell-entry.mjs',
     nodeFlags: [
-      ...common, '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', // bundle-loader.mjs
+      ...common, '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', // for bundle-loader.mjs
       '--allow-fs-read=/cell/container/*', '--allow-fs-read=/bundle/*', `--max-old-space-size=${limitMb}`, '--max-semi-space-size=1',
     ],
     needsPiscina: false,
@@ -65,7 +65,7 @@ export function strictProfile(limitMb: number): CellProfile {
  */
 export function organizationProfile(dataMb: number): CellProfile {
   return {
-    entry: ['organization-cell.mjs'],
+    entry: 'organization-cell.mjs',
     nodeFlags: [
       ...common, '--allow-worker', '--disable-warning=SecurityWarning', '--allow-fs-read=/cell/*', '--allow-fs-read=/bundle/*', '--max-old-space-size=64', '--max-semi-space-size=1',
     ],

@@ -53,9 +53,8 @@ export class PlainWall implements CellWall {
   /** A group of its own: what the cell starts goes with it. */
   launch(_bundleDir: string, profile: CellProfile): LaunchedProcess {
     const flags = profile.nodeFlags.filter((flag) => !/^--(permission|allow-)/.test(flag)); // they name paths behind a wall
-    const [file, ...rest] = profile.entry;
     return this.#launcher.launch({
-      file: process.execPath, args: [...flags, join(CONTAINER_DIR, file), ...rest], account: this.account,
+      file: process.execPath, args: [...flags, join(CONTAINER_DIR, profile.entry)], account: this.account,
       leadsGroup: true, tellsInfo: false, filterPath: null,
     });
   }

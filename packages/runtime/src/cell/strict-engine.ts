@@ -58,7 +58,7 @@ export class StrictEngine implements Engine {
   async open(): Promise<void> {
     let cell: SingleUseCell;
     try {
-      cell = await this.#pool.take(this.#limitMb);
+      cell = await this.#departures.during(this.#pool.take(this.#limitMb));
     } catch (error) {
       this.#end();
       throw error;

@@ -111,7 +111,6 @@ export class Wall implements CellWall {
 
   /** Descriptors: 3 and 4 for frames, 5 for what bubblewrap tells, 6 for the filter. */
   #argumentsFor(bundleDir: string, profile: CellProfile): string[] {
-    const [file, ...rest] = profile.entry;
     return [
       '--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup',
       '--cap-drop', 'ALL', '--new-session', '--die-with-parent', '--clearenv', '--hostname', 'cell',
@@ -119,7 +118,7 @@ export class Wall implements CellWall {
       '--ro-bind', bundleDir, '/bundle',
       '--proc', '/proc', '--size', String(TMP_BYTES), '--tmpfs', '/tmp', '--remount-ro', '/', '--chdir', '/',
       '--info-fd', '5', '--seccomp', '6',
-      '--', '/cell/node', ...profile.nodeFlags, `/cell/container/${file}`, ...rest,
+      '--', '/cell/node', ...profile.nodeFlags, `/cell/container/${profile.entry}`,
     ];
   }
 }
