@@ -166,6 +166,16 @@ export class CellProcess {
     await this.#wall.limit(this.#pid, this.#profile, this.#blankDataMb + dataMb);
   }
 
+  /** Stops Node, all its threads, for good; false where it cannot be told that it is still this one. */
+  stop(): boolean {
+    if (this.#pid === null || this.read() === null) return false;
+    try {
+      return process.kill(this.#pid, 'SIGSTOP');
+    } catch {
+      return false;
+    }
+  }
+
   /**
    * Kills the first process behind the wall, and the kernel then all others. One that is still being built has not been told
    * yet to die with its bubblewrap: it is killed by its own pid, as soon as that is known.

@@ -92,6 +92,11 @@ export class SingleUseCell {
     this.#process.kill();
   }
 
+  /** Lets it do nothing any more, without ending it; false where that cannot be had. */
+  stop(): boolean {
+    return this.#process.stop();
+  }
+
   #send(frame: FrameToCell): Promise<void> {
     return this.#process.send(frame);
   }

@@ -7,6 +7,7 @@ import { asReply } from '../reply.ts';
 import type { Reading } from '../usage-meter.ts';
 import type { AttemptEnding } from '../verdict.ts';
 import { deathOfCell, endingOf } from './cell-deaths.ts';
+import type { CellDepartures } from './cell-departures.ts';
 import type { CellPool } from './cell-pool.ts';
 import type { FrameFromCell } from './cell-protocol.ts';
 import type { SingleUseCell } from './single-use-cell.ts';
@@ -21,6 +22,7 @@ export class StrictEngine implements Engine {
   /** A cell lives for one attempt: there is nothing to learn from its event loop for the next one. */
   readonly answersPings = false;
   readonly #pool: Pick<CellPool<SingleUseCell>, 'take'>;
+  readonly #departures: CellDepartures;
   readonly #limitMb: number;
   readonly #listener: EngineListener;
   readonly #gone = Promise.withResolvers<void>();
@@ -31,8 +33,9 @@ export class StrictEngine implements Engine {
   #hasEnded = false;
   #dropped = 0;
 
-  constructor(options: { pool: Pick<CellPool<SingleUseCell>, 'take'>; limitMb: number; listener: EngineListener }) {
+  constructor(options: { pool: Pick<CellPool<SingleUseCell>, 'take'>; departures: CellDepartures; limitMb: number; listener: EngineListener }) {
     this.#pool = options.pool;
+    this.#departures = options.departures;
     this.#limitMb = options.limitMb;
     this.#listener = options.listener;
   }
@@ -71,6 +74,7 @@ export class StrictEngine implements Engine {
     if (cell === null) return { kind: 'died', how: { kind: 'failed', message: 'the cell was not there' } };
     kill.addEventListener('abort', () => cell.kill());
     if (kill.aborted) cell.kill();
+    this.#departures.postpone();
     try {
       cell.run(fileURLToPath(task.bundleUrl), task, {
         onFrame: (frame) => this.#hear(frame, task.attemptNo),
@@ -98,6 +102,10 @@ export class StrictEngine implements Engine {
   kill(): void {
     this.#wasKilled = true;
     this.#cell?.kill(); // one that is still on its way is killed when it arrives
+  }
+
+  retire(): void {
+    if (this.#cell !== null) this.#departures.add(this.#cell);
   }
 
   #end(): void {

@@ -1,6 +1,7 @@
 import { DEFAULT_RUN_LIMITS, type Clock, type Logger } from '@bullpen/core';
 
 import type { ContainerFactory } from '../container.ts';
+import { CellDepartures } from './cell-departures.ts';
 import { CellPool } from './cell-pool.ts';
 import type { CellWall } from './cell-wall.ts';
 import { SingleUseCell } from './single-use-cell.ts';
@@ -36,7 +37,7 @@ export class StrictTier {
     if (this.#factory !== undefined) return;
     const pool = new CellPool({ make: (limitMb, purpose) => new SingleUseCell({ wall, limitMb, purpose }), log: this.#options.log });
     this.#pool = pool;
-    this.#factory = createStrictContainers({ ...this.#options, pool });
+    this.#factory = createStrictContainers({ ...this.#options, pool, departures: new CellDepartures(this.#options.clock) });
     await pool.prepare(DEFAULT_RUN_LIMITS.memoryMb);
   }
 
