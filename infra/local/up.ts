@@ -73,7 +73,7 @@ async function tryExamples(config: UpConfig, system: LocalSystem): Promise<Examp
   Object.assign(credentials.orgs, report.orgKeys);
   saveCredentials(config.credentialDirs, credentials);
   const odd = report.unexpected === 0 ? '' : `, ${report.unexpected} NOT as they should`;
-  printLine(`\n  ${report.runs} runs: ${report.succeeded} succeeded, ${report.expectedFailures} failed as their example says${odd}`);
+  printLine(`\n  ${report.runs} runs: ${report.succeeded} succeeded, ${report.expectedFailures} ended otherwise, as their example says${odd}`);
   return report;
 }
 

@@ -3,6 +3,7 @@ import { AVAILABLE_TIERS, type Tier } from '@bullpen/core';
 import type { BenchContext, BenchOutcome, BenchResult } from './bench.ts';
 import { bareBwrapStartMs, bareThreadStartMs, warmBareProcess, warmPiscina } from './container/bare.ts';
 import { killMs } from './container/kills.ts';
+import { largeBundlesMs } from './container/large-bundles.ts';
 import { idleStrictCellMb, idleThreadMb } from './container/memory.ts';
 import { overshootRatio } from './container/overshoot.ts';
 import { firstCells, startMs, warmStartsMs } from './container/starts.ts';
@@ -17,6 +18,7 @@ import { median, quantile } from './statistics.ts';
  * - cold start: the first run of an organization that has nothing, beside a bare thread (basic), a bare bubblewrapped
  *   Node (strict), or one with a bare thread in it (enhanced). A worker keeps a blank cell ready for it; `enhanced.cold_no_spare` is the
  *   same where others have taken all that were ready;
+ * - code: a warm start in tier strict of a bundle of 1 MB, for which compiled code lies ready, beside one for which none does;
  * - crowd: organizations that have nothing, eight at once: how many of their cells are started in a second;
  * - kill: the deadline of a run to its outcome, which a tier gives when nothing of the run is left;
  * - overshoot: the largest memory that bombs reach, as /proc tells it to another thread, over their limit of 64 MB;
@@ -25,6 +27,7 @@ import { median, quantile } from './statistics.ts';
  */
 const PARTS: Readonly<Record<string, (context: BenchContext) => Promise<BenchResult[]>>> = {
   ...Object.fromEntries(AVAILABLE_TIERS.map((tier) => [tier, (context: BenchContext) => warmStarts(context, tier)])),
+  code: compiledCode,
   cold: coldStarts,
   crowd,
   kill: kills,
@@ -53,6 +56,14 @@ async function crowd({ log }: BenchContext): Promise<BenchResult[]> {
     { metric: 'enhanced.first_cells_per_s', value: perSecond, unit: '1/s' },
     { metric: 'enhanced.first_cell_main_thread_ms', value: mainThreadMs, unit: 'ms' },
   ];
+}
+
+async function compiledCode({ log }: BenchContext): Promise<BenchResult[]> {
+  if (!AVAILABLE_TIERS.includes('strict')) return [];
+  const { without, withCode } = await largeBundlesMs();
+  const [value, against] = [median(withCode), median(without)];
+  log(`a bundle of 1 MB, warm: ${value.toFixed(1)} ms with its compiled code, ${against.toFixed(1)} ms without`);
+  return [{ metric: 'strict.large_bundle_ms', value, unit: 'ms', against, ratio: value / against }];
 }
 
 async function waiting(): Promise<BenchResult[]> {

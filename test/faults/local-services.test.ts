@@ -42,7 +42,11 @@ function descendants(pid: number): number[] {
   return children.flatMap((child) => [child, ...descendants(child)]);
 }
 
-const isGuard = (pid: number): boolean => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('bullpen-guard');
+/** The guard of Postgres: that of Redis ends its server, which nobody here starts again. */
+function isPostgresGuard(pid: number): boolean {
+  const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  return command.includes('bullpen-guard') && command.includes('postgres');
+}
 
 /** A second start of the same folder, in this process. */
 async function withPostgres(dataDir: string, act: (started: EmbeddedPostgres) => Promise<void>): Promise<void> {
@@ -84,10 +88,12 @@ describe('the local services', () => {
     using dir = temporaryDir();
     const first = await launch(dir.path);
     const orphan = postmasterPid(dir.path);
-    // Without its guards nobody tells the postmaster that the launcher is gone.
-    for (const pid of descendants(first.process.pid ?? 0).filter(isGuard)) process.kill(pid, 'SIGKILL');
+    const redis = Number(readFileSync(path.join(dir.path, 'redis', 'redis.pid'), 'utf8'));
+    // Without its guard nobody tells the postmaster that the launcher is gone.
+    for (const pid of descendants(first.process.pid ?? 0).filter(isPostgresGuard)) process.kill(pid, 'SIGKILL');
     await kill(first);
     expect(identifyProcess(orphan)).not.toBeNull();
+    expect(await ends(redis)).toBe(true);
     await withPostgres(dir.path, async () => {
       expect(identifyProcess(orphan)).toBeNull();
       expect(postmasterPid(dir.path)).not.toBe(orphan);

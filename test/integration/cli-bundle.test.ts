@@ -21,6 +21,15 @@ async function written(file: string, source: string): Promise<string> {
 }
 
 describe('bundling an agent', () => {
+  it('brings the zod of the SDK along where none is installed', async () => {
+    const file = await written('checked/agent.ts', `
+      import { defineAgent } from '@bullpen/sdk';
+      import { z } from 'zod';
+      export default defineAgent({ name: 'checked', inputSchema: z.object({ a: z.number() }), run: ({ a }) => a });
+    `);
+    expect(await bundleAgent({ file })).toMatchObject({ name: 'checked', manifest: { inputSchema: { type: 'object', properties: { a: { type: 'number' } } } } });
+  });
+
   it('makes a hello agent of less than 2 KB, with the SDK of the command where none is installed', async () => {
     const file = await written('hello/agent.ts', `
       import { defineAgent } from '@bullpen/sdk';

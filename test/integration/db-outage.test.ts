@@ -1,18 +1,22 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 
-import { Deadline, silentLogger, systemClock, type Logger } from '@bullpen/core';
+import { Deadline, silentLogger, systemClock, type Clock, type Logger } from '@bullpen/core';
 import { createDatabase, createRunStore, getRun, type ClaimedRun, type Database, type RunStore } from '@bullpen/db';
 
 import { ORG, claimOf, createDbFixture, success, type DbFixture } from './db-fixture.ts';
 import { createPostgresProxy, type PostgresProxy } from './db-proxy.ts';
 
-const TEST_TIMEOUT_MS = 30_000;
+// On a machine that others use these take many times longer than alone.
+jest.setTimeout(180_000);
 
 let fixture: DbFixture;
 let proxy: PostgresProxy;
 /** Through the proxy; `fixture.db` goes straight to Postgres. */
 let db: Database;
+/** Through the proxy. How long it tries again is no matter of how slow the machine is: its time passes where a test says so. */
 let store: RunStore;
+let passedMs = 0;
+const clock: Clock = { nowMs: () => systemClock.nowMs(), monotonicMs: () => passedMs };
 let retried: Promise<void>;
 
 beforeEach(async () => {
@@ -23,7 +27,8 @@ beforeEach(async () => {
   const heard = Promise.withResolvers<void>();
   retried = heard.promise;
   const log: Logger = { ...silentLogger, warn: (_, event) => { if (event === 'db.write_retried') heard.resolve(); } };
-  store = createRunStore({ db, clock: systemClock, log });
+  passedMs = 0;
+  store = createRunStore({ db, clock, log });
 });
 afterEach(async () => {
   await db.stop(Deadline.in(50));
@@ -47,21 +52,24 @@ describe('while Postgres is away', () => {
     expect((await Promise.all(inserts)).every(({ created }) => created)).toBe(true);
     expect(await store.finish(success(await claim))).toBe(true);
     expect(await statesInTable()).toEqual({ queued: 50, succeeded: 1 });
-  }, TEST_TIMEOUT_MS);
+  });
 
   it('for longer than they wait, they fail as retryable and change nothing later', async () => {
     await proxy.cut();
-    await expect(store.insert(fixture.newRun())).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryable: true });
+    const insert = store.insert(fixture.newRun());
+    await retried;
+    passedMs = 60_000;
+    await expect(insert).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryable: true });
     await proxy.restore();
     expect((await store.insert(fixture.newRun())).created).toBe(true);
     expect(await statesInTable()).toEqual({ queued: 1 });
-  }, TEST_TIMEOUT_MS);
+  });
 
   it('reads fail as retryable', async () => {
     await proxy.cut();
     await expect(getRun(db, ORG, 'run_x')).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
     await expect(db.ping()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
-  }, TEST_TIMEOUT_MS);
+  });
 });
 
 describe('when Postgres was restarted', () => {
@@ -73,7 +81,7 @@ describe('when Postgres was restarted', () => {
       await proxy.restore();
     }
     expect(await Promise.all(Array.from({ length: 8 }, () => getRun(db, ORG, run.id)))).toHaveLength(8);
-  }, TEST_TIMEOUT_MS);
+  });
 });
 
 describe('an answer that is lost on its way back', () => {
@@ -96,18 +104,20 @@ describe('an answer that is lost on its way back', () => {
     const { run, created } = await losing(() => store.insert(given));
     expect({ id: run.id, created }).toEqual({ id: given.id, created: true });
     expect(await statesInTable()).toEqual({ queued: 1, succeeded: 1 });
-  }, TEST_TIMEOUT_MS);
+  });
 
   it('of a claim: the run is claimed again, in the same attempt', async () => {
     const { run } = await store.insert(fixture.newRun());
-    expect(await losing(() => claimOf(store, run.id))).toMatchObject({ attempt: 1, lease: 2 });
-  }, TEST_TIMEOUT_MS);
+    const claimed = await losing(() => claimOf(store, run.id));
+    expect(claimed.attempt).toBe(1);
+    expect(claimed.lease).toBeGreaterThan(1);
+  });
 
   it('of a finish: it was recorded, and the worker hears so', async () => {
     const run = await claimOf(store, (await store.insert(fixture.newRun())).run.id);
     expect(await losing(() => store.finish(success(run)))).toBe(true);
     expect(await store.finish(success(run))).toBe(false);
-  }, TEST_TIMEOUT_MS);
+  });
 
   it('of a retry and of a release: the same', async () => {
     const run = await claimOf(store, (await store.insert(fixture.newRun())).run.id);
@@ -118,13 +128,13 @@ describe('an answer that is lost on its way back', () => {
     const third = await claimOf(store, run.runId);
     expect(await losing(() => store.release({ ...third, reason: 'shutdown' }))).toBe(true);
     expect(await getRun(fixture.db, ORG, run.runId)).toMatchObject({ state: 'queued', attempt: 2 });
-  }, TEST_TIMEOUT_MS);
+  });
 
   it('of a cancel: the run is cancelled, and the caller hears so', async () => {
     await store.requestCancel(ORG, (await store.insert(fixture.newRun())).run.id);
     const { run } = await store.insert(fixture.newRun());
     expect(await losing(() => store.requestCancel(ORG, run.id))).toMatchObject({ outcome: 'cancelled', run: { state: 'cancelled' } });
-  }, TEST_TIMEOUT_MS);
+  });
 });
 
 describe('backends that are terminated under load', () => {
@@ -151,7 +161,7 @@ describe('backends that are terminated under load', () => {
       }
     };
     const victimDb = createDatabase({ url: fixture.url, applicationName: 'bullpen-victim' });
-    const victim = createRunStore({ db: victimDb, clock: systemClock, log: silentLogger });
+    const victim = createRunStore({ db: victimDb, clock, log: silentLogger });
     await Promise.all(Array.from({ length: 40 }, worker));
     await victimDb.stop(Deadline.in(5000));
     expect(terminated).toBeGreaterThanOrEqual(RUNS / TERMINATE_EVERY);
@@ -159,5 +169,5 @@ describe('backends that are terminated under load', () => {
     expect(await statesInTable()).toEqual({ succeeded: RUNS });
     const rows = await fixture.db.sql<{ attempt: number; same: boolean }[]>`SELECT DISTINCT attempt, result = to_jsonb(lease) AS same FROM runs`;
     expect(rows).toEqual([{ attempt: 1, same: true }]);
-  }, TEST_TIMEOUT_MS);
+  });
 });

@@ -32,7 +32,7 @@ export class DocFolder {
     symlinkSync(join(CHECKOUT_DIR, 'packages/sdk/node_modules/zod'), join(this.path, 'node_modules/zod'));
     symlinkSync(join(CHECKOUT_DIR, 'packages/json-schema/node_modules/ajv'), join(this.path, 'node_modules/ajv'));
     symlinkSync(join(CHECKOUT_DIR, 'node_modules/@types'), join(this.path, 'node_modules/@types'));
-    this.#program('npx', `[ "$1" = bullpen ] || { echo "npx $1 is not in the checkout" >&2; exit 2; }\nshift\nexec ${quoted(process.execPath)} ${quoted(BIN)} "$@"`);
+    this.#program('npx', `[ "$1" != node ] || { shift; exec node "$@"; }\n[ "$1" = bullpen ] || { echo "npx $1 is not in the checkout" >&2; exit 2; }\nshift\nexec ${quoted(process.execPath)} ${quoted(BIN)} "$@"`);
     this.#program('npm', NPM);
     this.#program('node', `exec ${quoted(process.execPath)} --disable-warning=ExperimentalWarning "$@"`);
   }

@@ -3,7 +3,7 @@ import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { BullpenError, SIZE_CAPS, type AgentManifestInput } from '@bullpen/core';
-import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type BuildResult, type Plugin, type ResolveResult } from 'esbuild';
 
 import { readManifest } from './manifest-reader.ts';
 
@@ -63,7 +63,7 @@ async function bundleModule(file: string, sourcemap: boolean): Promise<string> {
     sourcesContent: false,
     legalComments: 'none',
     logLevel: 'silent',
-    plugins: [ownSdk()],
+    plugins: [ownSdk(), zodOfSdk()],
   } as const satisfies BuildOptions;
   const built = await run(options);
   // CommonJS dependencies call `require` for what Node has built in, which an ES module does not have.
@@ -94,18 +94,27 @@ function firstFault(error: unknown, dir: string): string {
 }
 
 const TRIED = Symbol('tried where the agent is');
+const OWN_DIR = dirname(fileURLToPath(import.meta.url));
 
 /** An agent outside a workspace has no `@bullpen/sdk` installed: then it gets the copy that this command uses. */
-function ownSdk(): Plugin {
+const ownSdk = (): Plugin => fallback('own-sdk', /^@bullpen\/sdk$/, () => Promise.resolve(OWN_DIR));
+
+/** Whoever installs the SDK may import the zod that it brings; so may who has neither. */
+const zodOfSdk = (): Plugin => fallback('zod-of-sdk', /^zod(\/|$)/, async (resolveFrom) => dirname((await resolveFrom('@bullpen/sdk', OWN_DIR)).path));
+
+type ResolveFrom = (name: string, dir: string) => Promise<ResolveResult>;
+
+/** What is not found from where the agent is, is looked for elsewhere. */
+function fallback(name: string, filter: RegExp, dirOf: (resolveFrom: ResolveFrom) => Promise<string>): Plugin {
   return {
-    name: 'own-sdk',
+    name,
     setup(builder) {
-      builder.onResolve({ filter: /^@bullpen\/sdk$/ }, async (args) => {
+      builder.onResolve({ filter }, async (args) => {
         if (args.pluginData === TRIED) return undefined;
         const ask = { kind: args.kind, pluginData: TRIED };
+        const resolveFrom: ResolveFrom = (path, resolveDir) => builder.resolve(path, { ...ask, resolveDir });
         const installed = await builder.resolve(args.path, { ...ask, importer: args.importer, resolveDir: args.resolveDir });
-        if (installed.errors.length === 0) return installed;
-        return builder.resolve(args.path, { ...ask, resolveDir: dirname(fileURLToPath(import.meta.url)) });
+        return installed.errors.length === 0 ? installed : resolveFrom(args.path, await dirOf(resolveFrom));
       });
     },
   };

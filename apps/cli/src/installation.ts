@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /**
@@ -8,6 +8,10 @@ import { fileURLToPath } from 'node:url';
 const isPackaged = !import.meta.url.endsWith('.ts');
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+export function versionOfCommand(): string {
+  return (JSON.parse(readFileSync(at('../package.json'), 'utf8')) as { version: string }).version;
+}
 
 export const TEMPLATES_DIR = at('../templates/');
 /** Agents that `bullpen verify` deploys. */

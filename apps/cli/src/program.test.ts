@@ -166,6 +166,10 @@ describe('bullpen', () => {
     expect(JSON.parse(forMachines.err)).toMatchObject({ error: { code: 'AGENT_NOT_FOUND' } });
   });
 
+  it('says which version it is', async () => {
+    expect(await bullpen(['--version'])).toMatchObject({ exitCode: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  });
+
   it('shows help and the exit codes with 0', async () => {
     const { exitCode, out } = await bullpen(['--help']);
     expect(exitCode).toBe(0);

@@ -12,6 +12,7 @@ import { SHELLS } from './completion/completion-script.ts';
 import { resolveAdminConnection, resolveConnection, resolveOwnerConnection } from './config.ts';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts';
 import { NAME_KINDS } from './names.ts';
+import { versionOfCommand } from './installation.ts';
 import { harmless } from './output.ts';
 import type { FoundConfig } from './project-config.ts';
 import { addWebhookCommands } from './webhook-commands.ts';
@@ -92,6 +93,7 @@ const WIDEST_HELP = 120;
 function addCommands(program: Command, bind: Bind): Command {
   program
     .description('Deploys agents to Bullpen, runs them, and looks after the system that they run on.')
+    .version(versionOfCommand(), '-V, --version', 'print the version of this command')
     .option('--url <url>', 'address of the API (BULLPEN_API_URL)')
     .option('--key <key>', 'API key (BULLPEN_API_KEY)')
     .option('--org <org>', 'organization (BULLPEN_ORG); the first of the credentials file where left out')
@@ -109,6 +111,7 @@ function addCommands(program: Command, bind: Bind): Command {
   addWebhookCommands(program, bind);
   addOrganizationCommands(program.commandsGroup('Operation:'), bind);
   addOperatorCommands(program, bind);
+  program.commandsGroup('Shell:');
   program.command('names')
     .description('print the names that there are, one a line: what completion asks for')
     .addArgument(new Argument('<kind>', 'the newest hundred of these').choices([...NAME_KINDS]))

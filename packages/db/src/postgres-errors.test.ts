@@ -59,6 +59,13 @@ describe('reading', () => {
     expect(await reading(answers(withCode('57P01'), withCode('CONNECTION_CLOSED'), 'rows'))).toBe('rows');
   });
 
+  it('tries once more after a lost connection of which it heard late', async () => {
+    let nowMs = 0;
+    const clock = { nowMs: () => 0, monotonicMs: () => (nowMs += 5000) };
+    expect(await reading(answers(withCode('CONNECTION_CLOSED'), 'rows'), clock)).toBe('rows');
+    await expect(reading(answers(withCode('CONNECTION_CLOSED'), withCode('CONNECTION_CLOSED'), 'rows'), clock)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+  });
+
   it('gives up in time, and does not repeat what would fail again', async () => {
     let nowMs = 0;
     const clock = { nowMs: () => 0, monotonicMs: () => (nowMs += 600) };

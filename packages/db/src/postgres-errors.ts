@@ -34,6 +34,14 @@ export function classifyFailure(error: unknown): Failure {
   return ROW_CLASSES.has(sqlClass) ? 'row' : 'other';
 }
 
+/** An established connection that is no more; of 57 only what says so of a connection, not of all Postgres. */
+const LOST_CODES = new Set(['CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED', 'ECONNRESET', 'EPIPE', '57P01']);
+
+/** True where a connection ended that there was: others that were there with it may have ended as well, and a new one may well be had. */
+export function isLostConnection(error: unknown): boolean {
+  return LOST_CODES.has(postgresCodeOf(error) ?? '');
+}
+
 /** The SQLSTATE or socket code of an error, also of one that drizzle or an aggregate of connection attempts wraps. */
 export function postgresCodeOf(error: unknown): string | undefined {
   for (let current = error; current !== null && typeof current === 'object'; current = innerErrorOf(current)) {
@@ -64,19 +72,22 @@ export async function reaching<T>(query: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A read is tried again for this long: after a restart of Postgres each old connection fails once more. */
+/** A read is tried again for this long. */
 const READ_AGAIN_FOR_MS = 1000;
 const READ_AGAIN_AFTER_MS = 50;
 
-/** `reaching` for a query that changes nothing, and may therefore be tried again. */
+/**
+ * `reaching` for a query that changes nothing, and may therefore be tried again. At least once more after a connection was lost,
+ * however late that was heard: where a process got no CPU for a second, that second says nothing of Postgres.
+ */
 export async function reading<T>(query: () => Promise<T>, clock: Clock = systemClock): Promise<T> {
   const untilMs = clock.monotonicMs() + READ_AGAIN_FOR_MS;
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     try {
       return await query();
     } catch (error) {
       if (errorCodeOf(error) !== undefined || classifyFailure(error) !== 'unavailable') throw error;
-      if (clock.monotonicMs() >= untilMs) throw unavailable(error);
+      if (clock.monotonicMs() >= untilMs && !(tries === 1 && isLostConnection(error))) throw unavailable(error);
       await new Promise((resolve) => { setTimeout(resolve, READ_AGAIN_AFTER_MS); });
     }
   }

@@ -1,7 +1,7 @@
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import type postgres from 'postgres';
 
-import { classifyFailure } from './postgres-errors.ts';
+import { classifyFailure, isLostConnection } from './postgres-errors.ts';
 import type * as schema from './schema.ts';
 
 /** What statements are written with. */
@@ -53,6 +53,7 @@ export class TenantLanes {
       this.#giveBack(lane);
       return result;
     } catch (error) {
+      if (isLostConnection(error)) this.#distrustFree();
       this.#giveBack(classifyFailure(error) === 'unavailable' ? this.#replace(lane) : lane);
       throw error;
     }
@@ -93,6 +94,11 @@ export class TenantLanes {
     const next = this.#waiting.shift();
     if (next) next(lane);
     else this.#free.push(lane);
+  }
+
+  /** They were open as well when one was lost, and that a server is gone is heard on each of them by itself. A new connection costs less than another failure. */
+  #distrustFree(): void {
+    for (const lane of this.#free) lane.isLost = true;
   }
 
   #openLane(): Lane {

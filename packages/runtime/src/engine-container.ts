@@ -296,10 +296,7 @@ class EngineContainer implements RuntimeContainer {
     this.#running = null;
     if (death === null) this.#warmBundles.add(running.task.attempt.sha256);
     const end = death ?? this.#death ?? this.#wear();
-    if (end !== null) {
-      void this.kill(end);
-      return;
-    }
+    if (end !== null) return this.#endAfter(end);
     this.#state = 'warm';
     // A thread whose event loop does not turn any more has something running that no reply will end.
     within(this.#settling.promise, SETTLE_MS, 'stuck').catch(() => {
@@ -344,10 +341,22 @@ class EngineContainer implements RuntimeContainer {
     this.#driver.log.debug({ containerId: this.id, orgId: this.orgId, ...facts }, event);
   }
 
-  async kill(death: ContainerDeath): Promise<void> {
+  /** What is only worn out may take its time. */
+  #endAfter(death: ContainerDeath): void {
+    const engine = this.#engine;
+    if (death !== 'recycled' || engine === null || engine.hasEnded || engine.retire === undefined) return void this.kill(death);
+    this.#beginEnd(death);
+    engine.retire();
+  }
+
+  #beginEnd(death: ContainerDeath): void {
     this.#death ??= death;
     if (this.#state !== 'dead') this.#state = 'recycling';
     this.#settling.resolve();
+  }
+
+  async kill(death: ContainerDeath): Promise<void> {
+    this.#beginEnd(death);
     if (this.#engine === null || this.#engine.hasEnded) this.#onEngineGone();
     else this.#engine.kill();
     await this.#gone.promise;

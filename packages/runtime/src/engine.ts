@@ -34,6 +34,11 @@ export interface Engine {
   read(): Promise<Reading>;
   /** Ends it, whatever it does; before and during `open` too. */
   kill(): void;
+  /**
+   * Ends it after an attempt that ended by itself: it does nothing from now on, and is gone when there is time for it. Left out
+   * where an end costs nothing that a run would wait for.
+   */
+  retire?(): void;
 }
 
 /** One attempt, as what is inside gets it. */

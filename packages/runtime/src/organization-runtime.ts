@@ -236,7 +236,10 @@ export class OrganizationRuntime {
   async #startNew(wanted: Wanted, startsLeft = MAX_STARTS): Promise<RuntimeContainer> {
     const { memoryMb, reserveMb, factory, isAlone, interrupt } = wanted;
     // Between the last look at the room and the start of the thread nothing else runs.
-    while (!this.#hasRoom(reserveMb)) await this.#nextGone();
+    while (!this.#hasRoom(reserveMb)) {
+      for (const container of this.#ending()) if (container.death === 'recycled') void container.kill('recycled'); // it may be taking its time
+      await this.#nextGone();
+    }
     if (interrupt.aborted) throw new BullpenError('SHUTTING_DOWN', 'the attempt was interrupted before its container started');
     const container = this.#make(factory, { orgId: this.orgId, limitMb: memoryMb, isAlone }, reserveMb);
     this.#claimed.set(container, reserveMb);

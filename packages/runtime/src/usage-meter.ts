@@ -19,6 +19,12 @@ export type OnReading = (reading: Reading, cpuMs: number) => number | undefined;
 const FINAL_READING_MS = 100;
 /** Of the CPU: below it a container waits. */
 const IDLE_SHARE = 0.02;
+/** What is told is read by people: no clock here is finer than a microsecond, no memory is told apart below a kilobyte. */
+const MICRO_DIGITS = 3;
+/** A megabyte held for a millisecond is a millionth of a GB-s. */
+const GB_SECONDS_DIGITS = 9;
+
+const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
 
 export class UsageMeter {
   readonly #source: () => Promise<Reading>;
@@ -75,11 +81,11 @@ export class UsageMeter {
   /** What the attempt used, by the readings so far. */
   usage(wallMs: number): RunUsage {
     return {
-      wallMs,
-      cpuMs: this.#cpuMs,
-      peakHeapMb: this.#peakHeapMb,
-      peakExternalMb: this.#peakExternalMb,
-      gbSeconds: (this.#limitMb / 1024) * (wallMs / 1000),
+      wallMs: rounded(wallMs, MICRO_DIGITS),
+      cpuMs: rounded(this.#cpuMs, MICRO_DIGITS),
+      peakHeapMb: rounded(this.#peakHeapMb, MICRO_DIGITS),
+      peakExternalMb: rounded(this.#peakExternalMb, MICRO_DIGITS),
+      gbSeconds: rounded((this.#limitMb / 1024) * (wallMs / 1000), GB_SECONDS_DIGITS),
     };
   }
 

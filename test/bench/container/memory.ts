@@ -56,13 +56,17 @@ export async function readyCells(count: number): Promise<void> {
   await settle();
 }
 
-/** Node in the cells of this process. */
+/** Node in the cells of this process; used cells that are on their way out, and stopped, are none. */
 export function cellPids(): number[] {
-  return readdirSync('/proc').map(Number).filter((pid) => Number.isSafeInteger(pid) && commandOf(pid).startsWith(`${CELL_NODE}\0`) && isOurs(pid));
+  return readdirSync('/proc').map(Number).filter((pid) => Number.isSafeInteger(pid) && commandOf(pid).startsWith(`${CELL_NODE}\0`) && !isStopped(pid) && isOurs(pid));
 }
 
 function commandOf(pid: number): string {
   return textOf(`/proc/${pid}/cmdline`);
+}
+
+function isStopped(pid: number): boolean {
+  return /^State:\s+[TZ]/m.test(textOf(`/proc/${pid}/status`));
 }
 
 /** The launcher, and bubblewrap twice, stand between us and Node. */

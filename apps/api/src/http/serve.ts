@@ -92,10 +92,14 @@ function pathParams(route: Route, req: Request): unknown {
   if (route.params === undefined) return {};
   const parsed = route.params.safeParse(req.params);
   if (parsed.success) return parsed.data;
-  const isAboutId = parsed.error.issues.every(({ path: [param] }) => typeof param === 'string' && /(^i|I)d$/.test(param));
-  if (isAboutId) throw new BullpenError('NOT_FOUND', `there is nothing at ${req.method} ${req.path}`);
+  const names = parsed.error.issues.map(({ path: [param] }) => String(param));
+  const isAboutId = names.every((name) => /(^i|I)d$/.test(name));
+  if (isAboutId) throw new BullpenError('NOT_FOUND', `${names.map((name) => String(req.params[name]).slice(0, MOST_OF_AN_ID)).join(', ')} is no id of anything that is here`);
   return parseOrThrow(route.params, req.params, 'path');
 }
+
+/** Of what a caller sent as an id: as much as tells him which it was. */
+const MOST_OF_AN_ID = 60;
 
 function noQuery(req: Request): object {
   const [first] = Object.keys(req.query);

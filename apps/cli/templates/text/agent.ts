@@ -28,6 +28,7 @@ export default defineAgent<Input | null, Output>({
       times.set(word, (times.get(word) ?? 0) + 1);
       if (i % 1000 === 0) ctx.progress(i / words.length);
     }
+    ctx.progress(1);
 
     const mostUsed = [...times].sort((a, b) => b[1] - a[1]).slice(0, 5);
     return {

@@ -35,9 +35,21 @@ export class BundleShelf {
     return bundle;
   }
 
-  /** Puts a bundle that is a file into a cell's directory. */
-  link({ path }: { readonly path: string }, cellDir: string): void {
-    linkSync(path, join(cellDir, 'bundle.mjs'));
+  /** Puts a file of the shelf into a cell's directory. */
+  link(path: string, cellDir: string, name: string): void {
+    linkSync(path, join(cellDir, name));
+  }
+
+  /** Something else that cells read: gives its file. */
+  put(content: Buffer): string {
+    const path = join(this.#dir, randomUUID());
+    writeFileSync(path, content);
+    chmodSync(path, 0o644); // whatever the umask
+    return path;
+  }
+
+  remove(path: string): void {
+    rmSync(path, { force: true });
   }
 
   /** Cells that have it keep their link. */
@@ -45,15 +57,12 @@ export class BundleShelf {
     const [oldest] = this.#bundles;
     if (oldest === undefined) return;
     const [name, bundle] = oldest;
-    if (bundle.kind === 'file') rmSync(bundle.path, { force: true });
+    if (bundle.kind === 'file') this.remove(bundle.path);
     this.#bundles.delete(name);
   }
 
   #take(bundlePath: string): ShelvedBundle {
     if (statSync(bundlePath).size <= MAX_TEXT_BYTES) return { kind: 'text', text: readFileSync(bundlePath, 'utf8') };
-    const path = join(this.#dir, `${randomUUID()}.mjs`);
-    writeFileSync(path, readFileSync(bundlePath));
-    chmodSync(path, 0o644); // whatever the umask
-    return { kind: 'file', path };
+    return { kind: 'file', path: this.put(readFileSync(bundlePath)) };
   }
 }

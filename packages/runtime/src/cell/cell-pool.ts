@@ -25,9 +25,9 @@ export type CellPurpose = 'spare' | 'run';
 /** A blank cell holds 10 to 12 MB, and as much for each thread that waits in it. */
 const MAX_SPARES = 8;
 const SHRINK_MS = 30_000;
-/** The start of a process takes a core for 60 to 100 ms: the run that was just handed over comes first. */
-const REFILL_DELAY_MS = 10;
-/** In a burst spares are started from here on: earlier they would be in the way of those that are ready. */
+/** The start of a process takes a core for 60 to 100 ms: the run that was just handed over comes first, and in a burst those that follow it. */
+const REFILL_DELAY_MS = 25;
+/** From here on a burst is not waited for: spares are started before they run out. */
 const FEW_SPARES = 1;
 /** A start keeps a core busy. More at once than there are cores, and one for those that wait for the kernel, are all ready later. */
 const MAX_STARTS = availableParallelism() + 1;

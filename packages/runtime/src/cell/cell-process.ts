@@ -149,9 +149,9 @@ export class CellProcess {
     }
   }
 
-  /** Puts a bundle that lies on the wall's shelf into the cell's directory. */
-  link(bundle: { readonly path: string }): void {
-    this.#wall.bundles.link(bundle, this.#bundleDir);
+  /** Puts a file that lies on the wall's shelf into the cell's directory. */
+  link(path: string, name: string): void {
+    this.#wall.bundles.link(path, this.#bundleDir, name);
   }
 
   /** Where the cell finds what lies in its directory. */
@@ -164,6 +164,16 @@ export class CellProcess {
     if (this.#pid === null || this.#hasEnded || dataMb === this.#dataMb) return;
     this.#dataMb = dataMb;
     await this.#wall.limit(this.#pid, this.#profile, this.#blankDataMb + dataMb);
+  }
+
+  /** Stops Node, all its threads, for good; false where it cannot be told that it is still this one. */
+  stop(): boolean {
+    if (this.#pid === null || this.read() === null) return false;
+    try {
+      return process.kill(this.#pid, 'SIGSTOP');
+    } catch {
+      return false;
+    }
   }
 
   /**

@@ -45,7 +45,8 @@ export function strictProfile(limitMb: number): CellProfile {
   return {
     entry: 'cell-entry.mjs',
     nodeFlags: [
-      ...common, '--allow-fs-read=/cell/container/*', '--allow-fs-read=/bundle/*', `--max-old-space-size=${limitMb}`, '--max-semi-space-size=1',
+      ...common, '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', // for bundle-loader.mjs
+      '--allow-fs-read=/cell/container/*', '--allow-fs-read=/bundle/*', `--max-old-space-size=${limitMb}`, '--max-semi-space-size=1',
     ],
     needsPiscina: false,
     dataMb: limitMb * HARD_FACTOR,

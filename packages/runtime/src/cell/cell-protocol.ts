@@ -7,14 +7,17 @@ import type { EngineTask } from '../engine.ts';
 
 export type CellTask = EngineTask;
 export type FrameToCell =
-  /** `source`: the bundle, where it is not a file in the cell's directory. */
-  | { kind: 'run'; nonce: string; caps: typeof SIZE_CAPS; task: CellTask; source: string | null }
+  /** `source`: the bundle, where it is not a file in the cell's directory. `hasCache`: its compiled code lies beside it. */
+  | { kind: 'run'; nonce: string; caps: typeof SIZE_CAPS; task: CellTask; source: string | null; hasCache: boolean }
+  /** Compiles a bundle and executes nothing of it: this cell never runs one. */
+  | { kind: 'compile'; nonce: string; bundleUrl: string }
   | { kind: 'say'; message: string };
 
 const said = { nonce: z.string().max(64) };
 const frameSchema = z.discriminatedUnion('kind', [
   z.strictObject({ ...said, kind: z.literal('ready') }),
-  z.strictObject({ ...said, kind: z.literal('started') }),
+  z.strictObject({ ...said, kind: z.literal('started'), cacheRefused: z.literal(true).optional() }),
+  z.strictObject({ ...said, kind: z.literal('compiled'), code: z.base64() }),
   z.strictObject({ ...said, kind: z.literal('event'), event: z.unknown() }),
   z.strictObject({ ...said, kind: z.literal('call'), call: z.unknown() }),
   z.strictObject({ ...said, kind: z.literal('fault'), code: z.string().max(64), detail: z.string() }),

@@ -5,11 +5,15 @@
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 
+import { placeSession } from './cell-place.mjs';
+
 /** @typedef {import('./launcher-protocol.ts').FromLauncher} FromLauncher */
 /** @typedef {import('./launcher-protocol.ts').LaunchOrder} LaunchOrder */
 /** @typedef {import('./launcher-protocol.ts').ToLauncher} ToLauncher */
 
 const MAX_LAST_WORDS = 8192;
+/** As bubblewrap tells it, in one write. */
+const CHILD_PID = /"child-pid": (\d+)/;
 
 /** @param {FromLauncher} message @param {import('node:net').Socket} [pipe] */
 function tell(message, pipe) {
@@ -35,7 +39,12 @@ function follow(id, child) {
   const [, , stderr, input, output, info] = /** @type {import('node:net').Socket[]} */ (/** @type {unknown} */ (child.stdio));
   let lastWords = '';
   stderr?.on('data', (chunk) => { lastWords = (lastWords + chunk.toString('latin1')).slice(-MAX_LAST_WORDS); });
-  info?.on('data', (chunk) => tell({ kind: 'info', id, text: chunk.toString('latin1') }));
+  info?.on('data', (chunk) => {
+    const text = chunk.toString('latin1');
+    tell({ kind: 'info', id, text });
+    const init = CHILD_PID.exec(text)?.[1];
+    if (init !== undefined) placeSession(Number(init));
+  });
   stderr?.on('error', () => undefined);
   info?.on('error', () => undefined);
   child.once('error', (error) => {

@@ -68,7 +68,7 @@ async function inOrganizationCell(wall: CellWall, casesOf: (pid: number, inside:
 function selfTestIn(cell: SingleUseCell): Promise<Case[]> {
   const { promise, resolve, reject } = Promise.withResolvers<Case[]>();
   void cell.gone.then(({ lastWords }) => reject(new Error(`the cell died in the self-test: ${lastWords}`)));
-  cell.run(SELF_TEST, TASK, {
+  cell.run({ bundlePath: SELF_TEST }, TASK, {
     onFrame(frame) {
       if (frame.kind !== 'reply') return;
       const { kind, result } = frame.reply as { kind: string; result?: unknown };

@@ -7,7 +7,10 @@ import { asReply } from '../reply.ts';
 import type { Reading } from '../usage-meter.ts';
 import type { AttemptEnding } from '../verdict.ts';
 import { deathOfCell, endingOf } from './cell-deaths.ts';
+import type { CellDepartures } from './cell-departures.ts';
 import type { CellPool } from './cell-pool.ts';
+import type { CodeCaches } from './code-caches.ts';
+import type { CpuShares } from './cpu-shares.ts';
 import type { FrameFromCell } from './cell-protocol.ts';
 import type { SingleUseCell } from './single-use-cell.ts';
 
@@ -16,11 +19,28 @@ import type { SingleUseCell } from './single-use-cell.ts';
  * are those of the whole process, less what the blank cell had.
  */
 
+/** A run that takes longer is put in the kernel's groups for memory and cores: being put there takes more than a short run does. */
+const SHORT_RUN_MS = 20;
+
+export interface StrictEngineOptions {
+  readonly pool: Pick<CellPool<SingleUseCell>, 'take'>;
+  readonly departures: CellDepartures;
+  readonly codeCaches: CodeCaches;
+  readonly cpu: CpuShares;
+  readonly orgId: string;
+  readonly limitMb: number;
+  readonly listener: EngineListener;
+}
+
 export class StrictEngine implements Engine {
   readonly killSignal = 'SIGKILL' as const;
   /** A cell lives for one attempt: there is nothing to learn from its event loop for the next one. */
   readonly answersPings = false;
   readonly #pool: Pick<CellPool<SingleUseCell>, 'take'>;
+  readonly #departures: CellDepartures;
+  readonly #codeCaches: CodeCaches;
+  readonly #cpu: CpuShares;
+  readonly #orgId: string;
   readonly #limitMb: number;
   readonly #listener: EngineListener;
   readonly #gone = Promise.withResolvers<void>();
@@ -31,8 +51,12 @@ export class StrictEngine implements Engine {
   #hasEnded = false;
   #dropped = 0;
 
-  constructor(options: { pool: Pick<CellPool<SingleUseCell>, 'take'>; limitMb: number; listener: EngineListener }) {
+  constructor(options: StrictEngineOptions) {
     this.#pool = options.pool;
+    this.#departures = options.departures;
+    this.#codeCaches = options.codeCaches;
+    this.#cpu = options.cpu;
+    this.#orgId = options.orgId;
     this.#limitMb = options.limitMb;
     this.#listener = options.listener;
   }
@@ -52,14 +76,14 @@ export class StrictEngine implements Engine {
   async open(): Promise<void> {
     let cell: SingleUseCell;
     try {
-      cell = await this.#pool.take(this.#limitMb);
+      cell = await this.#departures.during(this.#pool.take(this.#limitMb));
     } catch (error) {
       this.#end();
       throw error;
     }
     this.#cell = cell;
     void cell.gone.then((end) => {
-      this.#replied.resolve({ kind: 'died', how: deathOfCell(end) });
+      this.#replied.resolve({ kind: 'died', how: cell.wasTooLarge ? { kind: 'heap_limit' } : deathOfCell(end) });
       this.#end();
     });
     if (this.#wasKilled) cell.kill();
@@ -71,15 +95,20 @@ export class StrictEngine implements Engine {
     if (cell === null) return { kind: 'died', how: { kind: 'failed', message: 'the cell was not there' } };
     kill.addEventListener('abort', () => cell.kill());
     if (kill.aborted) cell.kill();
+    this.#departures.postpone();
     try {
-      cell.run(fileURLToPath(task.bundleUrl), task, {
-        onFrame: (frame) => this.#hear(frame, task.attemptNo),
+      const bundlePath = fileURLToPath(task.bundleUrl);
+      cell.run({ bundlePath, cachePath: this.#codeCaches.use(bundlePath, this.#limitMb) }, task, {
+        onFrame: (frame) => this.#hear(frame, task.attemptNo, bundlePath),
         onViolation: (error) => this.#listener.onViolation(error),
       });
     } catch (error) {
       this.#listener.onViolation(`the bundle could not be handed over: ${messageOf(error)}`);
     }
-    return await this.#replied.promise;
+    const joining = setTimeout(() => void cell.enclose().then(() => this.#cpu.join(this.#orgId, cell)), SHORT_RUN_MS);
+    const ending = await this.#replied.promise;
+    clearTimeout(joining);
+    return ending;
   }
 
   async tell(line: string): Promise<void> {
@@ -100,17 +129,24 @@ export class StrictEngine implements Engine {
     this.#cell?.kill(); // one that is still on its way is killed when it arrives
   }
 
+  retire(): void {
+    if (this.#cell !== null) this.#departures.add(this.#cell);
+  }
+
   #end(): void {
     this.#hasEnded = true;
     this.#gone.resolve();
   }
 
-  #hear(frame: FrameFromCell, attemptNo: number): void {
+  #hear(frame: FrameFromCell, attemptNo: number, bundlePath: string): void {
     const say = (tag: string, rest: string) => this.#listener.onSaid({ tag, attemptNo, rest });
     switch (frame.kind) {
       case 'ready': // heard by the start
         break;
+      case 'compiled':
+        throw new Error('the cell compiled what it was to run');
       case 'started':
+        if (frame.cacheRefused === true) this.#codeCaches.refused(bundlePath, this.#limitMb);
         say('started', '');
         break;
       case 'event':

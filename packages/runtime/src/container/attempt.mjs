@@ -13,6 +13,7 @@ import { Voice } from './voice.mjs';
 
 /** @typedef {import('./voice.mjs').Caps} Caps */
 /** @typedef {import('./voice.mjs').Line} Line */
+/** @typedef {(url: string) => Promise<any>} Load */
 /**
  * @typedef {{ attemptNo: number, bundleUrl: string, inputJson: string, deadline: number, attempt: number,
  *   run: import('./agent-context.mjs').RunFacts,
@@ -57,10 +58,10 @@ function interruptAttempt(message) {
 }
 
 /**
- * @param {AttemptTask} task @param {Line} line @param {Caps} caps
+ * @param {AttemptTask} task @param {Line} line @param {Caps} caps @param {Load} [load] gives the exports of a bundle; left out: `import`
  * @returns {Promise<{ attempt: Attempt, reply: string }>}
  */
-export async function runAttempt(task, line, caps) {
+export async function runAttempt(task, line, caps, load = importBundle) {
   const voice = new Voice(line, caps);
   const calls = new HostCalls(line, caps);
   const { ctx, interrupt } = createContext(voice, calls, task);
@@ -68,7 +69,7 @@ export async function runAttempt(task, line, caps) {
   const attempt = { no: task.attemptNo, bundleUrl: task.bundleUrl, voice, calls, interrupt, fail: () => undefined, isOver: false, isTainted: false };
   current = attempt;
   if (early !== '') interruptAttempt(early);
-  const ending = await enter(attempt, () => drive(attempt, task, ctx));
+  const ending = await enter(attempt, () => drive(attempt, task, ctx, load));
   const reply = enter(attempt, () => replyOf(ending, attempt, caps));
   attempt.isOver = true;
   voice.end();
@@ -81,21 +82,21 @@ export async function runAttempt(task, line, caps) {
 
 /**
  * Settles with what happens first: the agent returns, it throws, or something it started throws with nobody to catch.
- * @param {Attempt} attempt @param {AttemptTask} task @param {unknown} ctx @returns {Promise<Ending>}
+ * @param {Attempt} attempt @param {AttemptTask} task @param {unknown} ctx @param {Load} load @returns {Promise<Ending>}
  */
-function drive(attempt, task, ctx) {
+function drive(attempt, task, ctx, load) {
   return new SafePromise((resolve) => {
     attempt.fail = (ending) => resolve(/** @type {any} */ ({ __proto__: null, ...ending }));
-    void callAgent(attempt, task, ctx);
+    void callAgent(attempt, task, ctx, load);
   });
 }
 
-/** @param {Attempt} attempt @param {AttemptTask} task @param {unknown} ctx */
-async function callAgent(attempt, task, ctx) {
+/** @param {Attempt} attempt @param {AttemptTask} task @param {unknown} ctx @param {Load} load */
+async function callAgent(attempt, task, ctx, load) {
   /** @type {'load' | 'call'} */
   let during = 'load';
   try {
-    const call = agents[task.bundleUrl] ?? await loadAgent(task.bundleUrl);
+    const call = agents[task.bundleUrl] ?? await loadAgent(task.bundleUrl, load);
     const input = jsonParse(task.inputJson);
     during = 'call';
     attempt.voice.started();
@@ -111,9 +112,12 @@ async function callAgent(attempt, task, ctx) {
  */
 const agents = /** @type {any} */ ({ __proto__: null });
 
-/** @param {string} url */
-async function loadAgent(url) {
-  const agent = (await import(url)).default;
+/** @type {Load} */
+const importBundle = (url) => import(url);
+
+/** @param {string} url @param {Load} load */
+async function loadAgent(url, load) {
+  const agent = (await load(url)).default;
   if (typeof agent === 'function') return agents[url] = (/** @type {unknown} */ input, /** @type {unknown} */ ctx) => agent(input, ctx);
   if (typeof agent?.run === 'function') return agents[url] = (/** @type {unknown} */ input, /** @type {unknown} */ ctx) => agent.run(input, ctx);
   throw new TypeError('the default export of the bundle is neither a function nor an object with run()');

@@ -8,12 +8,14 @@ import { Socket } from 'node:net';
 
 import { captureConsole } from './agent-context.mjs';
 import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
+import { compiledCode, loadBundle } from './bundle-loader.mjs';
 import { onFrames, writeFrame } from './frame-pipe.mjs';
 import { jsonParse, jsonStringify } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').AttemptTask} AttemptTask */
 /** @typedef {import('./voice.mjs').Caps} Caps */
-/** @typedef {{ kind: 'run', nonce: string, caps: Caps, task: AttemptTask, source: string | null } | { kind: 'say', message: string }} FrameIn */
+/** @typedef {{ kind: 'run', nonce: string, caps: Caps, task: AttemptTask, source: string | null, hasCache: boolean }} RunFrame */
+/** @typedef {RunFrame | { kind: 'compile', nonce: string, bundleUrl: string } | { kind: 'say', message: string }} FrameIn */
 
 const IN = 3;
 const OUT = 4;
@@ -26,25 +28,46 @@ const { allocUnsafe } = Buffer;
 /** @param {string} json */
 const send = (json) => writeFrame(OUT, json);
 
-/** The bundle that is asked for, and its source where that came in the frame. */
+/** The bundle that is asked for, its source where that came in the frame, and whether its compiled code lies beside it. */
 let asked = '';
 /** @type {string | null} */
 let told = null;
+let hasCache = false;
+/** The compiled code was of no use. */
+let wasRefused = false;
 
-/** A bundle is found and read by its one path: Node's own way looks for packages around it, and reads in other threads. */
-registerHooks({
-  resolve: (specifier, context, next) => specifier.startsWith(BUNDLES) ? { url: specifier, format: 'module', shortCircuit: true } : next(specifier, context),
-  load(url, context, next) {
-    if (!url.startsWith(BUNDLES)) return next(url, context);
-    return { format: 'module', shortCircuit: true, source: (url === asked ? told : null) ?? readFileSync(url.startsWith(REHEARSALS) ? REHEARSED : url.slice('file://'.length), 'utf8') };
-  },
-});
+/** @param {string} url */
+const pathOf = (url) => (url.startsWith(REHEARSALS) ? REHEARSED : url.slice('file://'.length));
+
+/** @param {string} url */
+const sourceOf = (url) => (url === asked ? told : null) ?? readFileSync(pathOf(url), 'utf8');
+
+/** @param {string} url */
+function load(url) {
+  const cache = hasCache ? readFileSync(pathOf(url).replace(/\.mjs$/, '.cache')) : undefined;
+  return loadBundle(url, { source: sourceOf(url), cache }, importIt, () => { wasRefused = true; });
+}
+
+/** Node's own way, for a bundle that imports what is not built into Node; itself it is found and read by its one path. @param {string} url */
+function importIt(url) {
+  registerHooks({
+    resolve: (specifier, context, next) => specifier.startsWith(BUNDLES) ? { url: specifier, format: 'module', shortCircuit: true } : next(specifier, context),
+    load: (at, context, next) => at.startsWith(BUNDLES) ? { format: 'module', shortCircuit: true, source: sourceOf(at) } : next(at, context),
+  });
+  return import(url);
+}
+
+/** Compiles a bundle, executes nothing of it, says what V8 made of it. @param {Extract<FrameIn, { kind: 'compile' }>} frame */
+function compile({ nonce, bundleUrl }) {
+  const code = compiledCode(bundleUrl, sourceOf(bundleUrl)).toString('base64');
+  send(`{"nonce":${jsonStringify(nonce)},"kind":"compiled","code":"${code}"}`);
+}
 
 /** @param {string} nonce @returns {import('./voice.mjs').Line} */
 function lineOf(nonce) {
   const opening = `{"nonce":${jsonStringify(nonce)},"kind":`;
   return {
-    started: () => send(`${opening}"started"}`),
+    started: () => send(wasRefused ? `${opening}"started","cacheRefused":true}` : `${opening}"started"}`),
     event: (json) => send(`${opening}"event","event":${json}}`),
     fault: (code, detail) => send(`${opening}"fault","code":${jsonStringify(code)},"detail":${jsonStringify(detail)}}`),
     // Told at each power of two: a kill in the flood leaves at least half of the count.
@@ -53,11 +76,12 @@ function lineOf(nonce) {
   };
 }
 
-/** @param {Extract<FrameIn, { kind: 'run' }>} frame */
-async function run({ nonce, caps, task, source }) {
+/** @param {RunFrame} frame */
+async function run({ nonce, caps, task, source, hasCache: isCached }) {
   asked = task.bundleUrl;
   told = source;
-  const { attempt, reply } = await runAttempt(task, lineOf(nonce), caps);
+  hasCache = isCached;
+  const { attempt, reply } = await runAttempt(task, lineOf(nonce), caps, load);
   send(`{"nonce":${jsonStringify(nonce)},"kind":"reply","dropped":${attempt.voice.droppedCount},"reply":${reply}}`);
 }
 
@@ -92,6 +116,9 @@ captureConsole(currentVoice);
 await new Promise((resolve) => readFile(import.meta.filename, resolve));
 send('{"nonce":"","kind":"ready"}');
 let frame = waitForFrame();
-for (; frame.task.bundleUrl.startsWith(REHEARSALS); frame = waitForFrame()) await run(frame);
-void run(frame);
-setImmediate(listen);
+for (; frame.kind === 'run' && frame.task.bundleUrl.startsWith(REHEARSALS); frame = waitForFrame()) await run(frame);
+if (frame.kind === 'compile') compile(frame);
+else {
+  void run(frame);
+  setImmediate(listen);
+}
