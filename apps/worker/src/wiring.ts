@@ -78,6 +78,7 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
     slots: config.BULLPEN_SLOTS,
     idleMs: config.BULLPEN_CONTAINER_IDLE_MS,
     poolMbOf: (orgId) => pools.poolMbOf(orgId),
+    cpuWeightOf: (orgId) => pools.weightOf(orgId),
     services: createHostServices(db, config),
     egress: defined({ privateRanges: config.BULLPEN_EGRESS_PRIVATE_RANGES, ...deps.egress }),
     ...defined({ namespaces: deps.namespaces }),

@@ -37,6 +37,8 @@ export interface AgentRuntimeManagerOptions {
   /** Default 1000. */
   readonly maxRunsPerContainer?: number;
   readonly poolMbOf: (orgId: string) => number;
+  /** An organization's share of the cores relative to others', where the machine can hold it to one. Default: 1 for all. */
+  readonly cpuWeightOf?: (orgId: string) => number;
   /** Idle containers of all organizations together. Default: twice the slots. */
   readonly maxIdleContainers?: number;
   /** Bundles on disk. Default 512 MiB. */
@@ -140,7 +142,7 @@ class Manager implements AgentRuntimeManager {
     const { graceMs, cpuPerWall, maxRunsPerContainer: maxRuns = 1000 } = options;
     const bounds = { clock: this.#clock, log, maxRuns, ...defined({ graceMs, cpuPerWall }) };
     this.#basic = wanted.includes('basic') ? createThreadContainers(bounds) : undefined;
-    this.#cells = new CellTiers({ ...bounds, wanted, namespaces: options.namespaces ?? true });
+    this.#cells = new CellTiers({ ...bounds, wanted, cpuWeightOf: options.cpuWeightOf ?? (() => 1), namespaces: options.namespaces ?? true });
   }
 
   start(): Promise<void> {

@@ -3,6 +3,7 @@ import type { Clock, IsolationReport, Logger, Tier } from '@bullpen/core';
 import type { TierDrivers } from '../container.ts';
 import type { CellWall } from './cell-wall.ts';
 import { probeIsolation, type Probed } from './isolation-probe.ts';
+import { CpuShares } from './cpu-shares.ts';
 import { Launcher } from './launcher.ts';
 import { OrganizationTier } from './organization-tier.ts';
 import { StrictTier } from './strict-tier.ts';
@@ -20,6 +21,8 @@ export interface CellTiersOptions {
   /** False: as on a machine without namespaces. */
   readonly namespaces: boolean;
   readonly maxRuns: number;
+  /** An organization's share of the cores, relative to others'. */
+  readonly cpuWeightOf: (orgId: string) => number;
   readonly graceMs?: number;
   readonly cpuPerWall?: number;
 }
@@ -32,8 +35,9 @@ export class CellTiers {
   #probed: Probed | null = null;
   #isOpen = false;
 
-  constructor({ wanted, namespaces, ...options }: CellTiersOptions) {
-    this.#options = { wanted, namespaces, ...options };
+  constructor({ wanted, namespaces, cpuWeightOf, ...bounds }: CellTiersOptions) {
+    this.#options = { wanted, namespaces, cpuWeightOf, ...bounds };
+    const options = { ...bounds, cpu: new CpuShares(cpuWeightOf) };
     this.#enhanced = new OrganizationTier(options);
     this.#strict = new StrictTier(options);
   }

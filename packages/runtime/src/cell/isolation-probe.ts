@@ -5,6 +5,7 @@ import { TIERS, messageOf, type Clock, type IsolationReport, type Tier } from '@
 
 import { removeLeftCellDirs } from './cell-dir.ts';
 import { CELL_ACCOUNT, type CellAccount, type CellWall } from './cell-wall.ts';
+import { cpuCgroups } from './cpu-shares.ts';
 import type { Launcher } from './launcher.ts';
 import { memoryCgroupDir, removeLeftCgroups } from './memory-cgroup.ts';
 import { PlainWall } from './plain-wall.ts';
@@ -59,11 +60,14 @@ export async function probeIsolation({ launcher, clock, wanted, namespaces, egre
   const probes: Probe[] = [];
   const note: Note = (name, works, detail) => void probes.push({ name, works, detail });
   removeLeftCellDirs();
-  removeLeftCgroups();
+  removeLeftCgroups(memoryCgroupDir());
+  removeLeftCgroups(cpuCgroups()?.dir ?? null);
   const programs = namespaces ? await findPrograms(note) : null;
   if (!namespaces) note('namespaces', false, 'not asked for');
   const cgroup = memoryCgroupDir();
   note('memory cgroup', cgroup !== null, cgroup ?? 'none that is writable');
+  const cpu = cpuCgroups();
+  note('cpu cgroup', cpu !== null, cpu === null ? 'none that is writable: cells compete for the cores one by one' : `${cpu.dir}, version ${cpu.version}: ${cpu.version === 1 ? 'by organization' : 'by cell'}`);
   const strict = programs !== null && wanted.includes('strict') ? await buildWall('strict', { launcher, programs, egressDir }, note) : null;
   const walled = programs !== null && wanted.includes('enhanced') ? await buildWall('enhanced', { launcher, programs, egressDir }, note) : null;
   const enhanced = walled ?? (wanted.includes('enhanced') ? await buildPlain(launcher, note) : null);

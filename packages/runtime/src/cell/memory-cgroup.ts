@@ -25,9 +25,8 @@ export function memoryCgroupDir(): string | null {
   return found?.root ?? null;
 }
 
-/** Removes those of workers that were killed: the kernel keeps the ones that have a process in them. */
-export function removeLeftCgroups(): void {
-  const root = memoryCgroupDir();
+/** Removes those of workers that were killed: the kernel keeps the ones that have a process in them. @param root - where they are made; null: nowhere */
+export function removeLeftCgroups(root: string | null): void {
   if (root === null) return;
   for (const name of readdirSync(root).filter((one) => OURS.test(one))) {
     try {
@@ -81,6 +80,15 @@ export class MemoryCgroup {
       writeFileSync(join(this.#dir, this.#version.limit), String(Math.ceil(limitMb) * MIB));
     } catch {
       // Gone with its cell.
+    }
+  }
+
+  /** Its share of the cores, where such a group has one (version 2); 100 is usual. */
+  weigh(weight: number): void {
+    try {
+      writeFileSync(join(this.#dir, 'cpu.weight'), String(weight));
+    } catch {
+      // Version 1, a controller that is not enabled here, or gone with its cell.
     }
   }
 

@@ -108,6 +108,11 @@ export class OrganizationCell implements PooledCell {
     return this.#process.pid;
   }
 
+  /** Null where the machine gives none. */
+  get cgroup(): MemoryCgroup | null {
+    return this.#cgroup;
+  }
+
   /** On its way out: no seat is taken any more. */
   get isEnding(): boolean {
     return this.#isRetired || this.#blame !== null || this.#ownDeath !== null || this.hasEnded;

@@ -40,7 +40,7 @@ function withCells() {
     made.push(cell);
     return cell as unknown as OrganizationCell;
   };
-  const cells = new OrganizationCells({ pool: { take }, clock: { nowMs: () => now.ms, monotonicMs: () => now.ms }, idleMs: 1000 });
+  const cells = new OrganizationCells({ pool: { take }, clock: { nowMs: () => now.ms, monotonicMs: () => now.ms }, cpu: { join: async () => undefined }, idleMs: 1000 });
   return { cells, made, now };
 }
 

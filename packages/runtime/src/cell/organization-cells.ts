@@ -2,6 +2,7 @@ import type { Clock } from '@bullpen/core';
 
 import type { AttemptRequest } from '../container.ts';
 import type { CellPool } from './cell-pool.ts';
+import type { CpuShares } from './cpu-shares.ts';
 import type { OrganizationCell } from './organization-cell.ts';
 import type { SeatedAttempt } from './organization-seat.ts';
 
@@ -19,15 +20,17 @@ const MAX_SUSPECTS = 10_000;
 export class OrganizationCells {
   readonly #pool: Pick<CellPool<OrganizationCell>, 'take'>;
   readonly #clock: Clock;
+  readonly #cpu: Pick<CpuShares, 'join'>;
   readonly #idleMs: number;
   readonly #shared = new Map<string, Promise<OrganizationCell>>();
   readonly #alive = new Set<OrganizationCell>();
   /** Of runs and of bundles, with the monotonic time until when. */
   readonly #suspects = new Map<string, number>();
 
-  constructor(options: { pool: Pick<CellPool<OrganizationCell>, 'take'>; clock: Clock; idleMs: number }) {
+  constructor(options: { pool: Pick<CellPool<OrganizationCell>, 'take'>; clock: Clock; cpu: Pick<CpuShares, 'join'>; idleMs: number }) {
     this.#pool = options.pool;
     this.#clock = options.clock;
+    this.#cpu = options.cpu;
     this.#idleMs = options.idleMs;
   }
 
@@ -60,6 +63,7 @@ export class OrganizationCells {
   #bind(orgId: string, cell: OrganizationCell, isAlone: boolean): OrganizationCell {
     this.#alive.add(cell);
     void cell.gone.then(() => this.#alive.delete(cell));
+    void this.#cpu.join(orgId, cell);
     const suspect = (attempt: SeatedAttempt) => this.#suspect(runKey(orgId, attempt.runId));
     cell.bind({
       suspected: (attempts) => attempts.forEach(suspect),

@@ -5,6 +5,7 @@ import { createContainers } from '../engine-container.ts';
 import { threadMemoryRule } from '../memory-rules.ts';
 import { CellPool } from './cell-pool.ts';
 import type { CellWall } from './cell-wall.ts';
+import type { CpuShares } from './cpu-shares.ts';
 import { OrganizationCell } from './organization-cell.ts';
 import { OrganizationCells } from './organization-cells.ts';
 import { OrganizationEngine } from './organization-engine.ts';
@@ -16,6 +17,7 @@ import { OrganizationEngine } from './organization-engine.ts';
 export interface OrganizationTierOptions {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly cpu: CpuShares;
   readonly maxRuns: number;
   readonly graceMs?: number;
   readonly cpuPerWall?: number;
@@ -48,9 +50,9 @@ export class OrganizationTier {
   /** Resolves when a first blank cell is ready. */
   async open(wall: CellWall): Promise<void> {
     if (this.#factory !== undefined) return;
-    const { clock, log } = this.#options;
+    const { clock, log, cpu } = this.#options;
     const pool = new CellPool({ make: () => new OrganizationCell(wall, this.#askedMb), log });
-    const cells = new OrganizationCells({ pool, clock, idleMs: EMPTY_CELL_MS });
+    const cells = new OrganizationCells({ pool, clock, cpu, idleMs: EMPTY_CELL_MS });
     this.#pool = pool;
     this.#cells = cells;
     this.#factory = Object.assign(this.#containersIn(cells), { mustRunAlone: cells.mustRunAlone.bind(cells) });

@@ -7,6 +7,7 @@ import { CellProcess, type CellEnd } from './cell-process.ts';
 import { strictProfile } from './cell-profile.ts';
 import { readFrame, type CellTask, type FrameFromCell, type FrameToCell } from './cell-protocol.ts';
 import type { CellWall } from './cell-wall.ts';
+import { MemoryCgroup } from './memory-cgroup.ts';
 import type { CellReading } from './process-readings.ts';
 
 /** Ahead as many as it takes until the next one is no faster; with a run waiting the first one only, which takes the memory that each takes. */
@@ -17,6 +18,10 @@ const REHEARSED_SOURCE = 'export default async (input) => input;\n';
 const BUNDLE = 'bundle.mjs';
 /** What V8 made of it, where there is something. */
 const CODE_CACHE = 'bundle.cache';
+
+/** Beyond what the polling and the kernel's data limit allow: page tables and the tmpfs count here as well. */
+const CGROUP_FACTOR = 1.25;
+const TMP_MB = 16;
 
 /** What is to run, and the file with what V8 made of it before. */
 export interface CellBundle {
@@ -30,23 +35,37 @@ export class SingleUseCell {
   readonly #process: CellProcess;
   readonly #rehearsals: number;
   readonly #nextNonce = randomBytes(12).toString('base64url');
+  readonly #limitMb: number;
   #nonce = '';
+  #cgroup: MemoryCgroup | null = null;
+  #wasTooLarge = false;
+  readonly #gone: Promise<CellEnd>;
   #blank: CellReading | null = null;
   #onFrame: (frame: FrameFromCell) => void = () => undefined;
   #onViolation: (error: unknown) => void = () => undefined;
 
   constructor(options: { wall: CellWall; limitMb: number; purpose: CellPurpose }) {
     this.#wall = options.wall;
+    this.#limitMb = options.limitMb;
     this.#rehearsals = REHEARSALS[options.purpose];
     this.#process = new CellProcess({
       wall: options.wall,
       profile: strictProfile(options.limitMb),
       owner: { onText: (text) => this.#hear(text), onViolation: (error) => this.#onViolation(error), rehearse: () => this.#rehearse() },
     });
+    this.#gone = this.#process.gone.then((end) => {
+      this.#leaveCgroup();
+      return end;
+    });
   }
 
   get gone(): Promise<CellEnd> {
-    return this.#process.gone;
+    return this.#gone;
+  }
+
+  /** Of one that has ended: the kernel ended it for its memory. */
+  get wasTooLarge(): boolean {
+    return this.#wasTooLarge;
   }
 
   get hasEnded(): boolean {
@@ -57,10 +76,26 @@ export class SingleUseCell {
     return this.#process.pid;
   }
 
+  /** Null where the machine gives none. */
+  get cgroup(): MemoryCgroup | null {
+    return this.#cgroup;
+  }
+
   /** @throws where the wall or the cell in it cannot be had. */
   async start(): Promise<void> {
     await this.#process.start();
     this.#blank = this.#process.read();
+  }
+
+  /**
+   * A memory cgroup around it, where one can be made, for what it takes from now on. Not before a run has proved to be a long one: the kernel
+   * takes 15 ms to put a process in one, and the runs beside it wait for that.
+   */
+  async enclose(): Promise<void> {
+    if (this.pid === null || this.hasEnded) return;
+    this.#cgroup = await MemoryCgroup.around(this.pid);
+    this.#cgroup?.limit(CGROUP_FACTOR * this.#limitMb + TMP_MB);
+    if (this.hasEnded) this.#leaveCgroup();
   }
 
   /** Hands the one attempt over. */
@@ -87,6 +122,11 @@ export class SingleUseCell {
     void this.gone.then(({ lastWords }) => reject(new Error(`the cell ended before it had compiled: ${lastWords.slice(0, 200)}`)));
     void this.#send({ kind: 'compile', nonce: this.#nonce, bundleUrl: this.#process.bundleUrl(BUNDLE) });
     return promise;
+  }
+
+  #leaveCgroup(): void {
+    this.#wasTooLarge = this.#cgroup?.hasKilled === true;
+    this.#cgroup?.remove();
   }
 
   /** Attempts of an agent of our own, on the way of every attempt: what is done the first time is slow, on both sides. */

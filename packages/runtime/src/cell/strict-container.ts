@@ -6,6 +6,7 @@ import { wholeProcessRule } from '../memory-rules.ts';
 import type { CellDepartures } from './cell-departures.ts';
 import type { CellPool } from './cell-pool.ts';
 import type { CodeCaches } from './code-caches.ts';
+import type { CpuShares } from './cpu-shares.ts';
 import type { SingleUseCell } from './single-use-cell.ts';
 import { StrictEngine } from './strict-engine.ts';
 
@@ -18,6 +19,7 @@ export interface StrictContainerOptions {
   readonly pool: Pick<CellPool<SingleUseCell>, 'take'>;
   readonly departures: CellDepartures;
   readonly codeCaches: CodeCaches;
+  readonly cpu: CpuShares;
   readonly clock: Clock;
   readonly log: Logger;
   /** From an interruption to the kill. Default 250. */
@@ -30,11 +32,11 @@ export interface StrictContainerOptions {
 const START_TIMEOUT_MS = 25_000;
 
 /** Containers of tier strict. */
-export function createStrictContainers({ pool, departures, codeCaches, ...options }: StrictContainerOptions): ContainerFactory {
+export function createStrictContainers({ pool, departures, codeCaches, cpu, ...options }: StrictContainerOptions): ContainerFactory {
   return createContainers({
     tier: 'strict',
     memoryRule: wholeProcessRule,
-    engine: ({ limitMb }, listener) => new StrictEngine({ pool, departures, codeCaches, limitMb, listener }),
+    engine: ({ limitMb, orgId }, listener) => new StrictEngine({ pool, departures, codeCaches, cpu, orgId, limitMb, listener }),
     maxRuns: 1,
     sampleMs: 10,
     startTimeoutMs: START_TIMEOUT_MS,

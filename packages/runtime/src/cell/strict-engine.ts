@@ -10,6 +10,7 @@ import { deathOfCell, endingOf } from './cell-deaths.ts';
 import type { CellDepartures } from './cell-departures.ts';
 import type { CellPool } from './cell-pool.ts';
 import type { CodeCaches } from './code-caches.ts';
+import type { CpuShares } from './cpu-shares.ts';
 import type { FrameFromCell } from './cell-protocol.ts';
 import type { SingleUseCell } from './single-use-cell.ts';
 
@@ -18,6 +19,19 @@ import type { SingleUseCell } from './single-use-cell.ts';
  * are those of the whole process, less what the blank cell had.
  */
 
+/** A run that takes longer is put in the kernel's groups for memory and cores: being put there takes more than a short run does. */
+const SHORT_RUN_MS = 20;
+
+export interface StrictEngineOptions {
+  readonly pool: Pick<CellPool<SingleUseCell>, 'take'>;
+  readonly departures: CellDepartures;
+  readonly codeCaches: CodeCaches;
+  readonly cpu: CpuShares;
+  readonly orgId: string;
+  readonly limitMb: number;
+  readonly listener: EngineListener;
+}
+
 export class StrictEngine implements Engine {
   readonly killSignal = 'SIGKILL' as const;
   /** A cell lives for one attempt: there is nothing to learn from its event loop for the next one. */
@@ -25,6 +39,8 @@ export class StrictEngine implements Engine {
   readonly #pool: Pick<CellPool<SingleUseCell>, 'take'>;
   readonly #departures: CellDepartures;
   readonly #codeCaches: CodeCaches;
+  readonly #cpu: CpuShares;
+  readonly #orgId: string;
   readonly #limitMb: number;
   readonly #listener: EngineListener;
   readonly #gone = Promise.withResolvers<void>();
@@ -35,10 +51,12 @@ export class StrictEngine implements Engine {
   #hasEnded = false;
   #dropped = 0;
 
-  constructor(options: { pool: Pick<CellPool<SingleUseCell>, 'take'>; departures: CellDepartures; codeCaches: CodeCaches; limitMb: number; listener: EngineListener }) {
+  constructor(options: StrictEngineOptions) {
     this.#pool = options.pool;
     this.#departures = options.departures;
     this.#codeCaches = options.codeCaches;
+    this.#cpu = options.cpu;
+    this.#orgId = options.orgId;
     this.#limitMb = options.limitMb;
     this.#listener = options.listener;
   }
@@ -65,7 +83,7 @@ export class StrictEngine implements Engine {
     }
     this.#cell = cell;
     void cell.gone.then((end) => {
-      this.#replied.resolve({ kind: 'died', how: deathOfCell(end) });
+      this.#replied.resolve({ kind: 'died', how: cell.wasTooLarge ? { kind: 'heap_limit' } : deathOfCell(end) });
       this.#end();
     });
     if (this.#wasKilled) cell.kill();
@@ -87,7 +105,10 @@ export class StrictEngine implements Engine {
     } catch (error) {
       this.#listener.onViolation(`the bundle could not be handed over: ${messageOf(error)}`);
     }
-    return await this.#replied.promise;
+    const joining = setTimeout(() => void cell.enclose().then(() => this.#cpu.join(this.#orgId, cell)), SHORT_RUN_MS);
+    const ending = await this.#replied.promise;
+    clearTimeout(joining);
+    return ending;
   }
 
   async tell(line: string): Promise<void> {

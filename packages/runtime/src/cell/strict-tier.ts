@@ -5,6 +5,7 @@ import { CellDepartures } from './cell-departures.ts';
 import { CellPool } from './cell-pool.ts';
 import type { CellWall } from './cell-wall.ts';
 import { CodeCaches } from './code-caches.ts';
+import type { CpuShares } from './cpu-shares.ts';
 import { SingleUseCell } from './single-use-cell.ts';
 import { createStrictContainers } from './strict-container.ts';
 
@@ -15,6 +16,7 @@ import { createStrictContainers } from './strict-container.ts';
 export interface StrictTierOptions {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly cpu: CpuShares;
   readonly graceMs?: number;
   readonly cpuPerWall?: number;
 }
@@ -25,8 +27,8 @@ export class StrictTier {
   #codeCaches: CodeCaches | null = null;
   #factory: ContainerFactory | undefined;
 
-  constructor({ clock, log, graceMs, cpuPerWall }: StrictTierOptions) {
-    this.#options = { clock, log, ...(graceMs !== undefined && { graceMs }), ...(cpuPerWall !== undefined && { cpuPerWall }) };
+  constructor({ clock, log, cpu, graceMs, cpuPerWall }: StrictTierOptions) {
+    this.#options = { clock, log, cpu, ...(graceMs !== undefined && { graceMs }), ...(cpuPerWall !== undefined && { cpuPerWall }) };
   }
 
   /** Makes containers; undefined while it is not open. */
