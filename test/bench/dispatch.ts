@@ -15,17 +15,25 @@ import { median } from './statistics.ts';
  *
  * Arriving: the workers wait, the runs of all organizations are added in turns, as fast as they are worked off; the
  * clock runs from the first add to the last completion. This is what an installation of many organizations is like,
- * and what the ratios are of. Backlog: all runs are there before the workers start, and adding them is not counted. There
- * a Worker per organization has as many slots as there are organizations, and never waits.
+ * and what the ratios are of. It is the same load at every size: as many runs, as many waiting, and as many before the clock starts, so
+ * that each organization has had some, on either side. Backlog: all runs are there before the workers start, and adding them is not
+ * counted. There a Worker per organization has as many slots as there are organizations, and never waits.
+ *
+ * Scaling: ours at 1,000 and at 10,000 organizations, arriving, one right after the other and long enough for the sweep, which looks
+ * at every organization each 5 s, to have its share: the ratio is the median of the rounds'.
+ *
+ * Parts: a number of organizations (arriving), `scaling`, `backlog`.
  */
 const SIZES = [1, 100, 1000, 5000, 10_000] as const;
 const BACKLOG_SIZES = [1, 1000, 10_000] as const;
 /** Beyond it, one Worker per organization needs more connections and memory than the machine has. */
 const MOST_WORKERS = 5000;
 const SLOTS = 32;
-/** Of runs that arrive, so many wait for each organization at most, so that all sizes are in the same state; and so many in all at least. */
-const WAITING_EACH = 4;
-const WAITING = 10_000;
+/** Of runs that arrive, whatever the number of organizations: in all, before the clock starts, and waiting at most. */
+const ARRIVING = 100_000;
+const SCALING = 300_000;
+const BEFORE = 20_000;
+const WAITING = 40_000;
 /** What a run that does nothing uses: 1 ms in 64 MB. */
 const USED = { gbSeconds: 0.0001, cpuMs: 1 };
 const THREAD_START_MS = 1000;
@@ -44,38 +52,70 @@ interface Round {
   readonly perOrg: Reading | null;
 }
 
+type Part = (context: BenchContext) => Promise<BenchResult[]>;
+
+const PARTS: Readonly<Record<string, Part>> = {
+  ...Object.fromEntries(SIZES.map((organizations): [string, Part] => [String(organizations), (context) => comparison(context, { load: 'arriving', organizations })])),
+  scaling,
+  backlog,
+};
+
 export default async function dispatch(context: BenchContext): Promise<BenchOutcome> {
+  const unknown = context.parts.filter((part) => !Object.hasOwn(PARTS, part));
+  if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(', ')}; there are: ${Object.keys(PARTS).join(', ')}`);
   const results: BenchResult[] = [];
-  for (const load of ['arriving', 'backlog'] as const) {
-    const rates = new Map<number, number>();
-    const prefix = load === 'backlog' ? 'backlog.' : '';
-    for (const organizations of load === 'backlog' ? BACKLOG_SIZES : SIZES) {
-      const rounds: Round[] = [];
-      for (let round = 1; round <= context.rounds; round += 1) rounds.push(await playRound(context, { load, organizations, round }));
-      rates.set(organizations, median(rounds.map(({ ours }) => ours.runsPerSecond)));
-      results.push(...resultsOf(`${prefix}orgs${organizations}`, rounds));
-    }
-    results.push({ metric: `${prefix}orgs10000.ratio_orgs1000`, value: rates.get(10_000)! / rates.get(1000)!, unit: 'ratio' });
+  for (const [name, measurePart] of Object.entries(PARTS)) {
+    if (context.parts.length === 0 || context.parts.includes(name)) results.push(...(await measurePart(context)));
   }
   return { results };
 }
 
+/** Ours and both yardsticks, in turns. */
+async function comparison(context: BenchContext, { load, organizations }: { load: Load; organizations: number }): Promise<BenchResult[]> {
+  const rounds: Round[] = [];
+  for (let round = 1; round <= context.rounds; round += 1) rounds.push(await playRound(context, { load, organizations, round }));
+  return resultsOf(`${load === 'backlog' ? 'backlog.' : ''}orgs${organizations}`, rounds);
+}
+
+async function backlog(context: BenchContext): Promise<BenchResult[]> {
+  const results: BenchResult[] = [];
+  for (const organizations of BACKLOG_SIZES) results.push(...(await comparison(context, { load: 'backlog', organizations })));
+  const rateAt = (organizations: number) => results.find(({ metric }) => metric === `backlog.orgs${organizations}.runs_per_s`)!.value;
+  return [...results, { metric: 'backlog.orgs10000.ratio_orgs1000', value: rateAt(10_000) / rateAt(1000), unit: 'ratio' }];
+}
+
+async function scaling(context: BenchContext): Promise<BenchResult[]> {
+  const ratios: number[] = [];
+  for (let round = 1; round <= context.rounds; round += 1) {
+    // In turns first: what a machine does meanwhile is not always for one of them.
+    const order = round % 2 === 1 ? [1000, 10_000] : [10_000, 1000];
+    const rates = new Map<number, number>();
+    for (const organizations of order) rates.set(organizations, (await measure(context, { load: 'arriving', organizations, runs: SCALING, drain: drainOurs })).runsPerSecond);
+    ratios.push(rates.get(10_000)! / rates.get(1000)!);
+    context.log(`scaling, round ${round}: ${order.map((organizations) => `${Math.round(rates.get(organizations)!)}/s at ${organizations}`).join(', ')}: ${ratios.at(-1)!.toFixed(3)}`);
+  }
+  return [{ metric: 'orgs10000.ratio_orgs1000', value: median(ratios), unit: 'ratio' }];
+}
+
 async function playRound(context: BenchContext, { load, organizations, round }: { load: Load; organizations: number; round: number }): Promise<Round> {
-  const ours = await measure(context, { load, organizations, drain: drainOurs });
-  const single = await measure(context, { load, organizations, drain: drainSingleQueue });
-  const perOrg = organizations <= MOST_WORKERS ? await measure(context, { load, organizations, drain: drainPerOrganization }) : null;
+  const size = { load, organizations, runs: runsFor(load, organizations) };
+  const ours = await measure(context, { ...size, drain: drainOurs });
+  const single = await measure(context, { ...size, drain: drainSingleQueue });
+  const perOrg = organizations <= MOST_WORKERS ? await measure(context, { ...size, drain: drainPerOrganization }) : null;
   context.log(`${load}, ${organizations} organizations, round ${round}: ours ${tell(ours)}; one queue ${tell(single)}; a Worker each ${perOrg ? tell(perOrg) : '-'}`);
   return { ours, single, perOrg };
 }
 
 function resultsOf(name: string, rounds: readonly Round[]): BenchResult[] {
   const middle = (read: (round: Round) => number) => median(rounds.map(read));
+  // A process hardly gives memory back, so that it grows in the first of them only.
+  const most = (read: (round: Round) => number) => Math.max(...rounds.map(read));
   const single = middle((round) => round.ours.runsPerSecond / round.single.runsPerSecond);
   const results: BenchResult[] = [
     { metric: `${name}.runs_per_s`, value: middle(({ ours }) => ours.runsPerSecond), unit: '1/s', against: middle((round) => round.single.runsPerSecond), ratio: single },
     { metric: `${name}.ratio_single_queue`, value: single, unit: 'ratio' },
-    { metric: `${name}.connections`, value: Math.max(...rounds.map(({ ours }) => ours.connections)), unit: 'ratio' },
-    { metric: `${name}.rss_mb`, value: middle(({ ours }) => ours.rssMb), unit: 'MB' },
+    { metric: `${name}.connections`, value: most(({ ours }) => ours.connections), unit: 'ratio' },
+    { metric: `${name}.rss_mb`, value: most(({ ours }) => ours.rssMb), unit: 'MB' },
   ];
   if (rounds.some(({ perOrg }) => perOrg === null)) return results;
   const perOrg = middle((round) => round.ours.runsPerSecond / round.perOrg!.runsPerSecond);
@@ -83,7 +123,7 @@ function resultsOf(name: string, rounds: readonly Round[]): BenchResult[] {
     ...results,
     { metric: `${name}.per_org_workers_runs_per_s`, value: middle((round) => round.perOrg!.runsPerSecond), unit: '1/s' },
     { metric: `${name}.ratio_per_org_workers`, value: perOrg, unit: 'ratio' },
-    { metric: `${name}.per_org_workers_rss_mb`, value: middle((round) => round.perOrg!.rssMb), unit: 'MB' },
+    { metric: `${name}.per_org_workers_rss_mb`, value: most((round) => round.perOrg!.rssMb), unit: 'MB' },
   ];
 }
 
@@ -91,9 +131,9 @@ function tell({ runsPerSecond, rssMb, connections }: Reading): string {
   return `${Math.round(runsPerSecond)}/s, ${connections} connections, ${Math.round(rssMb)} MB`;
 }
 
-/** Enough runs to last about a second, and from 1,000 organizations on as many for each, so that those sizes compare. */
-function runsFor(organizations: number): number {
-  return Math.max(20_000, organizations * 20);
+/** A backlog's: enough to last about a second, and from 1,000 organizations on as many for each, so that those sizes compare. */
+function runsFor(load: Load, organizations: number): number {
+  return load === 'arriving' ? ARRIVING : Math.max(20_000, organizations * 20);
 }
 
 interface Drain {
@@ -113,24 +153,46 @@ interface DrainOptions {
 interface MeasureOptions {
   load: Load;
   organizations: number;
+  runs: number;
   drain: (options: DrainOptions) => Promise<Drain>;
 }
 
-async function measure({ services }: BenchContext, { load, organizations, drain }: MeasureOptions): Promise<Reading> {
+async function measure({ services }: BenchContext, { load, organizations, runs, drain }: MeasureOptions): Promise<Reading> {
   const { redisUrl } = services;
   await emptyRedis(redisUrl);
   collectGarbage();
-  const runs = runsFor(organizations);
   const { tookMs, rssMb, connections } = await drain({ redisUrl, load, organizations, runs });
   return { runsPerSecond: (runs / tookMs) * 1000, rssMb, connections };
 }
 
-/** From when to when: filling counts where the runs arrive while the workers are up. */
-async function timed(load: Load, fill: () => Promise<void>, work: () => Promise<void>): Promise<number> {
-  if (load === 'backlog') await fill();
+/** One of those that are compared. */
+interface Side {
+  add(slice: readonly number[]): Promise<void>;
+  /** Works until all of the tally's are over. */
+  work(tally: Tally): Promise<void>;
+}
+
+/** From when to when: adding counts where the runs arrive while the workers are up. */
+async function timed(side: Side, { load, runs }: DrainOptions): Promise<number> {
+  if (load === 'arriving') await pass(side, BEFORE);
+  const tally = new Tally(runs, load === 'backlog' ? Infinity : WAITING);
+  if (load === 'backlog') await fill(side, tally, runs);
   const startMs = performance.now();
-  await Promise.all([work(), load === 'arriving' ? fill() : undefined]);
+  await Promise.all([side.work(tally), load === 'arriving' ? fill(side, tally, runs) : undefined]);
   return performance.now() - startMs;
+}
+
+/** Runs before those that count. */
+async function pass(side: Side, runs: number): Promise<void> {
+  const tally = new Tally(runs, WAITING);
+  await Promise.all([side.work(tally), fill(side, tally, runs)]);
+}
+
+async function fill(side: Side, tally: Tally, runs: number): Promise<void> {
+  for (const slice of slices(runs)) {
+    await tally.adding(slice.length);
+    await side.add(slice);
+  }
 }
 
 async function connectionsOf(redisUrl: string): Promise<number> {
@@ -145,20 +207,18 @@ function rssMb(): number {
 }
 
 
-async function drainOurs({ redisUrl, load, organizations, runs }: DrainOptions): Promise<Drain> {
+async function drainOurs(options: DrainOptions): Promise<Drain> {
+  const { redisUrl, organizations } = options;
   const queue = createRunQueue({ url: redisUrl, prefix: 'bench', log: silentLogger, consumer: { name: 'bench' } });
   const beforeMb = rssMb();
-  const tally = new Tally({ runs, load, organizations });
   await queue.start();
   await warmUp(queue);
-  const fill = async (): Promise<void> => {
-    for (const slice of slices(runs)) {
-      await tally.adding(slice.length);
-      await queue.enqueue(slice.map((n) => runOf(n, organizations)));
-    }
+  const side: Side = {
+    add: (slice) => queue.enqueue(slice.map((n) => runOf(n, organizations))),
+    work: (tally) => consume(queue, tally),
   };
   try {
-    const tookMs = await timed(load, fill, () => consume(queue, tally));
+    const tookMs = await timed(side, options);
     return { tookMs, rssMb: rssMb() - beforeMb, connections: await connectionsOf(redisUrl) };
   } finally {
     await queue.stop(Deadline.in(5000));
@@ -208,54 +268,64 @@ async function consume(queue: RunQueue, tally: Tally): Promise<void> {
   await Promise.all(takers);
 }
 
-async function drainSingleQueue({ redisUrl, load, organizations, runs }: DrainOptions): Promise<Drain> {
+async function drainSingleQueue(options: DrainOptions): Promise<Drain> {
+  const { redisUrl } = options;
   const beforeMb = rssMb();
   const connection = { url: redisUrl, maxRetriesPerRequest: null };
   const queue = new Queue('single', { connection });
-  const tally = new Tally({ runs, load, organizations });
   const worker = new Worker('single', async () => undefined, { connection, concurrency: SLOTS, autorun: false, removeOnComplete: { count: 0 } });
-  worker.on('completed', () => tally.one());
+  const working = new StockWorking(() => void worker.run());
+  worker.on('completed', () => working.one());
   await worker.waitUntilReady();
-  const fill = async (): Promise<void> => {
-    for (const slice of slices(runs)) {
-      await tally.adding(slice.length);
-      await queue.addBulk(slice.map((n) => ({ name: 'run', data: { n } })));
-    }
-  };
-  const tookMs = await timed(load, fill, () => {
-    void worker.run();
-    return tally.all;
-  });
+  const tookMs = await timed({
+    add: async (slice) => { await queue.addBulk(slice.map((n) => ({ name: 'run', data: { n } }))); },
+    work: (tally) => working.until(tally),
+  }, options);
   const drained = { tookMs, rssMb: rssMb() - beforeMb, connections: await connectionsOf(redisUrl) };
   await worker.close();
   await queue.close();
   return drained;
 }
 
-async function drainPerOrganization({ redisUrl, load, organizations, runs }: DrainOptions): Promise<Drain> {
+async function drainPerOrganization(options: DrainOptions): Promise<Drain> {
+  const { redisUrl, organizations } = options;
   const beforeMb = rssMb();
   const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
   const root = createRedisBackend('fill', { connection });
   const names = Array.from({ length: organizations }, (_, i) => `org-${i}`);
   const queues = names.map((name) => new Queue(name, { connection, skipMetasUpdate: true }, () => root.forQueue(name) as never) as Queue);
-  const tally = new Tally({ runs, load, organizations });
-  const workers = await startWorkers(names, connection, () => tally.one());
-  const fill = async (): Promise<void> => {
-    for (const slice of slices(runs)) {
-      await tally.adding(slice.length);
-      // A slice goes out at once, as it does in ours.
-      await Promise.all(slice.map((n) => queues[n % organizations]!.add('run', { n })));
-    }
-  };
-  const tookMs = await timed(load, fill, () => {
-    for (const worker of workers) void worker.run();
-    return tally.all;
-  });
+  const working = new StockWorking(() => { for (const worker of workers) void worker.run(); });
+  const workers = await startWorkers(names, connection, () => working.one());
+  const tookMs = await timed({
+    // A slice goes out at once, as it does in ours.
+    add: async (slice) => { await Promise.all(slice.map((n) => queues[n % organizations]!.add('run', { n }))); },
+    work: (tally) => working.until(tally),
+  }, options);
   const drained = { tookMs, rssMb: rssMb() - beforeMb, connections: await connectionsOf(redisUrl) };
   for (let from = 0; from < workers.length; from += 500) await Promise.all(workers.slice(from, from + 500).map((worker) => worker.close(true)));
   await root.close();
   connection.disconnect();
   return drained;
+}
+
+/** Stock workers run from their first tally on, and tell each completion. */
+class StockWorking {
+  readonly #run: () => void;
+  #tally: Tally | null = null;
+
+  constructor(run: () => void) {
+    this.#run = run;
+  }
+
+  until(tally: Tally): Promise<void> {
+    if (!this.#tally) this.#run();
+    this.#tally = tally;
+    return tally.all;
+  }
+
+  one(): void {
+    this.#tally?.one();
+  }
 }
 
 async function startWorkers(names: readonly string[], connection: Redis, onCompleted: () => void): Promise<Worker[]> {
@@ -282,12 +352,12 @@ class Tally {
   #waiting = 0;
   #hasRoom: (() => void) | null = null;
 
-  constructor({ runs, load, organizations }: { runs: number; load: Load; organizations: number }) {
+  constructor(runs: number, mostWaiting: number) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.all = promise;
     this.#done = resolve;
     this.#left = runs;
-    this.#mostWaiting = load === 'backlog' ? Infinity : Math.max(WAITING, WAITING_EACH * organizations);
+    this.#mostWaiting = mostWaiting;
   }
 
   get left(): number {

@@ -18,12 +18,23 @@ function dieAt(point: FaultPoint): Faults {
   };
 }
 
+/** Of a holder that is to keep its run: far longer than a starved machine keeps a process waiting. */
+const LONG_LEASE_MS = 60_000;
+
+/** Stops all, and leaves no run behind that the next test would take for its own. */
+async function leaveNothing(bench: QueueBench, orgIds: readonly string[]): Promise<void> {
+  await bench.stopAll();
+  const eraser = await bench.producer();
+  for (const orgId of orgIds) await eraser.erase(orgId);
+  await bench.stopAll();
+}
+
 describe.each(QUEUE_BACKENDS)('what a crash leaves in the queue on %s', (backend) => {
   let bench: QueueBench;
   beforeAll(async () => {
     bench = await openQueueBench(backend);
   });
-  afterEach(() => bench.stopAll());
+  afterEach(() => leaveNothing(bench, ['claimed', 'left', 'slept', 'held']));
   afterAll(() => bench.drop());
 
   it('is found by the sweep: what a process took before it died, and its organization', async () => {
@@ -32,7 +43,7 @@ describe.each(QUEUE_BACKENDS)('what a crash leaves in the queue on %s', (backend
     await dying.enqueue(runs);
     await expect(dying.take(1, new AbortController().signal)).rejects.toThrow('the process died');
     await dying.stop(Deadline.in(5000));
-    const survivor = await bench.consumer({ leaseMs: SHORT_LEASE_MS });
+    const survivor = await bench.consumer({ leaseMs: LONG_LEASE_MS });
     const taken = [await takeOne(survivor), await takeOne(survivor)];
     expect(taken.find((one) => one.runId === runs[0]!.runId)).toMatchObject({ redelivered: true });
     expect(taken.find((one) => one.runId === runs[1]!.runId)).toMatchObject({ redelivered: false });
@@ -41,7 +52,7 @@ describe.each(QUEUE_BACKENDS)('what a crash leaves in the queue on %s', (backend
 
   it('is handed to another worker: a run whose holder went away', async () => {
     const [leaving, staying] = await Promise.all([
-      bench.consumer({ leaseMs: SHORT_LEASE_MS }), bench.consumer({ leaseMs: SHORT_LEASE_MS }),
+      bench.consumer({ leaseMs: SHORT_LEASE_MS }), bench.consumer({ leaseMs: LONG_LEASE_MS }),
     ]);
     await leaving.enqueue([newRun('left')]);
     const held = await takeOne(leaving);
@@ -54,7 +65,7 @@ describe.each(QUEUE_BACKENDS)('what a crash leaves in the queue on %s', (backend
   it('is told to a holder that slept over its lease, which can then do no harm to the new one', async () => {
     // It renews far too late, as if its process had been paused.
     const sleepy = await bench.consumer({ leaseMs: SHORT_LEASE_MS, renewMs: SHORT_LEASE_MS * 3, sweepMs: 3_600_000 });
-    const awake = await bench.consumer({ leaseMs: SHORT_LEASE_MS });
+    const awake = await bench.consumer({ leaseMs: LONG_LEASE_MS });
     const lost = new Promise<TakenRun>((resolve) => sleepy.onLeaseLost(resolve));
     await sleepy.enqueue([newRun('slept')]);
     const first = await takeOne(sleepy);
@@ -71,13 +82,12 @@ describe.each(QUEUE_BACKENDS)('what a crash leaves in the queue on %s', (backend
 
   it('is not taken from a holder that renews, however long it takes', async () => {
     const lostRuns: string[] = [];
-    const [holder, other] = await Promise.all([
-      bench.consumer({ leaseMs: SHORT_LEASE_MS, renewMs: 100 }), bench.consumer({ leaseMs: SHORT_LEASE_MS }),
-    ]);
+    const leaseMs = SHORT_LEASE_MS * 3;
+    const [holder, other] = await Promise.all([bench.consumer({ leaseMs, renewMs: 100 }), bench.consumer({ leaseMs })]);
     holder.onLeaseLost((taken) => lostRuns.push(taken.runId));
     await holder.enqueue([newRun('held')]);
     const held = await takeOne(holder);
-    expect(await other.take(1, AbortSignal.timeout(SHORT_LEASE_MS * 3))).toEqual([]);
+    expect(await other.take(1, AbortSignal.timeout(leaseMs * 1.5))).toEqual([]);
     await holder.complete(held);
     expect(lostRuns).toEqual([]);
   });
@@ -89,7 +99,7 @@ describe('what a crash between a job and its mark leaves in the queue on postgre
   beforeAll(async () => {
     bench = await openQueueBench('postgres');
   });
-  afterEach(() => bench.stopAll());
+  afterEach(() => leaveNothing(bench, ['unmarked-0', 'unmarked-200', 'unknown']));
   afterAll(() => bench.drop());
 
   it.each([0, 200])('is found by the sweep: a job (delay %i ms) whose organization was not marked ready', async (delayMs) => {

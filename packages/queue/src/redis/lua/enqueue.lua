@@ -55,6 +55,17 @@ local function addPlain(queue, count)
   return new[1] ~= nil, isFirst
 end
 
+-- Those that had others waiting: they are offered already, as a rule, which is asked for all at once.
+local behind = {}
+local function enterWhereNotOffered()
+  for from = 1, #behind, PUSHED_AT_ONCE do
+    local to = math.min(#behind, from + PUSHED_AT_ONCE - 1)
+    for k, time in ipairs(call('ZMSCORE', READY, unpack(behind, from, to))) do
+      if not time then enter(behind[from + k - 1]) end
+    end
+  end
+end
+
 local before = headOfLater()
 while i <= argc do
   local org, count = ARGV[i], tonumber(ARGV[i + 1])
@@ -65,8 +76,10 @@ while i <= argc do
     know(org)
     call('ZADD', LATER, 'LT', math.max(dueMs, parkedUntil(org, now)), org)
   end
-  -- Where others wait it is offered already, as a rule.
-  if isNow and (isFirst or not call('ZSCORE', READY, org)) and parkedUntil(org, now) == 0 then enter(org) end
+  if isNow and parkedUntil(org, now) == 0 then
+    if isFirst then enter(org) else behind[#behind + 1] = org end
+  end
 end
+enterWhereNotOffered()
 wakeIfSooner(before)
 return 0

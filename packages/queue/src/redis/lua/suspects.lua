@@ -26,9 +26,10 @@ local function isOverlooked(org, queue)
 end
 
 local suspects = {}
+local offered = ARGV[4] and call('ZMSCORE', READY, unpack(ARGV, 4)) or {}
 for i = 4, #ARGV do
   local org = ARGV[i]
-  local queue, isOffered = queueOf(org), call('ZSCORE', READY, org)
+  local queue, isOffered = queueOf(org), offered[i - 3]
   local inFlightMb = hasMemory and call('HGET', MEMORY, org)
   if inFlightMb or not hasLeases(queue) or (not isOffered and isOverlooked(org, queue)) then
     local n = #suspects
