@@ -52,6 +52,28 @@ describe('a coalescing writer', () => {
     expect([(await statement(1)).items, (await statement(2)).items]).toEqual([['c', 'd'], ['b']]);
   });
 
+  it('has as many statements under way as it may, and none beyond', async () => {
+    const { writer, statements, statement } = rig({ maxItems: 1, parallel: 2 });
+    const writes = ['a', 'b', 'c', 'd'].map((item) => writer.submit(item));
+    await statement(1);
+    expect(statements.map(({ items }) => items)).toEqual([['a'], ['b']]);
+    (await statement(1)).answer();
+    expect((await statement(2)).items).toEqual(['c']);
+    for (const n of [0, 2, 3]) (await statement(n)).answer();
+    expect(await Promise.all(writes)).toEqual(['A', 'B', 'C', 'D']);
+    const last = writer.submit('e');
+    (await statement(4)).answer();
+    expect(await last).toBe('E');
+  });
+
+  it('takes what is submitted when the last statement is being answered', async () => {
+    const { writer, statement } = rig({ parallel: 2 });
+    const next = Promise.all(['a', 'b'].map((item) => writer.submit(item))).then(() => Promise.all(['c', 'd'].map((item) => writer.submit(item))));
+    (await statement(0)).answer();
+    (await statement(1)).answer();
+    expect(await next).toEqual(['C', 'D']);
+  });
+
   it('fills a statement up to its bytes, and sends what is larger than that alone', async () => {
     const { writer, statement } = rig({ maxBytes: 4 });
     const writes = ['aa', 'bb', 'ccccccc', 'd'].map((item) => writer.submit(item));

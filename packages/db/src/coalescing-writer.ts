@@ -18,6 +18,8 @@ export interface CoalescingWriterOptions<Item, Result> {
   log: Logger;
   maxItems?: number;
   maxBytes?: number;
+  /** Statements under way at once; default 1. With more, two items of one key may change places. */
+  parallel?: number;
   /** Bytes that may wait; beyond them a submit rejects at once with SERVICE_UNAVAILABLE. */
   maxQueuedBytes?: number;
   retryForMs?: number;
@@ -33,6 +35,7 @@ interface Pending<Item, Result> {
 }
 
 const DEFAULT_MAX_ITEMS = 200;
+const DEFAULT_PARALLEL = 1;
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 const DEFAULT_MAX_QUEUED_BYTES = 256 * 1024 * 1024;
 const DEFAULT_RETRY_FOR_MS = 5000;
@@ -44,7 +47,7 @@ const SHORTEST_TRY_MS = 2000;
  * Turns many single writes into few statements without making anyone wait for a timer.
  *
  * - What is submitted while nothing is in flight goes out at once (together with what else is submitted in the same
- *   tick); what arrives while a statement is under way goes out together when it returns, in order, within the caps.
+ *   tick); what arrives while a statement is under way (or `parallel` of them) goes out together when one returns, in order, within the caps.
  * - Two items with the same key never share a statement: the later one goes in a later one. Within a statement items
  *   are sorted by key, so that two statements lock their rows in the same order.
  * - A statement that fails because of a row is split in halves until the row is alone; only that row rejects, with
@@ -58,12 +61,15 @@ export class CoalescingWriter<Item, Result> {
   readonly #options: Required<CoalescingWriterOptions<Item, Result>>;
   #queue: Pending<Item, Result>[] = [];
   #queuedBytes = 0;
-  #flushing: Promise<void> | null = null;
+  readonly #flushing = new Set<Promise<void>>();
+  /** Of these, the ones that still look for items: one that has found none is over before its promise is. */
+  #looking = 0;
   #closed = false;
 
   constructor(options: CoalescingWriterOptions<Item, Result>) {
     this.#options = {
       maxItems: DEFAULT_MAX_ITEMS,
+      parallel: DEFAULT_PARALLEL,
       maxBytes: DEFAULT_MAX_BYTES,
       maxQueuedBytes: DEFAULT_MAX_QUEUED_BYTES,
       retryForMs: DEFAULT_RETRY_FOR_MS,
@@ -72,7 +78,7 @@ export class CoalescingWriter<Item, Result> {
   }
 
   submit(item: Item): Promise<Result> {
-    const { name, keyOf, bytesOf, maxQueuedBytes, clock } = this.#options;
+    const { name, keyOf, bytesOf, maxQueuedBytes, parallel, clock } = this.#options;
     if (this.#closed) return Promise.reject(shuttingDown(name));
     const bytes = bytesOf(item);
     if (this.#queuedBytes + bytes > maxQueuedBytes) {
@@ -81,15 +87,15 @@ export class CoalescingWriter<Item, Result> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ item, key: keyOf(item), bytes, atMs: clock.monotonicMs(), resolve, reject });
       this.#queuedBytes += bytes;
-      this.#flushing ??= this.#flushAll();
+      if (this.#looking < parallel) this.#startFlush();
     });
   }
 
   /** Takes no more and waits until all is written; what has not gone out by then rejects with SHUTTING_DOWN. */
   async drain(by: Deadline): Promise<void> {
     this.#closed = true;
-    if (this.#flushing === null) return;
-    await settledWithin(by.remainingMs, this.#flushing);
+    if (this.#flushing.size === 0) return;
+    await settledWithin(by.remainingMs, Promise.all(this.#flushing));
     rejectAll(this.#queue.splice(0), shuttingDown(this.#options.name));
     this.#queuedBytes = 0;
   }
@@ -99,11 +105,17 @@ export class CoalescingWriter<Item, Result> {
     this.#closed = false;
   }
 
+  #startFlush(): void {
+    this.#looking += 1;
+    const flush = this.#flushAll().finally(() => this.#flushing.delete(flush));
+    this.#flushing.add(flush);
+  }
+
   async #flushAll(): Promise<void> {
     // One microtask later, so that what is submitted in the same tick shares the first statement.
     await Promise.resolve();
     while (this.#queue.length > 0) await this.#writeBatch(this.#nextBatch(), false);
-    this.#flushing = null;
+    this.#looking -= 1;
   }
 
   #nextBatch(): Pending<Item, Result>[] {

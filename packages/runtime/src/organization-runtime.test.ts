@@ -151,6 +151,22 @@ describe('the memory pool of an organization', () => {
     expect(runtime.snapshot().deaths).toEqual({ evicted: 1 });
   });
 
+  it('ends a worn-out container that takes its time at once where a run needs its room', async () => {
+    const { runtime, claim } = organization(64);
+    runtime.admit(64);
+    const worn = await claim(64);
+    worn.state = 'recycling'; // it has begun to end by itself, and is in no hurry
+    worn.death = 'recycled';
+    runtime.unclaim(worn);
+    const kill = jest.spyOn(worn, 'kill');
+    expect(runtime.admit(64)).toBe(true);
+    const next = claim(64);
+    await Promise.resolve();
+    expect(kill).toHaveBeenCalledWith('recycled');
+    worn.vanish();
+    expect((await next).state).toBe('warm');
+  });
+
   it('does not end idle containers for an admission that would not fit even then', async () => {
     const { runtime, claim, made } = organization(128);
     runtime.admit(64);
