@@ -55,14 +55,26 @@ local function addPlain(queue, count)
   return new[1] ~= nil, isFirst
 end
 
--- Those that had others waiting: they are offered already, as a rule, which is asked for all at once.
-local behind = {}
+-- Those that had nobody waiting, and those that had: the latter are offered already, as a rule, which is asked for all at once.
+local newcomers, behind = {}, {}
 local function enterWhereNotOffered()
   for from = 1, #behind, PUSHED_AT_ONCE do
     local to = math.min(#behind, from + PUSHED_AT_ONCE - 1)
     for k, time in ipairs(call('ZMSCORE', READY, unpack(behind, from, to))) do
       if not time then enter(behind[from + k - 1]) end
     end
+  end
+end
+
+-- As `enter` of each in turn: once somebody is in the line, all start from where it stands then.
+local function enterAll()
+  local n = 1
+  while newcomers[n] and countOffered() == 0 do
+    enter(newcomers[n])
+    n = n + 1
+  end
+  for from = n, #newcomers, PUSHED_AT_ONCE do
+    enterSome(newcomers, from, math.min(#newcomers, from + PUSHED_AT_ONCE - 1))
   end
 end
 
@@ -77,9 +89,11 @@ while i <= argc do
     call('ZADD', LATER, 'LT', math.max(dueMs, parkedUntil(org, now)), org)
   end
   if isNow and parkedUntil(org, now) == 0 then
-    if isFirst then enter(org) else behind[#behind + 1] = org end
+    local entering = isFirst and newcomers or behind
+    entering[#entering + 1] = org
   end
 end
+enterAll()
 enterWhereNotOffered()
 wakeIfSooner(before)
 return 0

@@ -105,27 +105,46 @@ local function parkedUntil(org, now)
   return 0
 end
 
--- Offers the organization unless it is, or is paused: not before its own last virtual time, so that coming back
--- quickly is no way to be served more often.
+-- Where an organization enters the line, as text: not before its own last virtual time, so that coming back quickly is no way to be
+-- served more often.
+local function entranceOf(own, start)
+  if own and tonumber(own) > start then return own end
+  lineText = lineText or exact(start)
+  return lineText
+end
+
+-- So many have been offered that were not.
 local hasWoken = false
+local function haveEntered(count)
+  if isClockBehind then advanceClock(lineStart) end
+  isClockBehind = false
+  if isEmptyLine then lineStart = nil end
+  if offeredCount then offeredCount = offeredCount + count end
+  if not hasWoken then call('ZADD', WAKE, '0', 'ready') end
+  hasWoken = true
+end
+
+-- Offers the organization unless it is, or is paused.
 local function enter(org)
   if hasLimits and limitsOf(org).paused then return end
   local own = call('HGET', VTIME, org)
-  local start = startOfLine()
-  local time = own and tonumber(own) or start
-  local text = own
-  if time <= start then
-    lineText = lineText or exact(start)
-    time, text = start, lineText
-  end
-  if call('ZADD', READY, 'NX', text, org) == 0 then return end
+  if call('ZADD', READY, 'NX', entranceOf(own, startOfLine()), org) == 0 then return end
   if not own then know(org) end
-  if isClockBehind then advanceClock(start) end
-  isClockBehind = false
-  if isEmptyLine then lineStart = nil end
-  if offeredCount then offeredCount = offeredCount + 1 end
-  if not hasWoken then call('ZADD', WAKE, '0', 'ready') end
-  hasWoken = true
+  haveEntered(1)
+end
+
+-- The same of many, where somebody is in the line already.
+local function enterSome(orgs, from, to)
+  local owns, start, entries = call('HMGET', VTIME, unpack(orgs, from, to)), startOfLine(), {}
+  for k, own in ipairs(owns) do
+    local org = orgs[from + k - 1]
+    if not (hasLimits and limitsOf(org).paused) then
+      entries[#entries + 1], entries[#entries + 2] = entranceOf(own, start), org
+      if not own then know(org) end
+    end
+  end
+  local count = entries[1] and call('ZADD', READY, 'NX', unpack(entries)) or 0
+  if count > 0 then haveEntered(count) end
 end
 
 -- Takes the organization out of `ready`.
