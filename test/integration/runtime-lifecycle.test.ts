@@ -3,6 +3,7 @@ import { Deadline } from '@bullpen/core';
 import { readdirSync } from 'node:fs';
 import { platform } from 'node:os';
 
+import { eventually } from '../system/running-system.ts';
 import { agent, endingOf, requestFor, sha256Of, startRig, valueOf } from './runtime-rig.ts';
 
 jest.setTimeout(120_000); // a machine short of CPU starts a thread in seconds
@@ -106,7 +107,8 @@ describe('the life of the runtime', () => {
     expect([...endings].sort()).toEqual(expect.arrayContaining(['interrupted', 'succeeded']));
     expect(rig.manager.snapshot().every(({ containers, reservedMb }) => containers.length === 0 && reservedMb === 0)).toBe(true);
     expect(threadCount()).toBeLessThanOrEqual(threadsAtRest);
-    expect(process.getActiveResourcesInfo().filter((name) => name === 'MessagePort')).toEqual([]);
+    // Node closes the port of a thread that has ended some turns of the event loop later; one that leaks stays.
+    await eventually('no port of a thread is left', async () => (process.getActiveResourcesInfo().includes('MessagePort') ? undefined : true));
     await rig.manager.start();
     expect(rig.manager.freeSlots()).toBe(16);
     await rig.stop();
