@@ -8,7 +8,7 @@ import { AttemptWatch } from './attempt-watch.ts';
 import { BaselineWatch } from './baseline-watch.ts';
 import { within } from './bounded-wait.ts';
 import type { ContainerFactory, ContainerPlan, ContainerTask, RuntimeContainer } from './container.ts';
-import type { Engine, EngineListener, EngineTask, Said } from './engine.ts';
+import { EngineLostError, type Engine, type EngineListener, type EngineTask, type Said } from './engine.ts';
 import { EventLoopDelay } from './event-loop-delay.ts';
 import { killReceipt } from './kill-receipt.ts';
 import { AttemptCalls } from './host/attempt-calls.ts';
@@ -138,6 +138,8 @@ class EngineContainer implements RuntimeContainer {
   async start(): Promise<void> {
     try {
       await within(this.#boot(), this.#driver.startTimeoutMs, 'it did not start in time');
+      // By itself, before anything of an attempt was in it: what it runs in was lost between its opening and here.
+      if (this.#death === 'exited') throw new EngineLostError('what it runs in ended while it started');
       if (this.#death !== null) throw new Error('it was ended while it started');
       this.#state = 'warm';
     } catch (error) {
