@@ -61,9 +61,8 @@ export class CoalescingWriter<Item, Result> {
   readonly #options: Required<CoalescingWriterOptions<Item, Result>>;
   #queue: Pending<Item, Result>[] = [];
   #queuedBytes = 0;
-  readonly #flushing = new Set<Promise<void>>();
-  /** Of these, the ones that still look for items: one that has found none is over before its promise is. */
-  #looking = 0;
+  /** One place for each statement that may be under way; null: free. */
+  readonly #flushing: (Promise<void> | null)[];
   #closed = false;
 
   constructor(options: CoalescingWriterOptions<Item, Result>) {
@@ -75,10 +74,11 @@ export class CoalescingWriter<Item, Result> {
       retryForMs: DEFAULT_RETRY_FOR_MS,
       ...options,
     };
+    this.#flushing = Array.from({ length: this.#options.parallel }, () => null);
   }
 
   submit(item: Item): Promise<Result> {
-    const { name, keyOf, bytesOf, maxQueuedBytes, parallel, clock } = this.#options;
+    const { name, keyOf, bytesOf, maxQueuedBytes, clock } = this.#options;
     if (this.#closed) return Promise.reject(shuttingDown(name));
     const bytes = bytesOf(item);
     if (this.#queuedBytes + bytes > maxQueuedBytes) {
@@ -87,15 +87,17 @@ export class CoalescingWriter<Item, Result> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ item, key: keyOf(item), bytes, atMs: clock.monotonicMs(), resolve, reject });
       this.#queuedBytes += bytes;
-      if (this.#looking < parallel) this.#startFlush();
+      const place = this.#flushing.indexOf(null);
+      if (place >= 0) this.#flushing[place] = this.#flushAll(place);
     });
   }
 
   /** Takes no more and waits until all is written; what has not gone out by then rejects with SHUTTING_DOWN. */
   async drain(by: Deadline): Promise<void> {
     this.#closed = true;
-    if (this.#flushing.size === 0) return;
-    await settledWithin(by.remainingMs, Promise.all(this.#flushing));
+    const underWay = this.#flushing.filter((flush) => flush !== null);
+    if (underWay.length === 0) return;
+    await settledWithin(by.remainingMs, Promise.all(underWay));
     rejectAll(this.#queue.splice(0), shuttingDown(this.#options.name));
     this.#queuedBytes = 0;
   }
@@ -105,17 +107,11 @@ export class CoalescingWriter<Item, Result> {
     this.#closed = false;
   }
 
-  #startFlush(): void {
-    this.#looking += 1;
-    const flush = this.#flushAll().finally(() => this.#flushing.delete(flush));
-    this.#flushing.add(flush);
-  }
-
-  async #flushAll(): Promise<void> {
+  async #flushAll(place: number): Promise<void> {
     // One microtask later, so that what is submitted in the same tick shares the first statement.
     await Promise.resolve();
     while (this.#queue.length > 0) await this.#writeBatch(this.#nextBatch(), false);
-    this.#looking -= 1;
+    this.#flushing[place] = null;
   }
 
   #nextBatch(): Pending<Item, Result>[] {

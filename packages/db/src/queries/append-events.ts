@@ -52,7 +52,7 @@ const findFenced = givenStatement<EventRow, { org_id: string; run_id: string }>(
  *
  * The runs are locked against a claim until this is committed (`FOR SHARE`; the foreign key would lock them anyway): what is
  * added after another worker took a run over would be words of somebody who is no longer heard. The state comes as a column,
- * as in finish-runs.ts.
+ * as in leased-move.ts.
  */
 export async function appendEvents(db: Database, rows: readonly EventRow[]): Promise<Set<string>> {
   const added = await add(db, rows);

@@ -32,6 +32,8 @@ interface Kept {
   path: string | null;
 }
 
+const keyOf = (bundlePath: string, limitMb: number): string => `${limitMb} ${bundlePath}`;
+
 export class CodeCaches {
   readonly #bundles: CellWall['bundles'];
   readonly #make: (limitMb: number) => CompilingCell;
@@ -51,7 +53,7 @@ export class CodeCaches {
   /** A bundle is about to run in a cell of this size. Gives the file with what V8 made of it; null where there is none. */
   use(bundlePath: string, limitMb: number): string | null {
     if (this.#bundles.get(bundlePath).kind === 'text') return null; // compiling a small one takes less than reading a second file
-    const key = `${limitMb} ${bundlePath}`;
+    const key = keyOf(bundlePath, limitMb);
     const kept = this.#kept.get(key) ?? { bundlePath, limitMb, uses: 0, made: 0, path: null };
     this.#kept.delete(key);
     this.#kept.set(key, kept);
@@ -63,7 +65,7 @@ export class CodeCaches {
 
   /** A cell found it to be of no use. */
   refused(bundlePath: string, limitMb: number): void {
-    const kept = this.#kept.get(`${limitMb} ${bundlePath}`);
+    const kept = this.#kept.get(keyOf(bundlePath, limitMb));
     if (kept === undefined || kept.path === null) return; // by another one: it is on its way
     this.#drop(kept);
     this.#order(kept);
@@ -91,7 +93,7 @@ export class CodeCaches {
     try {
       await cell.start();
       const code = await within(cell.compile(kept.bundlePath), COMPILE_MS, 'it took too long to compile');
-      if (!this.#isClosed && this.#kept.has(`${kept.limitMb} ${kept.bundlePath}`)) kept.path = this.#bundles.put(code);
+      if (!this.#isClosed && this.#kept.get(keyOf(kept.bundlePath, kept.limitMb)) === kept) kept.path = this.#bundles.put(code);
     } finally {
       this.#compiling = null;
       cell.kill();

@@ -14,11 +14,6 @@ import type { CpuShares } from './cpu-shares.ts';
 import type { FrameFromCell } from './cell-protocol.ts';
 import type { SingleUseCell } from './single-use-cell.ts';
 
-/**
- * The engine of tier strict: a blank cell out of the pool, used for one attempt and destroyed. Its memory and CPU time
- * are those of the whole process, less what the blank cell had.
- */
-
 /** A run that takes longer is put in the kernel's groups for memory and cores: being put there takes more than a short run does. */
 const SHORT_RUN_MS = 20;
 
@@ -32,6 +27,10 @@ export interface StrictEngineOptions {
   readonly listener: EngineListener;
 }
 
+/**
+ * The engine of tier strict: a blank cell out of the pool, used for one attempt and destroyed. Its memory and CPU time
+ * are those of the whole process, less what the blank cell had.
+ */
 export class StrictEngine implements Engine {
   readonly killSignal = 'SIGKILL' as const;
   /** A cell lives for one attempt: there is nothing to learn from its event loop for the next one. */
