@@ -331,7 +331,10 @@ class Manager implements AgentRuntimeManager {
   #warmUp(): void {
     const usedSinceMs = this.#clock.monotonicMs() - this.#idleMs;
     let starts = 0;
-    const mayStart = () => this.#idle.hasRoom && (starts += 1) <= STARTS_PER_LOOK;
+    let all = 0;
+    for (const { containerCount } of this.#organizations.values()) all += containerCount;
+    // Those in use come back: what is started in their place would push out others then, which would be started anew.
+    const mayStart = () => all + starts < this.#idle.max && (starts += 1) <= STARTS_PER_LOOK;
     for (const organization of this.#organizations.values()) if (organization.lastUsedMs > usedSinceMs) organization.warmUp(mayStart);
   }
 
