@@ -144,7 +144,7 @@ describe.each(ONE_SERVER_REDIS)('the live bus on one %s', (backend) => {
     const [ears, mouth] = await Promise.all([start({}), start({})]);
     const [topic, pattern] = [await hear(ears, 'runs.acme.run_1'), await hear(ears, 'runs.*.run_1')];
     const admin = new Redis(bench.url);
-    await admin.client('KILL', 'TYPE', 'pubsub');
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     // Until Redis has both subscriptions again; the test's timeout is the limit.
     const isBack = async () => ((await admin.pubsub('CHANNELS', `${bench.prefix}::live:*`)) as string[]).length > 0 && Number(await admin.pubsub('NUMPAT')) > 0;
     while (!(await isBack()));
