@@ -4,7 +4,6 @@
 // in on file descriptor 3 and go out, written synchronously, on 4: what was said before a kill has left the process.
 import { readFile, readFileSync, readSync, writeSync } from 'node:fs';
 import { registerHooks } from 'node:module';
-import { Socket } from 'node:net';
 import { inspect } from 'node:util';
 
 import { captureConsole } from './agent-context.mjs';
@@ -102,9 +101,12 @@ function readExactly(into) {
   return into;
 }
 
+/** Takes 1.5 ms to load, and is of no use before the agent's first line. */
+const net = () => process.getBuiltinModule('node:net');
+
 /** Not before the agent's first line: what comes from now on is an interruption, or the answer to a call. */
 function listen() {
-  const input = new Socket({ fd: IN, readable: true, writable: false });
+  const input = new (net().Socket)({ fd: IN, readable: true, writable: false });
   onFrames(input, (/** @type {FrameIn} */ later) => { if (later.kind === 'say') hearHost(later.message); });
 }
 
@@ -120,7 +122,11 @@ async function main() {
   await new Promise((resolve) => readFile(import.meta.filename, resolve));
   send('{"nonce":"","kind":"ready"}');
   let frame = waitForFrame();
-  for (; frame.kind === 'run' && frame.task.bundleUrl.startsWith(REHEARSALS); frame = waitForFrame()) await run(frame);
+  for (let times = 0; frame.kind === 'run' && frame.task.bundleUrl.startsWith(REHEARSALS); times += 1) {
+    if (times === 1) net(); // whoever rehearses again is in no hurry
+    await run(frame);
+    frame = waitForFrame();
+  }
   if (frame.kind === 'compile') compile(frame);
   else {
     void run(frame);
