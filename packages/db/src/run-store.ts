@@ -31,7 +31,7 @@ import {
  * - `stop` writes what was submitted before it; later writes reject with SHUTTING_DOWN.
  */
 export interface RunStore extends Service {
-  /** @throws BullpenError IDEMPOTENCY_KEY_REUSED where the key came with another request before. */
+  /** @throws BullpenError IDEMPOTENCY_KEY_REUSED where the key came with another request before; VersionMovedError where its version was assumed, wrongly. */
   insert(run: NewRun): Promise<InsertResult>;
   /**
    * Runs of one organization: all, or none. A run whose idempotency key was used before with the same request is no obstacle.
