@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Deadline, silentLogger, type Logger } from '@bullpen/core';
 import { HEARTBEAT_PATTERN, cancelTopic, createLiveBus, heartbeatTopic, runTopic, type LiveBus } from '@bullpen/queue';
+import { Redis } from 'ioredis';
 
-import { QUEUE_BACKENDS, openQueueBench, type QueueBench } from './queue-backends.ts';
+import { ONE_SERVER_REDIS, QUEUE_BACKENDS, openQueueBench, type QueueBench } from './queue-backends.ts';
 
 jest.setTimeout(60_000);
 
@@ -49,6 +50,29 @@ describe.each(QUEUE_BACKENDS)('the live bus on %s', (backend) => {
     expect(heard.map(({ topic, data }) => [topic, data])).toEqual([['workers.wkr_1.heartbeat', 1], ['workers.wkr_2.heartbeat', 2]]);
   });
 
+  it('takes a star for one word, and no more', async () => {
+    const bus = await bench.bus('api');
+    const ear = await hear(bus, 'runs.*.last');
+    for (const topic of ['runs.a.b.last', 'runs.last', 'others.a.last', 'runs.a.last']) await bus.publish(topic, topic);
+    expect(await ear.next()).toMatchObject({ data: 'runs.a.last' });
+  });
+
+  it('goes on hearing where one listener leaves as the next one comes', async () => {
+    const bus = await bench.bus('api');
+    for (let n = 1; n <= 20; n += 1) {
+      const { stop } = await hear(bus, 'runs.acme.run_1');
+      const [next] = await Promise.all([hear(bus, 'runs.acme.run_1'), stop()]);
+      await bus.publish('runs.acme.run_1', n);
+      expect(await next.next()).toMatchObject({ data: n });
+      const leaving = next.stop();
+      const last = await hear(bus, 'runs.acme.run_1');
+      await leaving;
+      await bus.publish('runs.acme.run_1', -n);
+      expect(await last.next()).toMatchObject({ data: -n });
+      await last.stop();
+    }
+  });
+
   it('shares one subscription among listeners, until the last one leaves', async () => {
     const bus = await bench.bus('api');
     const [first, second] = [await hear(bus, 'runs.acme.*'), await hear(bus, 'runs.acme.*')];
@@ -85,5 +109,63 @@ describe.each(QUEUE_BACKENDS)('the live bus on %s', (backend) => {
     await bus.publish('runs.acme.run_1', 'after the stop');
     expect(events).toEqual(Array.from({ length: 5 }, () => 'live.publish_failed'));
     await expect(bus.subscribe('runs.acme.*', () => undefined)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+  });
+});
+
+describe.each(ONE_SERVER_REDIS)('the live bus on one %s', (backend) => {
+  let bench: QueueBench;
+  const buses: LiveBus[] = [];
+  beforeAll(async () => {
+    bench = await openQueueBench(backend);
+  });
+  afterEach(async () => {
+    for (const bus of buses.splice(0)) await bus.stop(Deadline.in(5000));
+    await bench.stopAll();
+  });
+  afterAll(() => bench.drop());
+
+  async function start(options: { url?: string; prefix?: string }): Promise<LiveBus> {
+    const bus = createLiveBus({ url: bench.url, prefix: bench.prefix, name: 'one', log: silentLogger, ...options });
+    buses.push(bus);
+    await bus.start();
+    return bus;
+  }
+
+  it('keeps databases and prefixes apart, whatever a prefix is made of', async () => {
+    const [own, database, odd, similar] = await Promise.all([
+      start({}), start({ url: bench.url.replace(/\d+$/, '5') }), start({ prefix: `${bench.prefix}[x]*` }), start({ prefix: `${bench.prefix}xy` }),
+    ]);
+    const ear = await hear(odd, 'runs.*.run_1');
+    for (const bus of [own, database, similar, odd]) await bus.publish('runs.acme.run_1', bus === odd);
+    expect(await ear.next()).toEqual({ topic: 'runs.acme.run_1', data: true });
+  });
+
+  it('hears again after its connections were lost', async () => {
+    const [ears, mouth] = await Promise.all([start({}), start({})]);
+    const [topic, pattern] = [await hear(ears, 'runs.acme.run_1'), await hear(ears, 'runs.*.run_1')];
+    const admin = new Redis(bench.url);
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    // Until Redis has both subscriptions again; the test's timeout is the limit.
+    const isBack = async () => ((await admin.pubsub('CHANNELS', `${bench.prefix}::live:*`)) as string[]).length > 0 && Number(await admin.pubsub('NUMPAT')) > 0;
+    while (!(await isBack()));
+    await mouth.publish('runs.acme.run_1', 'after');
+    expect([await topic.next(), await pattern.next()].map(({ data }) => data)).toEqual(['after', 'after']);
+    await admin.quit();
+  });
+
+  it('says so where somebody else speaks on its channels, and goes on', async () => {
+    const events: string[] = [];
+    const log: Logger = { ...silentLogger, warn: (_, event) => void events.push(event), child: () => log };
+    const bus = createLiveBus({ url: bench.url, prefix: bench.prefix, name: 'one', log });
+    buses.push(bus);
+    await bus.start();
+    const ear = await hear(bus, 'runs.acme.run_1');
+    const admin = new Redis(bench.url);
+    const [channel = ''] = (await admin.pubsub('CHANNELS', `${bench.prefix}::live:*`)) as string[];
+    await admin.publish(channel, 'no JSON');
+    await bus.publish('runs.acme.run_1', 1);
+    expect(await ear.next()).toMatchObject({ data: 1 });
+    expect(events).toEqual(['live.message_refused']);
+    await admin.quit();
   });
 });

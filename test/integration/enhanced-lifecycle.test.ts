@@ -13,7 +13,7 @@ import { agent, endingOf, startRig, valueOf, type Rig } from './runtime-rig.ts';
 jest.setTimeout(120_000);
 
 /** Those that have an organization's cell in them, blank or bound. */
-const cellsAlive = () => walls().filter((pid) => commandOf(pid).includes('organization-cell.mjs'));
+const cellsAlive = () => walls().filter((pid) => commandOf(pid).includes('organization-cell.cjs'));
 
 /** Those that have a bundle in their directory. */
 function boundCells(): number[] {

@@ -28,6 +28,11 @@ export interface NewRun {
   idempotencyKey: string | null;
   /** Given exactly when there is a key. */
   requestHash: string | null;
+  /**
+   * Left out: the version is what it is. Else it was taken because of a deployment (null: `production`, or the newest version where
+   * there is no such deployment) as that was last seen, and the run is written only where that still leads to it.
+   */
+  assumed?: { readonly deployment: string | null };
   /** W3C trace context of the request; left out where there is none. */
   traceparent?: string | null;
 }

@@ -3,7 +3,7 @@ export { createDatabase, type Database, type DatabaseOptions } from './database.
 export type { Statements } from './tenant-lanes.ts';
 export { migrate, migrationScript, readMigrations, type MigrationFile } from './migrate.ts';
 export { createRunStore, type RunStore, type RunStoreDeps } from './run-store.ts';
-export { findRunOfKey } from './run-store-insert.ts';
+export { VersionMovedError, findRunOfKey } from './run-store-insert.ts';
 export {
   MAX_REDELIVERIES, firstEventSeq,
   type CancelResult, type ClaimResult, type ClaimWrite, type ClaimedRun, type EventsWrite, type FinishWrite, type InsertResult,

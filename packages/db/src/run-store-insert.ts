@@ -8,8 +8,18 @@ import { insertRuns, type TimedRun } from './queries/insert-runs.ts';
 import { keyOfRun } from './queries/run-columns.ts';
 import type { InsertResult, NewRun } from './run-writes.ts';
 
-/** What became of an insert: `earlier` was there before, under the same id or the same idempotency key. */
-export type InsertAnswer = { kind: 'inserted'; run: Run } | { kind: 'earlier'; earlier: EarlierRun } | { kind: 'gone' };
+/**
+ * What became of an insert: `earlier` was there before, under the same id or the same idempotency key. `refused`: its version
+ * is not the one that was assumed; or what stood in its way was deleted just then.
+ */
+export type InsertAnswer = { kind: 'inserted'; run: Run } | { kind: 'earlier'; earlier: EarlierRun } | { kind: 'refused' };
+
+/** Another version would be taken now than the run's: who assumed it has to look again. */
+export class VersionMovedError extends Error {
+  constructor({ agent, version }: NewRun) {
+    super(`version ${version} of ${agent} is not the one to take any more`);
+  }
+}
 
 export function timed(run: NewRun, nowMs: number): TimedRun {
   const notBeforeMs = run.delayMs > 0 ? nowMs + run.delayMs : null;
@@ -68,14 +78,15 @@ async function tryInserts(db: Database, rows: readonly TimedRun[]): Promise<Inse
   return rows.map((row) => {
     if (isNew(row)) return { kind: 'inserted', run: runOf(row) };
     const found = earlier.get(keyOfRun(row.run.orgId, row.run.id));
-    return found ? { kind: 'earlier', earlier: found } : { kind: 'gone' };
+    return found ? { kind: 'earlier', earlier: found } : { kind: 'refused' };
   });
 }
 
 /** What the caller hears: his run, the one he made before with this key, or why not. */
 export function runOfInsert(given: NewRun, answer: InsertAnswer): InsertResult {
   if (answer.kind === 'inserted') return { run: answer.run, created: true };
-  if (answer.kind === 'gone') {
+  if (answer.kind === 'refused') {
+    if (given.assumed !== undefined) throw new VersionMovedError(given);
     throw new BullpenError('SERVICE_UNAVAILABLE', 'the run that held this idempotency key was deleted just now', { runId: given.id });
   }
   const { run, requestHash } = answer.earlier;

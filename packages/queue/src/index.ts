@@ -7,7 +7,7 @@ export type { RunUse } from './run-cost.ts';
 export { createLaneQueue, type LaneQueue, type LaneQueueOptions } from './lanes/lane-queue.ts';
 export { migrateQueue } from './postgres/migrate.ts';
 export { createLiveBus, type LiveBus, type LiveBusOptions } from './live/live-bus.ts';
-export type { LiveListener } from './live/shared-subscriptions.ts';
+export type { LiveListener } from './live/live-transport.ts';
 export { HEARTBEAT_PATTERN, cancelTopic, heartbeatTopic, killTopic, runTopic } from './live/topics.ts';
 
 /** Fairness, simulated and measured. */

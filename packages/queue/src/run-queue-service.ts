@@ -9,7 +9,7 @@ import type { ChargedRun, Dispatch } from './dispatch.ts';
 import { InnerOrder } from './inner-order.ts';
 import { LeaseKeeper, type LeaseLostListener, type LeaseThread } from './leases/lease-keeper.ts';
 import type { LeaseNews } from './leases/lease-renewal.ts';
-import { RelayLiveBus, type LiveBus } from './live/live-bus.ts';
+import { TransportedLiveBus, type LiveBus } from './live/live-bus.ts';
 import { withDefaults } from './organization-limits.ts';
 import { createPeriodic, type Periodic } from './periodic.ts';
 import type { AdjustmentNext } from './ready-set.ts';
@@ -225,7 +225,7 @@ export class RunQueueService implements RunQueue {
   }
 
   createLiveBus(name: string): LiveBus {
-    return new RelayLiveBus({ open: () => this.#use().transport.openRelay(name), log: this.#deps.log });
+    return new TransportedLiveBus({ open: async () => this.#use().transport.openLive(name), log: this.#deps.log });
   }
 
   onLeaseLost(listener: LeaseLostListener): () => void {

@@ -4,7 +4,7 @@ import type { IQueueBackend } from 'bullmq';
 import type { Dispatch } from './dispatch.ts';
 import type { InnerOrderStore } from './inner-order.ts';
 import type { JobStore } from './job-store.ts';
-import type { RelayConnection } from './live/relay-connection.ts';
+import type { LiveTransport } from './live/live-transport.ts';
 import type { ReadySet } from './ready-set.ts';
 import type { Standing } from './standing.ts';
 
@@ -35,7 +35,7 @@ export interface OpenTransport {
   prefixOf(orgId: string): string;
   standing(orgId: string): Promise<Standing>;
   /** For a live bus, over these connections where it can be. */
-  openRelay(name: string): Promise<RelayConnection>;
+  openLive(name: string): LiveTransport;
   ping(): Promise<void>;
   /** Closes every connection; what is still under way by the deadline is cut off. */
   close(by: Deadline): Promise<void>;

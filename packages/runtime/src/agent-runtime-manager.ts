@@ -8,6 +8,7 @@ import { Ticket, type Admission, type AdmittedAgent } from './admission.ts';
 import { within } from './bounded-wait.ts';
 import { BundleCache, type BundleSource } from './bundle-cache.ts';
 import { CellTiers } from './cell/cell-tiers.ts';
+import { ThreadCode } from './cell/container-code.ts';
 import type { AttemptRequest, AttemptSink, ContainerFactory, ContainerTask, RuntimeContainer, TierDrivers } from './container.ts';
 import type { EgressOptions } from './egress/egress-gateway.ts';
 import { AttemptDesk } from './host/attempt-desk.ts';
@@ -117,6 +118,7 @@ class Manager implements AgentRuntimeManager {
   readonly #idleMs: number;
   readonly #idle: IdleContainers;
   readonly #basic: ContainerFactory | undefined;
+  readonly #threadCode = new ThreadCode();
   readonly #cells: CellTiers;
   readonly #bundles: BundleCache;
   readonly #desk: AttemptDesk;
@@ -141,7 +143,7 @@ class Manager implements AgentRuntimeManager {
     const wanted = options.tiers ?? AVAILABLE_TIERS;
     const { graceMs, cpuPerWall, maxRunsPerContainer: maxRuns = 1000 } = options;
     const bounds = { clock: this.#clock, log, maxRuns, ...defined({ graceMs, cpuPerWall }) };
-    this.#basic = wanted.includes('basic') ? createThreadContainers(bounds) : undefined;
+    this.#basic = wanted.includes('basic') ? createThreadContainers({ ...bounds, code: this.#threadCode }) : undefined;
     this.#cells = new CellTiers({ ...bounds, wanted, cpuWeightOf: options.cpuWeightOf ?? (() => 1), namespaces: options.namespaces ?? true });
   }
 
@@ -149,6 +151,7 @@ class Manager implements AgentRuntimeManager {
     return this.#inTurn(async () => {
       if (this.#state === 'running') return;
       await this.#bundles.open();
+      if (this.#basic !== undefined) this.#threadCode.open();
       await this.#desk.egress.open();
       await this.#cells.open(this.#desk.egress.socketDir);
       this.#state = 'running';
@@ -173,6 +176,7 @@ class Manager implements AgentRuntimeManager {
       await within(finished, by.remainingMs, 'attempts outlive the deadline').catch(() => undefined);
       await this.#endAll(by);
       await this.#cells.close();
+      this.#threadCode.close();
       await this.#desk.egress.close();
     });
   }

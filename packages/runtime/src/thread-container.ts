@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '@bullpen/core';
 
+import type { ThreadCode } from './cell/container-code.ts';
 import type { ContainerFactory } from './container.ts';
 import { createContainers } from './engine-container.ts';
 import { externalMemoryRule } from './memory-rules.ts';
@@ -12,6 +13,8 @@ import { ThreadEngine } from './thread-engine.ts';
  * end a native call. A thread that outlives its kill keeps its memory in the pool until it is gone.
  */
 export interface ThreadContainerOptions {
+  /** What a thread runs. */
+  readonly code: Pick<ThreadCode, 'entryPath'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Attempts after which a thread is replaced. */
@@ -26,11 +29,11 @@ export interface ThreadContainerOptions {
 }
 
 /** Containers of tier basic. */
-export function createThreadContainers(options: ThreadContainerOptions): ContainerFactory {
+export function createThreadContainers({ code, ...options }: ThreadContainerOptions): ContainerFactory {
   return createContainers({
     tier: 'basic',
     memoryRule: externalMemoryRule,
-    engine: ({ limitMb }, listener) => new ThreadEngine(limitMb, listener),
+    engine: ({ limitMb }, listener) => new ThreadEngine({ limitMb, entryPath: code.entryPath, listener }),
     ...options,
   });
 }

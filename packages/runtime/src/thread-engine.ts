@@ -14,15 +14,18 @@ export class ThreadEngine implements Engine {
   readonly killSignal = 'terminate' as const;
   readonly answersPings = true;
   readonly #limitMb: number;
+  readonly #entryPath: string;
   readonly #listener: EngineListener;
   readonly #gone = Promise.withResolvers<void>();
   readonly #atRest = Promise.withResolvers<void>();
   #thread: PiscinaThread | null = null;
   #wasKilled = false;
 
-  constructor(limitMb: number, listener: EngineListener) {
-    this.#limitMb = limitMb;
-    this.#listener = listener;
+  /** @param options - entryPath: the script of the thread */
+  constructor(options: { limitMb: number; entryPath: string; listener: EngineListener }) {
+    this.#limitMb = options.limitMb;
+    this.#entryPath = options.entryPath;
+    this.#listener = options.listener;
   }
 
   get gone(): Promise<void> {
@@ -43,6 +46,7 @@ export class ThreadEngine implements Engine {
       this.#thread = new PiscinaThread({
         limitMb: this.#limitMb,
         caps: SIZE_CAPS,
+        entryPath: this.#entryPath,
         onLine: (line) => this.#hear(line),
         onFault: (error) => this.#listener.onFault(error),
       });

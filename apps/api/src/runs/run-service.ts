@@ -1,5 +1,5 @@
-import { messageOf, planRun, toEnqueuedRun, type AgentVersion, type Clock, type CreateRun, type EnqueuedRun, type Logger, type NewRun, type Run } from '@bullpen/core';
-import { cancelWaitingRuns, findRunOfKey, getRun, resolveRunVersions, type Database, type ResolvedVersion, type RunStore, type WantedOfOrganization } from '@bullpen/db';
+import { errorCodeOf, messageOf, planRun, toEnqueuedRun, type Clock, type CreateRun, type EnqueuedRun, type Logger, type NewRun, type Run } from '@bullpen/core';
+import { VersionMovedError, cancelWaitingRuns, findRunOfKey, getRun, type Database, type RunStore, type WantedOfOrganization } from '@bullpen/db';
 import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
 import type { SchemaChecker } from '@bullpen/json-schema';
 import { cancelTopic, runTopic, type LiveBus, type RunQueue } from '@bullpen/queue';
@@ -9,6 +9,7 @@ import type { OrganizationDirectory } from '../organizations/organization-direct
 import { gather } from './gather.ts';
 import { hashRequest } from './request-hash.ts';
 import { RunWaiter } from './run-waiter.ts';
+import { VersionDirectory, type TakenVersion } from './version-directory.ts';
 
 /**
  * Runs as callers see them. A run's row is written before its job is added; when the queue cannot be reached in between,
@@ -32,7 +33,6 @@ export interface CreatedRun {
   created: boolean;
 }
 
-const GATHER_VERSIONS = { most: 500, parallel: 2 };
 /** While the queue is away a call takes seconds; what waits meanwhile must not take turns of seconds, so it all goes in one. */
 const GATHER_JOBS = { most: 5000, parallel: 2 };
 /** A run of a batch. */
@@ -44,15 +44,17 @@ export interface BatchItem {
 /** Runs that a drain cancels in one statement. */
 const DRAIN_PAGE = 500;
 
+type VersionOf = (wanted: WantedOfOrganization) => Promise<TakenVersion>;
+
 export class RunService {
   readonly #deps: RunServiceDeps;
-  readonly #resolve: (wanted: WantedOfOrganization) => Promise<ResolvedVersion>;
+  readonly #versions: VersionDirectory;
   readonly #enqueue: (run: EnqueuedRun) => Promise<void>;
 
   constructor(deps: RunServiceDeps) {
     this.#deps = deps;
-    // In a crowd one statement and one round trip to the queue serve many runs; alone each goes at once.
-    this.#resolve = gather((wanted) => resolveRunVersions(deps.db, wanted), GATHER_VERSIONS);
+    this.#versions = new VersionDirectory(deps);
+    // In a crowd one round trip to the queue serves many runs; alone each goes at once.
     this.#enqueue = gather(async (runs) => {
       await deps.queue.enqueue(runs);
       return runs.map(() => undefined);
@@ -61,8 +63,10 @@ export class RunService {
 
   /** @param traceparent - of the request, kept with the run */
   async create(orgId: string, request: CreateRun, idempotencyKey: string | null, traceparent: string | null = null): Promise<CreatedRun> {
-    const planned = await this.#planOrEarlier(orgId, request, idempotencyKey);
-    return planned.kind === 'earlier' ? { run: planned.run, created: false } : this.insertPlanned({ ...planned.plan, traceparent });
+    return this.#trustingMemory(async (versionOf) => {
+      const planned = await this.#planOrEarlier(orgId, request, idempotencyKey, versionOf);
+      return planned.kind === 'earlier' ? { run: planned.run, created: false } : this.insertPlanned({ ...planned.plan, traceparent });
+    });
   }
 
   /** All of them, or none: rows in one transaction, then jobs in another. */
@@ -70,7 +74,7 @@ export class RunService {
     const { store, organizations, schemas } = this.#deps;
     const organization = await organizations.get(orgId);
     const plans = await Promise.all(items.map(async ({ request, idempotency }) => {
-      const version = await this.#versionOf(orgId, request);
+      const version = await this.#versions.lookedUp({ orgId, ...request });
       const plan = { ...planRun(request, version, organization, idempotency), traceparent };
       await checkInput(schemas, version, plan.inputJson);
       return plan;
@@ -104,11 +108,15 @@ export class RunService {
 
   /** The run when it has ended, or as it is after `waitMs`. */
   async createAndWait(orgId: string, request: CreateRun, idempotencyKey: string | null, wait: { ms: number; signal: AbortSignal }, traceparent: string | null = null): Promise<CreatedRun> {
-    const planned = await this.#planOrEarlier(orgId, request, idempotencyKey);
-    if (planned.kind === 'earlier') return { run: await this.waitFor(orgId, planned.run.id, wait.ms, wait.signal), created: false };
-    const plan = { ...planned.plan, traceparent };
-    // Listening before the job is added: a run may end before a subscription made afterwards is heard.
-    const [{ run, created }, waiter] = await this.#insertListening(plan);
+    const begun = await this.#trustingMemory(async (versionOf) => {
+      const planned = await this.#planOrEarlier(orgId, request, idempotencyKey, versionOf);
+      if (planned.kind === 'earlier') return planned.run;
+      const plan = { ...planned.plan, traceparent };
+      // Listening before the job is added: a run may end before a subscription made afterwards is heard.
+      return [plan, ...await this.#insertListening(plan)] as const;
+    });
+    if ('id' in begun) return { run: await this.waitFor(orgId, begun.id, wait.ms, wait.signal), created: false };
+    const [plan, { run, created }, waiter] = begun;
     const { bus, db } = this.#deps;
     const right = run.id === plan.id ? waiter : await new RunWaiter({ db, bus }, orgId, run.id).open();
     try {
@@ -165,9 +173,9 @@ export class RunService {
    * A repeat of a request is given its run also where the request would be refused by now: a cap was lowered, a deployment is
    * gone. What the request itself is refused for made no run.
    */
-  async #planOrEarlier(orgId: string, request: CreateRun, key: string | null): Promise<{ kind: 'plan'; plan: NewRun } | { kind: 'earlier'; run: Run }> {
+  async #planOrEarlier(orgId: string, request: CreateRun, key: string | null, versionOf: VersionOf): Promise<{ kind: 'plan'; plan: NewRun } | { kind: 'earlier'; run: Run }> {
     try {
-      return { kind: 'plan', plan: await this.#plan(orgId, request, key) };
+      return { kind: 'plan', plan: await this.#plan(orgId, request, key, versionOf) };
     } catch (refusal) {
       if (key === null) throw refusal;
       const run = await findRunOfKey(this.#deps.db, { orgId, key, requestHash: hashRequest(request) }, this.#deps.clock.nowMs());
@@ -176,20 +184,24 @@ export class RunService {
     }
   }
 
-  async #plan(orgId: string, request: CreateRun, idempotencyKey: string | null) {
-    const [organization, version] = await Promise.all([
+  async #plan(orgId: string, request: CreateRun, idempotencyKey: string | null, versionOf: VersionOf): Promise<NewRun> {
+    const [organization, { version, ...assumption }] = await Promise.all([
       this.#deps.organizations.get(orgId),
-      this.#versionOf(orgId, request),
+      versionOf({ orgId, ...request }),
     ]);
     const plan = planRun(request, version, organization, idempotencyKey === null ? null : { key: idempotencyKey, requestHash: hashRequest(request) });
     await checkInput(this.#deps.schemas, version, plan.inputJson);
-    return plan;
+    return { ...plan, ...assumption };
   }
 
-  async #versionOf(orgId: string, { agent, version, deployment, fairnessKey }: CreateRun): Promise<AgentVersion> {
-    const found = await this.#resolve({ orgId, agent, version, deployment, fairnessKey });
-    if (!found.ok) throw found.error;
-    return found.version;
+  /** With the version that is remembered; where that is not the one to take any more, or is gone with its organization, once more with the one of now. */
+  async #trustingMemory<T>(act: (versionOf: VersionOf) => Promise<T>): Promise<T> {
+    try {
+      return await act((wanted) => this.#versions.remembered(wanted));
+    } catch (error) {
+      if (!(error instanceof VersionMovedError) && errorCodeOf(error) !== 'RECORD_FAILED') throw error;
+      return act(async (wanted) => ({ version: await this.#versions.lookedUp(wanted) }));
+    }
   }
 
   async #insertListening(plan: NewRun): Promise<[CreatedRun, RunWaiter]> {

@@ -1,3 +1,5 @@
+import { DEFAULT_DEPLOYMENT } from '@bullpen/core';
+
 import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
 import { givenStatement, type GivenColumn } from '../given-rows.ts';
@@ -35,6 +37,8 @@ const COLUMNS: readonly GivenColumn<TimedRun>[] = [
   ['not_before', 'timestamptz', (row) => timeText(row.notBeforeMs)],
   ['expires_at', 'timestamptz', (row) => timeText(row.expiresAtMs)],
   ['traceparent', 'text', ({ run }) => run.traceparent ?? null],
+  ['assumed_deployment', 'text', ({ run: { assumed } }) => (assumed === undefined ? null : assumed.deployment ?? DEFAULT_DEPLOYMENT)],
+  ['assumed_or_newest', 'boolean', ({ run }) => run.assumed?.deployment === null],
 ];
 
 const insert = givenStatement<TimedRun, { org_id: string; id: string }>(COLUMNS, (given) => `
@@ -46,12 +50,18 @@ const insert = givenStatement<TimedRun, { org_id: string; id: string }>(COLUMNS,
     max_attempts, timeout_ms, memory_mb, limits::jsonb, backoff::jsonb, input::jsonb, metadata::jsonb, tags::jsonb, priority, fairness_key, idempotency_key, request_hash,
     queued_at, not_before, expires_at, traceparent
   FROM ${given}
+  WHERE given.assumed_deployment IS NULL OR EXISTS (
+    SELECT FROM agents a
+    LEFT JOIN deployments d ON d.org_id = a.org_id AND d.agent = a.name AND d.name = given.assumed_deployment
+    WHERE a.org_id = given.org_id AND a.name = given.agent AND d.canary IS NULL
+      AND coalesce(d.version, CASE WHEN given.assumed_or_newest THEN a.latest_version END) = given.version)
   ON CONFLICT DO NOTHING
   RETURNING org_id, id`, { plansBySize: false });
 
 /**
  * Inserts the runs that are not there yet: neither their id (primary key) nor their idempotency key (index
- * runs_idempotency). Gives the keys of those it inserted.
+ * runs_idempotency), and whose version is the one that they would be given now, where that was assumed. Gives the keys of those
+ * it inserted.
  */
 export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promise<Set<string>> {
   return new Set((await insert(db, rows)).map((row) => keyOfRun(row.org_id, row.id)));

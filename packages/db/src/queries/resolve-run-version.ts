@@ -18,10 +18,10 @@ export interface WantedOfOrganization extends WantedVersion {
   orgId: string;
 }
 
-/** The version that was wanted, or why there is none. */
-export type ResolvedVersion = { ok: true; version: AgentVersion } | { ok: false; error: BullpenError };
+/** The version that was wanted, or why there is none. `isDrawn`: a canary is under way, and the next one that wants the same may get another. */
+export type ResolvedVersion = { ok: true; version: AgentVersion; isDrawn: boolean } | { ok: false; error: BullpenError };
 
-type Row = AgentVersion & { id: string | null; n: number; latestVersion: number | null; deployed: string | null; canaryPercent: number | null };
+type Row = AgentVersion & { id: string | null; n: number; latestVersion: number | null; deployed: string | null; hasCanary: boolean; canaryPercent: number | null };
 
 /** What is looked up once for all that want the same; of a canary both versions, since each run draws for itself. */
 interface Asked {
@@ -42,7 +42,7 @@ const find = givenStatement<Asked & { n: number }, Row>([
   ['fairness_key', 'text', ({ want }) => want.fairnessKey ?? null],
   ['draw', 'double precision', ({ draw }) => draw],
 ], (given) => `
-  SELECT given.n, a.latest_version AS "latestVersion", d.name AS deployed, (d.canary->>'percent')::double precision AS "canaryPercent",
+  SELECT given.n, a.latest_version AS "latestVersion", d.name AS deployed, d.canary IS NOT NULL AS "hasCanary", (d.canary->>'percent')::double precision AS "canaryPercent",
     v.id, v.org_id AS "orgId", v.agent, v.version, v.sha256, b.bytes AS "bundleBytes", v.manifest, v.created_at AS "createdAt"
   FROM ${given}
   JOIN agents a ON a.org_id = given.org_id AND a.name = given.agent
@@ -104,8 +104,8 @@ function resolved(found: Row | undefined, { agent, version, deployment }: Wanted
     return refused(new BullpenError('NOT_FOUND', `agent ${agent} has no deployment ${deployment}`, { agent, deployment }));
   }
   if (found.id === null) return refused(new BullpenError('NOT_FOUND', `agent ${agent} has no version ${version}`, { agent, version }));
-  const { n: _n, latestVersion: _latest, deployed: _deployed, canaryPercent: _percent, ...row } = found;
-  return { ok: true, version: row };
+  const { n: _n, latestVersion: _latest, deployed: _deployed, hasCanary, canaryPercent: _percent, ...row } = found;
+  return { ok: true, version: row, isDrawn: hasCanary && version === undefined };
 }
 
 /**

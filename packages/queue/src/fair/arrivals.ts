@@ -45,7 +45,7 @@ class RunSource {
 
   come({ id, shape }: SimulatedOrganization, rank: Rank, count: number, random: Random): void {
     const arrivedMs = this.clock.nowMs();
-    this.#arrive(Array.from({ length: count }, () => ({ orgId: id, runId: `run-${(this.#runCount += 1)}`, shape: shape(random), rank, arrivedMs, startedMs: 0 })));
+    this.#arrive(Array.from({ length: count }, () => ({ orgId: id, runId: `run-${(this.#runCount += 1)}`, shape: shape(random), rank, arrivedMs, startedMs: 0, windowEndMs: 0 })));
   }
 }
 

@@ -10,6 +10,8 @@ export interface SimulatedRun {
   readonly rank: Rank;
   readonly arrivedMs: number;
   startedMs: number;
+  /** When the rate window ends in which it was taken; 0 without a rate limit. */
+  windowEndMs: number;
 }
 
 /** What the ledger knows of one organization. */
@@ -85,7 +87,7 @@ export class Ledger {
     account.turnSinceMs = nowMs;
     account.maxConcurrency = Math.max(account.maxConcurrency, account.running);
     account.maxMemoryMb = Math.max(account.maxMemoryMb, account.memoryMb);
-    countStart(account, nowMs);
+    countStart(account, run.windowEndMs);
     countKey(account, run, nowMs);
     run.startedMs = nowMs;
     this.#running.add(run);
@@ -145,11 +147,11 @@ function newAccount(limits: OrganizationLimits): Account {
   };
 }
 
-function countStart(account: Account, nowMs: number): void {
-  const { rate } = account.limits;
-  if (!rate) return;
-  if (account.windowEndMs <= nowMs) {
-    account.windowEndMs = nowMs + rate.windowMs;
+/** By the queue's window: it may have been opened by a run that was taken and given back, and so before the first start. */
+function countStart(account: Account, windowEndMs: number): void {
+  if (windowEndMs === 0) return;
+  if (account.windowEndMs !== windowEndMs) {
+    account.windowEndMs = windowEndMs;
     account.windowStarts = 0;
   }
   account.windowStarts += 1;

@@ -30,7 +30,7 @@ export class MemoryDispatch implements Dispatch {
     for (const { orgId, runs } of groups) {
       for (const { runId, memoryMb, agent } of runs) {
         const shape = { lengthMs: 0, memoryMb, ...(agent === undefined ? {} : { agent }) };
-        this.jobs.push({ orgId, runId, shape, rank: {}, arrivedMs: this.#clock.nowMs(), startedMs: 0 });
+        this.jobs.push({ orgId, runId, shape, rank: {}, arrivedMs: this.#clock.nowMs(), startedMs: 0, windowEndMs: 0 });
       }
       await this.readySet.markReady([orgId]);
     }

@@ -111,6 +111,7 @@ export class MemoryJobs implements SimulatedJobs {
     if (!run) return { kind: 'empty' };
     this.#active.set(run.runId, run);
     if (limited) this.#count(limited);
+    if (limited?.limits.rate) run.windowEndMs = limited.windowEndMs;
     return { kind: 'run', isLast: !this.#queues.has(orgId), job: { runId: run.runId, memoryMb: run.shape.memoryMb, redelivered: false, ...(run.shape.agent === undefined ? {} : { agent: run.shape.agent }) } };
   }
 

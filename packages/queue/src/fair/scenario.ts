@@ -87,7 +87,7 @@ export interface SimulatedShare {
   readonly maxTurnMs: number;
   readonly maxConcurrency: number;
   readonly maxMemoryMb: number;
-  /** Most starts within one rate window, which opens with its first start; 0 without a rate limit. */
+  /** Most starts within one rate window, which opens with the first take; 0 without a rate limit. */
   readonly maxStartsPerWindow: number;
   /** Of the runs that have a fairness key. */
   readonly keys: ReadonlyMap<string, KeyShare>;

@@ -1,22 +1,21 @@
 import { messageOf, type Logger } from '@bullpen/core';
-import type { Relay, RelayMessage, RelaySubscription } from 'bullmq';
 
-/** Called with what was published, and on which topic. */
-export type LiveListener = (data: unknown, topic: string) => void;
+import type { LiveListener, LiveTransport } from './live-transport.ts';
 
 interface SharedSubscription {
   readonly listeners: Set<{ readonly call: LiveListener }>;
-  readonly subscribed: Promise<RelaySubscription>;
+  /** Gives what ends it. */
+  readonly subscribed: Promise<() => Promise<void>>;
 }
 
 /** Counts who listens to a pattern, so that many listeners in one process are one subscription of the server. */
 export class SharedSubscriptions {
-  readonly #relay: Relay;
+  readonly #transport: LiveTransport;
   readonly #log: Logger;
   readonly #shared = new Map<string, SharedSubscription>();
 
-  constructor(relay: Relay, log: Logger) {
-    this.#relay = relay;
+  constructor(transport: LiveTransport, log: Logger) {
+    this.#transport = transport;
     this.#log = log;
   }
 
@@ -25,48 +24,43 @@ export class SharedSubscriptions {
     const shared = this.#shared.get(pattern) ?? this.#subscribe(pattern);
     const listener = { call };
     shared.listeners.add(listener);
+    let end: () => Promise<void>;
     try {
-      await shared.subscribed;
+      end = await shared.subscribed;
     } catch (thrown) {
-      this.#forget(pattern, shared);
+      if (this.#shared.get(pattern) === shared) this.#shared.delete(pattern);
       throw thrown;
     }
     return async () => {
-      if (!shared.listeners.delete(listener) || shared.listeners.size > 0) return;
-      this.#forget(pattern, shared);
-      await this.#unsubscribe(pattern, shared);
+      if (shared.listeners.delete(listener) && shared.listeners.size === 0) await this.#end(pattern, end);
     };
   }
 
   #subscribe(pattern: string): SharedSubscription {
     const listeners: SharedSubscription['listeners'] = new Set();
-    const subscribed = this.#relay.subscribe(pattern, (message) => this.#deliver(listeners, message));
+    const subscribed = this.#transport.subscribe(pattern, (data, topic) => this.#deliver(listeners, data, topic));
     const shared = { listeners, subscribed };
     this.#shared.set(pattern, shared);
     return shared;
   }
 
-  /** A listener that comes from now on makes a subscription of its own. */
-  #forget(pattern: string, shared: SharedSubscription): void {
-    if (this.#shared.get(pattern) === shared) this.#shared.delete(pattern);
-  }
-
-  async #unsubscribe(pattern: string, shared: SharedSubscription): Promise<void> {
+  async #end(pattern: string, end: () => Promise<void>): Promise<void> {
+    // In one go with the call that ends it: a listener that comes afterwards makes a subscription of its own.
+    this.#shared.delete(pattern);
     try {
-      const subscription = await shared.subscribed;
-      await subscription.unsubscribe();
+      await end();
     } catch (thrown) {
-      // The relay removes it with its next heartbeat, and nobody is called any more.
+      // Nobody is called any more.
       this.#log.warn({ pattern, error: messageOf(thrown) }, 'live.unsubscribe_failed');
     }
   }
 
-  #deliver(listeners: SharedSubscription['listeners'], message: RelayMessage): void {
+  #deliver(listeners: SharedSubscription['listeners'], data: unknown, topic: string): void {
     for (const listener of listeners) {
       try {
-        listener.call(message.data, message.topic);
+        listener.call(data, topic);
       } catch (thrown) {
-        this.#log.error({ topic: message.topic, error: messageOf(thrown) }, 'live.listener_failed');
+        this.#log.error({ topic, error: messageOf(thrown) }, 'live.listener_failed');
       }
     }
   }

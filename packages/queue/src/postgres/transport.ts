@@ -3,7 +3,7 @@ import { createPostgresBackend, type WorkerOptions as AnyWorkerOptions } from 'b
 import type { Pool } from 'pg';
 
 import { ClaimingDispatch } from '../claiming-dispatch.ts';
-import { openPostgresRelay } from '../live/relay-connection.ts';
+import { openRelayTransport } from '../live/relay-transport.ts';
 import { queueNameOf } from '../redis/keys.ts';
 import { UNLIMITED_STALLS, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
 import { isUnavailable, unavailable, within } from '../unavailable.ts';
@@ -57,7 +57,7 @@ async function open({ url, prefix, log, clock }: PostgresTransportOptions, setti
     prefixOf: () => prefix,
     standing: (orgId) => readStanding(statements, orgId),
     // On connections of its own: of the queue's few it would keep one for good.
-    openRelay: (name) => openPostgresRelay({ url, prefix, name, log }),
+    openLive: (name) => openRelayTransport({ url, prefix, name, log }),
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => pool.query('SELECT 1'));
     },

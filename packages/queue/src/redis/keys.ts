@@ -59,6 +59,11 @@ export function orderKey(prefix: string, orgId: string): string {
   return `${prefix}::order:${queueNameOf(orgId)}`;
 }
 
+/** What the channels of the live bus begin with. Channels are a whole server's, whatever database a connection has chosen. */
+export function liveHead(prefix: string, db: number): string {
+  return `${prefix}::live:${db}:`;
+}
+
 /** BullMQ's own: the jobs of a queue that have a priority. */
 export function prioritizedKey(prefix: string, orgId: string): string {
   return `${prefix}:${queueNameOf(orgId)}:prioritized`;

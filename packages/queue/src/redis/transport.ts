@@ -4,7 +4,7 @@ import { createRedisBackend, type WorkerOptions } from 'bullmq';
 import type { Dispatch } from '../dispatch.ts';
 import type { InnerOrderStore } from '../inner-order.ts';
 import type { JobStore } from '../job-store.ts';
-import { openRelayOver } from '../live/relay-connection.ts';
+import { openRedisLiveTransport } from '../live/redis-live-transport.ts';
 import type { ReadySet } from '../ready-set.ts';
 import type { Standing } from '../standing.ts';
 import { UNLIMITED_STALLS, type OpenTransport, type Transport, type TransportSettings } from '../transport.ts';
@@ -52,7 +52,7 @@ async function open({ url, prefix, log, clock }: RedisTransportOptions, settings
     ...parts,
     prefixOf: (orgId) => queuePrefix(prefix, orgId, isCluster),
     eraseQueue: (orgId) => eraseQueue(client, queuePrefix(prefix, orgId, isCluster), orgId),
-    openRelay: async (name) => openRelayOver(client, { prefix, name }),
+    openLive: (name) => openRedisLiveTransport({ client, url, prefix, name, log }),
     async ping() {
       await within(PING_WITHIN_MS, 'ping', () => client.ping());
     },

@@ -29,7 +29,7 @@ export interface CellEnd {
 export interface CellOwner {
   onText(text: string): void;
   onViolation(error: unknown): void;
-  /** What the cell does first, before it is limited: it counts as blank afterwards. */
+  /** What the cell does first, while it is limited; no agent is in it yet. */
   rehearse?(): Promise<void>;
 }
 
@@ -75,7 +75,7 @@ export class CellProcess {
     return this.#hasEnded;
   }
 
-  /** Node's, in this process' pid namespace; null before the start is over. */
+  /** Node's, in this process' pid namespace; null before it is ready to rehearse. */
   get pid(): number | null {
     return this.#pid;
   }
@@ -88,9 +88,10 @@ export class CellProcess {
         throw new Why(`the cell ended while it started (${exitCode}): ${lastWords}`);
       });
       await within(Promise.race([this.#ready.promise, ended]), START_TIMEOUT_MS, 'the cell did not start in time');
-      await within(Promise.race([this.#owner.rehearse?.() ?? Promise.resolve(), ended]), START_TIMEOUT_MS, 'the cell did not rehearse in time');
-      this.#pid = this.#wall.pidOf(this.#launched, this.#initInfo);
-      if (process.platform === 'linux') await this.#observe(this.#pid);
+      this.#observe(this.#wall.pidOf(this.#launched, this.#initInfo));
+      // Side by side: the kernel's limits take a process, and as long as a rehearsal. None of it runs an agent.
+      const prepared = Promise.all([this.#owner.rehearse?.(), this.#limit()]);
+      await within(Promise.race([prepared, ended]), START_TIMEOUT_MS, 'the cell did not rehearse in time');
       if (this.#hasEnded) this.#readings?.close();
     } catch (error) {
       this.kill();
@@ -211,11 +212,16 @@ export class CellProcess {
     if (this.#hasRehearsed && (!this.#wall.tellsInit || this.#initInfo.includes('}'))) this.#ready.resolve();
   }
 
-  /** The kernel's limits, set once the cell is blank: what a blank Node holds is not the agent's. */
-  async #observe(pid: number): Promise<void> {
+  /** What a blank Node holds is not the agent's. */
+  #observe(pid: number): void {
+    this.#pid = pid;
+    if (process.platform !== 'linux') return;
     this.#blankDataMb = statusMb(pid, 'VmData');
-    await this.#wall.limit(pid, this.#profile, this.#blankDataMb + this.#dataMb);
     this.#readings = new ProcessReadings(pid, units);
+  }
+
+  async #limit(): Promise<void> {
+    if (this.#pid !== null && process.platform === 'linux') await this.#wall.limit(this.#pid, this.#profile, this.#blankDataMb + this.#dataMb);
   }
 
   async #whenGone(): Promise<CellEnd> {

@@ -5,7 +5,7 @@ import { SIZE_CAPS } from '@bullpen/core';
  * Piscina threads of one organization.
  */
 export interface CellProfile {
-  /** In container/. */
+  /** A script of container-code.ts. */
   readonly entry: string;
   readonly nodeFlags: readonly string[];
   readonly needsPiscina: boolean;
@@ -43,7 +43,7 @@ const common = [
 /** A single-use cell for one attempt. */
 export function strictProfile(limitMb: number): CellProfile {
   return {
-    entry: 'cell-entry.mjs',
+    entry: 'cell-entry.cjs',
     nodeFlags: [
       ...common, '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', // for bundle-loader.mjs
       '--allow-fs-read=/cell/container/*', '--allow-fs-read=/bundle/*', `--max-old-space-size=${limitMb}`, '--max-semi-space-size=1',
@@ -65,7 +65,7 @@ export function strictProfile(limitMb: number): CellProfile {
  */
 export function organizationProfile(dataMb: number): CellProfile {
   return {
-    entry: 'organization-cell.mjs',
+    entry: 'organization-cell.cjs',
     nodeFlags: [
       ...common, '--allow-worker', '--disable-warning=SecurityWarning', '--allow-fs-read=/cell/*', '--allow-fs-read=/bundle/*', '--max-old-space-size=64', '--max-semi-space-size=1',
     ],

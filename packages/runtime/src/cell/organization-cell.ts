@@ -86,7 +86,7 @@ export class OrganizationCell implements PooledCell {
     this.#process = new CellProcess({
       wall,
       profile: organizationProfile(this.#dataMb),
-      owner: { onText: (text) => this.#hear(readOrganizationFrame(text)), onViolation: (error) => this.#onViolation(error) },
+      owner: { onText: (text) => this.#hear(readOrganizationFrame(text)), onViolation: (error) => this.#onViolation(error), rehearse: () => this.#furnish() },
     });
     this.#gone = this.#process.gone.then((end) => this.#onGone(end));
   }
@@ -125,18 +125,19 @@ export class OrganizationCell implements PooledCell {
   /** @throws where it cannot be had. */
   async start(): Promise<void> {
     await this.#process.start();
+    this.#cgroup?.limit(CGROUP_FACTOR * this.#allowedMb());
+  }
+
+  /** Once the process is there: a thread in it, and a group around it, for which the kernel takes its time. */
+  async #furnish(): Promise<void> {
     this.#blankMb = this.#process.read()?.privateMb ?? 0;
-    const grouping = this.pid === null ? null : MemoryCgroup.around(this.pid); // the kernel takes its time: the thread starts meanwhile
+    const grouping = this.pid === null ? null : MemoryCgroup.around(this.pid);
     try {
       await this.#startSpare();
-    } catch (error) {
-      this.kill();
-      throw error;
     } finally {
       this.#cgroup = await grouping;
+      if (this.hasEnded) this.#cgroup?.remove();
     }
-    this.#cgroup?.limit(CGROUP_FACTOR * this.#allowedMb());
-    if (this.hasEnded) this.#cgroup?.remove();
   }
 
   async #startSpare(): Promise<void> {

@@ -1,4 +1,5 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -7,6 +8,7 @@ import { BundleShelf } from './bundle-shelf.ts';
 import { makeCellDir } from './cell-dir.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { CellAccount, CellWall } from './cell-wall.ts';
+import { writeContainerCode } from './container-code.ts';
 import type { LaunchedProcess } from './launched-process.ts';
 import type { Launcher } from './launcher.ts';
 import { ThreadFootprint } from './thread-footprint.ts';
@@ -17,7 +19,6 @@ import { ThreadFootprint } from './thread-footprint.ts';
  * It keeps memory and crashes of organizations apart, not files or the network. Never used for tier strict.
  */
 const MIB = 1024 * 1024;
-const CONTAINER_DIR = join(import.meta.dirname, '..', 'container');
 
 export class PlainWall implements CellWall {
   readonly tellsInit = false;
@@ -34,6 +35,11 @@ export class PlainWall implements CellWall {
     this.#prlimit = options.prlimit;
     this.#dir = makeCellDir();
     this.bundles = new BundleShelf(this.#dir);
+    writeContainerCode(this.#codeDir, createRequire(import.meta.url).resolve('piscina'));
+  }
+
+  get #codeDir(): string {
+    return join(this.#dir, 'container');
   }
 
   makeBundleDir(): string {
@@ -54,7 +60,7 @@ export class PlainWall implements CellWall {
   launch(_bundleDir: string, profile: CellProfile): LaunchedProcess {
     const flags = profile.nodeFlags.filter((flag) => !/^--(permission|allow-)/.test(flag)); // they name paths behind a wall
     return this.#launcher.launch({
-      file: process.execPath, args: [...flags, join(CONTAINER_DIR, profile.entry)], account: this.account,
+      file: process.execPath, args: [...flags, join(this.#codeDir, profile.entry)], account: this.account,
       leadsGroup: true, tellsInfo: false, filterPath: null,
     });
   }

@@ -8,6 +8,7 @@ import { BundleShelf } from './bundle-shelf.ts';
 import { makeCellDir } from './cell-dir.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { CellAccount, CellWall } from './cell-wall.ts';
+import { writeContainerCode } from './container-code.ts';
 import type { LaunchedProcess } from './launched-process.ts';
 import type { Launcher } from './launcher.ts';
 import { childOf } from './process-readings.ts';
@@ -26,7 +27,7 @@ const CELL_EGRESS_DIR = '/egress';
 const MIB = 1024 * 1024;
 const TMP_BYTES = 16 * MIB;
 const MAX_CPU_SECONDS = 2 * 24 * 60 * 60;
-const CONTAINER_DIR = join(import.meta.dirname, '..', 'container');
+const CELL_PISCINA_DIR = '/cell/node_modules/piscina';
 const PISCINA_DIR = dirname(dirname(realpathSync(createRequire(import.meta.url).resolve('piscina'))));
 /** The shared libraries of a Node binary; addons that this process loaded stay outside. */
 const NODE_LIBRARY = /\/(ld-(linux|musl)[^/]*|lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+|atomic|anl)[.-][^/]*)$/;
@@ -36,7 +37,7 @@ export class Wall implements CellWall {
   readonly programs: WallPrograms;
   readonly account: CellAccount;
   readonly threadFootprint = new ThreadFootprint();
-  /** Holds the filter, the shelf of bundles and a directory for each cell. */
+  /** Holds the filter, the container's code, the shelf of bundles and a directory for each cell. */
   readonly dir: string;
   readonly bundles: BundleShelf;
   readonly #launcher: Launcher;
@@ -49,7 +50,9 @@ export class Wall implements CellWall {
     this.dir = makeCellDir();
     this.bundles = new BundleShelf(this.dir);
     writeFileSync(this.#filterPath, assembleSeccompFilter(process.arch as Architecture), { mode: 0o644 });
-    this.#mounts = [...mounts(), ...(options.egressDir === null ? [] : ['--ro-bind', options.egressDir, CELL_EGRESS_DIR])];
+    const codeDir = join(this.dir, 'container');
+    writeContainerCode(codeDir, CELL_PISCINA_DIR);
+    this.#mounts = [...mounts(codeDir), ...(options.egressDir === null ? [] : ['--ro-bind', options.egressDir, CELL_EGRESS_DIR])];
   }
 
   get #filterPath(): string {
@@ -114,7 +117,7 @@ export class Wall implements CellWall {
     return [
       '--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup',
       '--cap-drop', 'ALL', '--new-session', '--die-with-parent', '--clearenv', '--hostname', 'cell',
-      ...this.#mounts, ...(profile.needsPiscina ? ['--ro-bind', PISCINA_DIR, '/cell/node_modules/piscina'] : []),
+      ...this.#mounts, ...(profile.needsPiscina ? ['--ro-bind', PISCINA_DIR, CELL_PISCINA_DIR] : []),
       '--ro-bind', bundleDir, '/bundle',
       '--proc', '/proc', '--size', String(TMP_BYTES), '--tmpfs', '/tmp', '--remount-ro', '/', '--chdir', '/',
       '--info-fd', '5', '--seccomp', '6',
@@ -128,12 +131,12 @@ function initPidIn(initInfo: string): number {
   return Number((JSON.parse(initInfo) as Record<string, unknown>)['child-pid']);
 }
 
-function mounts(): string[] {
+function mounts(codeDir: string): string[] {
   const report = process.report.getReport() as { sharedObjects?: readonly string[] };
   const libraries = (report.sharedObjects ?? []).filter((path) => NODE_LIBRARY.test(path));
   return [
     '--ro-bind', realpathSync(process.execPath), '/cell/node',
     ...libraries.flatMap((path) => ['--ro-bind', realpathSync(path), path]),
-    '--ro-bind', CONTAINER_DIR, '/cell/container',
+    '--ro-bind', codeDir, '/cell/container',
   ];
 }

@@ -5,6 +5,8 @@
 import { isBuiltin } from 'node:module';
 import { SourceTextModule, SyntheticModule } from 'node:vm';
 
+const getBuiltinModule = process.getBuiltinModule.bind(process);
+
 /** @typedef {{ source: string, cache: Buffer | undefined }} Code */
 /** @typedef {{ module: SourceTextModule, wasRefused: boolean }} Compiled */
 
@@ -19,7 +21,7 @@ export async function loadBundle(url, code, importIt, onRefused) {
   const requests = module.moduleRequests;
   for (let i = 0; i < requests.length; i += 1) if (!isBuiltin(/** @type {any} */ (requests[i]).specifier)) return importIt(url);
   const imported = [];
-  for (let i = 0; i < requests.length; i += 1) imported[i] = await wrap(/** @type {any} */ (requests[i]).specifier);
+  for (let i = 0; i < requests.length; i += 1) imported[i] = wrap(/** @type {any} */ (requests[i]).specifier);
   module.linkRequests(imported);
   module.instantiate();
   await module.evaluate();
@@ -61,14 +63,15 @@ function resolve(specifier, url) {
   return /^\.{0,2}\//.test(specifier) ? new URL(specifier, url).href : specifier;
 }
 
-/** @param {string} specifier of a builtin */
-async function wrap(specifier) {
-  const exported = await import(specifier);
+/** What `import` makes of a builtin, without waiting for it. @param {string} specifier */
+function wrap(specifier) {
+  const exported = /** @type {any} */ (getBuiltinModule(specifier));
   const names = Object.keys(exported);
+  if (!names.includes('default')) names.push('default');
   const module = new SyntheticModule(names, () => {
     for (let i = 0; i < names.length; i += 1) {
       const name = /** @type {string} */ (names[i]);
-      module.setExport(name, exported[name]);
+      module.setExport(name, name === 'default' ? exported : exported[name]);
     }
   });
   return module;

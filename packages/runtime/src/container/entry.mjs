@@ -5,7 +5,9 @@ import workerThreads from 'node:worker_threads';
 
 import { captureConsole } from './agent-context.mjs';
 import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
-import { activeResources, areBuiltinsReplaced, join, later, postMessage, slice, startsWith } from './primordials.mjs';
+import { activeResources, areBuiltinsReplaced, join, later, slice, startsWith, uncurryThis } from './primordials.mjs';
+
+const postMessage = uncurryThis(workerThreads.MessagePort.prototype.postMessage);
 
 /** @typedef {import('./attempt.mjs').Attempt} Attempt */
 /** @typedef {import('./voice.mjs').Caps} Caps */

@@ -14,6 +14,8 @@ import { PiscinaThread, deathOfThread } from './piscina-thread.mjs';
 
 const IN = 3;
 const OUT = 4;
+/** What each thread runs: it lies beside this script. */
+const ENTRY = `${import.meta.dirname}/entry.cjs`;
 /** How long a reply waits for what its attempt used: a thread inside a native call does not tell. */
 const READING_MS = 100;
 /** How long a line may wait that nobody waits for. */
@@ -57,6 +59,7 @@ function start({ container: id, nonce, limitMb, caps }) {
       limitMb,
       caps,
       inherits: true,
+      entryPath: ENTRY,
       onLine: (line) => { if (typeof line === 'string' && line.length <= maxChars) say(container, line); },
       onFault: () => undefined, // told by the end of the attempt, or of the thread
     });
@@ -143,8 +146,9 @@ for (const name of Object.keys(process.env)) delete process.env[name];
 process.on('uncaughtException', () => undefined); // an attempt's own troubles are told by its thread
 process.on('unhandledRejection', () => undefined);
 // Starts the threads of Node's pool, whose stacks would otherwise count as the first agent's memory.
-await new Promise((resolve) => { readFile(import.meta.filename, resolve); });
-const input = new Socket({ fd: IN, readable: true, writable: false });
-onFrames(input, onFrame);
-input.on('close', () => process.kill(process.pid, 'SIGKILL')); // process.exit would wait for threads inside native calls
-writeFrame(OUT, '{"kind":"ready"}');
+readFile(import.meta.filename, () => {
+  const input = new Socket({ fd: IN, readable: true, writable: false });
+  onFrames(input, onFrame);
+  input.on('close', () => process.kill(process.pid, 'SIGKILL')); // process.exit would wait for threads inside native calls
+  writeFrame(OUT, '{"kind":"ready"}');
+});

@@ -5,6 +5,8 @@ import type { OwnDeath } from '../verdict.ts';
 export interface PiscinaThreadOptions {
   readonly limitMb: number;
   readonly caps: object;
+  /** The script of the thread, made of entry.mjs. */
+  readonly entryPath: string;
   /** Has the flags of this process, its permission model among them. */
   readonly inherits?: boolean;
   readonly onLine: (line: unknown) => void;

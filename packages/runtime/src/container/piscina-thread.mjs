@@ -15,7 +15,6 @@ import { Piscina } from 'piscina';
 /** @typedef {import('../usage-meter.ts').Reading} Reading */
 
 const MIB = 1024 * 1024;
-const ENTRY_URL = new URL('./entry.mjs', import.meta.url).href;
 
 /** New space, MB: an eighth of the heap limit, so that a small container stays small and a large one collects rarely. @param {number} limitMb */
 function youngMb(limitMb) {
@@ -37,13 +36,13 @@ export class PiscinaThread {
 
   /**
    * Starts the thread. Throws where the machine cannot make one.
-   * @param {{ limitMb: number, caps: Caps, inherits?: boolean, onLine: (line: unknown) => void, onFault: (error: unknown) => void }} options
-   *   `inherits`: has the flags of this process, its permission model among them, and starts no threads
+   * @param {{ limitMb: number, caps: Caps, entryPath: string, inherits?: boolean, onLine: (line: unknown) => void, onFault: (error: unknown) => void }} options
+   *   `entryPath`: the script of the thread (entry.mjs); `inherits`: has the flags of this process, its permission model among them, and starts no threads
    */
-  constructor({ limitMb, caps, inherits = false, onLine, onFault }) {
+  constructor({ limitMb, caps, entryPath, inherits = false, onLine, onFault }) {
     this.#onLine = onLine;
     this.#pool = new Piscina({
-      filename: ENTRY_URL,
+      filename: entryPath,
       minThreads: 0, // 1 would start another thread for each one that dies
       maxThreads: 1,
       idleTimeout: Infinity,

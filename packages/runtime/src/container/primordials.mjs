@@ -1,11 +1,9 @@
 // What the container's own code needs of the language and of Node, taken before any agent code runs. An agent may
 // replace JSON.stringify or String.prototype.includes in its thread; what is written here keeps working.
-import { MessagePort } from 'node:worker_threads';
-
 const { bind, call } = Function.prototype;
 
 /** Turns a method into a function of (self, ...arguments) that no later change of a prototype reaches. */
-const uncurryThis = /** @type {(method: Function) => (self: unknown, ...rest: any[]) => any} */ (bind.bind(call));
+export const uncurryThis = /** @type {(method: Function) => (self: unknown, ...rest: any[]) => any} */ (bind.bind(call));
 
 export const jsonParse = JSON.parse;
 export const jsonStringify = JSON.stringify;
@@ -24,7 +22,6 @@ export const SafeError = Error;
 export const SafeTypeError = TypeError;
 export const SafeAbortController = AbortController;
 
-export const postMessage = uncurryThis(MessagePort.prototype.postMessage);
 export const abort = uncurryThis(AbortController.prototype.abort);
 export const includes = uncurryThis(String.prototype.includes);
 export const isWellFormed = uncurryThis(String.prototype.isWellFormed);
