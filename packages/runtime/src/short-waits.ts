@@ -32,7 +32,7 @@ export class ShortWaits {
   readonly #tookMs = new Map<string, number>();
   #startMs = LEAST_START_MS;
   #waiting: Waiter[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #isTimed = false;
 
   /** @param nowMs - monotonic */
   constructor(nowMs: () => number) {
@@ -60,7 +60,7 @@ export class ShortWaits {
   join(kind: string, reserveMb: number): Promise<RuntimeContainer | null> {
     const { promise, resolve } = Promise.withResolvers<RuntimeContainer | null>();
     this.#waiting.push({ kind, reserveMb, sinceMs: this.#nowMs(), resolve });
-    this.#timer ??= setTimeout(() => this.#letGo(), this.#startMs);
+    if (!this.#isTimed) this.#time();
     return promise;
   }
 
@@ -78,6 +78,12 @@ export class ShortWaits {
     // Those that wait longest come first.
     const many = Math.max(1, this.#waiting.filter(({ sinceMs }) => sinceMs <= longAgoMs).length);
     for (const { resolve } of this.#waiting.splice(0, many)) resolve(null);
-    this.#timer = this.#waiting.length > 0 ? setTimeout(() => this.#letGo(), this.#startMs) : undefined;
+    this.#isTimed = false;
+    if (this.#waiting.length > 0) this.#time();
+  }
+
+  #time(): void {
+    this.#isTimed = true;
+    setTimeout(() => this.#letGo(), this.#startMs);
   }
 }
