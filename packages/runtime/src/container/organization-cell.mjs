@@ -9,15 +9,12 @@ import { onFrames, writeFrame, writeFrames } from './frame-pipe.mjs';
 import { PiscinaThread, deathOfThread } from './piscina-thread.mjs';
 
 /** @typedef {import('../cell/organization-protocol.ts').FrameToOrganizationCell} FrameIn */
-/** @typedef {import('../usage-meter.ts').Reading} Reading */
 /** @typedef {{ id: number, nonce: string, thread: PiscinaThread, isReplying: boolean }} Container */
 
 const IN = 3;
 const OUT = 4;
 /** What each thread runs: it lies beside this script. */
 const ENTRY = `${import.meta.dirname}/entry.cjs`;
-/** How long a reply waits for what its attempt used: a thread inside a native call does not tell. */
-const READING_MS = 100;
 /** How long a line may wait that nobody waits for. */
 const PATIENCE_MS = 1;
 
@@ -83,10 +80,10 @@ async function run(container, task, maxChars) {
   try {
     const text = await thread.run(task);
     container.isReplying = true;
+    await turned();
     thread.drain(); // what was said before the reply goes first
     const fits = typeof text === 'string' && text.length <= maxChars;
-    const reading = await readingOf(thread);
-    send('reply', container, { text: fits ? text : null, dropped: thread.droppedEvents, reading });
+    send('reply', container, { text: fits ? text : null, dropped: thread.droppedEvents, reading: thread.finalReading });
     container.isReplying = false;
   } catch (error) {
     await thread.gone;
@@ -95,16 +92,9 @@ async function run(container, task, maxChars) {
   }
 }
 
-/** @param {PiscinaThread} thread @returns {Promise<Reading | null>} */
-async function readingOf(thread) {
-  /** @type {NodeJS.Timeout | undefined} */
-  let timer;
-  const tooLate = new Promise((resolve) => { timer = setTimeout(resolve, READING_MS, null); });
-  try {
-    return await Promise.race([thread.read().catch(() => null), tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** What the thread says right after its reply comes with it, if it is quick. */
+function turned() {
+  return new Promise((resolve) => { setImmediate(resolve); });
 }
 
 /** @param {Container} container */
