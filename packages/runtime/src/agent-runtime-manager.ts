@@ -21,7 +21,7 @@ import { SlotGate } from './slot-gate.ts';
 import { createThreadContainers } from './thread-container.ts';
 
 /**
- * All containers of one worker. Guarantees: at most `slots` attempts execute at once, and at most twice as many are admitted (slot-gate.ts), each
+ * All containers of one worker. Guarantees: at most `slots` attempts execute at once, and at most three times as many are admitted (slot-gate.ts), each
  * with its memory reserved in the pool of its organization; `execute` never rejects, releases its admission, and delivers every event before it
  * resolves; `stop` interrupts what still runs and returns when no thread is left, or throws naming those that are.
  */
@@ -71,7 +71,7 @@ export interface Killed {
 }
 
 export interface AgentRuntimeManager extends Service {
-  /** As many runs would be admitted now. */
+  /** How many runs to take now: as many would be admitted. Ahead of their slots none, or several. */
   freeSlots(): number;
   /** Organizations whose last run was refused, and would be now: known for a while, then it is tried again. */
   fullOrganizations(): string[];
@@ -187,7 +187,7 @@ class Manager implements AgentRuntimeManager {
   }
 
   freeSlots(): number {
-    return this.#state === 'running' ? Math.max(0, this.#gate.mayAdmit - this.#admitted) : 0;
+    return this.#state === 'running' ? this.#gate.worthTaking(this.#admitted) : 0;
   }
 
   fullOrganizations(): string[] {
@@ -201,7 +201,7 @@ class Manager implements AgentRuntimeManager {
 
   admit(orgId: string, memoryMb: number, of?: AdmittedAgent): Admission | null {
     const reserveMb = of === undefined ? memoryMb : this.#learner.reserveMb({ orgId, ...of, limitMb: memoryMb });
-    if (this.freeSlots() === 0) return null;
+    if (this.#state !== 'running' || this.#admitted >= this.#gate.mayAdmit) return null;
     if (!this.#organization(orgId).admit(memoryMb, reserveMb)) {
       this.#refused.set(orgId, { memoryMb, reserveMb, atMs: this.#clock.monotonicMs() });
       return null;

@@ -12,15 +12,21 @@ function quickGate(slots: number, nowMs: () => number = () => 0): SlotGate {
 }
 
 describe('the slots of a worker', () => {
-  it('admits as many as there are until attempts have proved to be short, and then as many again', () => {
+  it('admits as many as there are until attempts have proved to be short, and then twice as many again', () => {
     expect(new SlotGate(4, () => 0).mayAdmit).toBe(4);
     const gate = quickGate(4);
-    expect(gate.mayAdmit).toBe(8);
+    expect(gate.mayAdmit).toBe(12);
     for (let i = 0; i < 3; i += 1) {
       void gate.enter();
       gate.leave(1000);
     }
     expect(gate.mayAdmit).toBe(4);
+  });
+
+  it('fetches for each free slot, and ahead of them several at once', () => {
+    const gate = quickGate(4);
+    expect([0, 3, 4, 10, 11, 12].map((admitted) => gate.worthTaking(admitted))).toEqual([12, 9, 8, 2, 0, 0]);
+    expect([0, 3, 4].map((admitted) => new SlotGate(4, () => 0).worthTaking(admitted))).toEqual([4, 1, 0]);
   });
 
   it('lets in no more than there are slots, in their order', async () => {

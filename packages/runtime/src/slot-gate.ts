@@ -1,9 +1,10 @@
 /**
- * The slots of a worker: attempts that execute at once. Runs may be admitted beyond them, up to as many again, while attempts are over so
- * soon that one admitted ahead waits for a slot no longer than `SHORT_MS`: then there is always one ready when a slot becomes free, and
+ * The slots of a worker: attempts that execute at once. Runs may be admitted beyond them, up to `AHEAD` times as many, while attempts are over
+ * in `SHORT_MS`, so that one admitted ahead hardly waits for its slot: then there is always one ready when a slot becomes free, and
  * what is written of many goes together. Guarantees: never more than `slots` inside; first come, first in; who waits for `PATIENCE_MS` (twice
  * that, at most) is turned away, to be taken by somebody who has room, and nothing is admitted ahead until a slot has become free quickly.
  */
+const AHEAD = 2;
 const SHORT_MS = 25;
 const PATIENCE_MS = 200;
 /** How much the newest attempt weighs. */
@@ -31,7 +32,13 @@ export class SlotGate {
 
   /** As many may be admitted now, inside and waiting. */
   get mayAdmit(): number {
-    return this.#tookMs <= SHORT_MS ? 2 * this.#slots : this.#slots;
+    return this.#tookMs <= SHORT_MS ? (1 + AHEAD) * this.#slots : this.#slots;
+  }
+
+  /** How many to fetch, with so many admitted. While all slots have somebody, a few more are worth no way of their own to queue and record. */
+  worthTaking(admitted: number): number {
+    const free = Math.max(0, this.mayAdmit - admitted);
+    return admitted >= this.#slots && free < this.#slots / 2 ? 0 : free;
   }
 
   /** False where no slot became free in time. Who got one leaves it. */
