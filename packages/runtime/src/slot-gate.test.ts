@@ -67,6 +67,6 @@ describe('the slots of a worker', () => {
     void gate.enter();
     const waiting = [gate.enter(), gate.enter()];
     gate.clear();
-    expect(await Promise.all(waiting)).toEqual([false, false]);
+    expect(await Promise.all(waiting.map((entering) => Promise.resolve(entering)))).toEqual([false, false]);
   });
 });
