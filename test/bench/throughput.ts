@@ -86,13 +86,13 @@ async function warm(context: BenchContext, { dir, organizations }: Load): Promis
   await stockRounds(context, { dir, newLine, rounds: half }, measured);
   await emptyRedis(context.services.redisUrl);
   const tenants = await prepareTenants(context, { count: organizations, prefix: 'warm', tier: TIER });
-  const settings = { BULLPEN_SLOTS: String(SLOTS), BULLPEN_MAX_IDLE_CONTAINERS: String(organizations + SLOTS), BULLPEN_CONTAINER_IDLE_MS: '600000' };
+  const settings = { BULLPEN_SLOTS: String(SLOTS), BULLPEN_MAX_IDLE_CONTAINERS: String(2 * organizations + SLOTS), BULLPEN_CONTAINER_IDLE_MS: '600000' };
   const ours = await startOurs(context, { dir, prefix: 'bench-warm', settings });
   try {
     const first = new Line({ bursts: organizations, each: 1, atOnce: organizations });
     context.log(`a first run of each: ${Math.round(await ours.perSecond(await writeRows(context, tenants, 1), first))}/s`);
     for (let round = 0; round <= context.rounds; round += 1) {
-      const rows = (await Promise.all(Array.from({ length: repeats }, () => writeRows(context, tenants, BURST)))).flat();
+      const rows = await writeRows(context, tenants, BURST, repeats);
       const perSecond = await ours.perSecond(rows, newLine());
       context.log(`${round === 0 ? 'warm-up' : `round ${round}`}: ours (${TIER}, ${ours.containers()} containers) ${Math.round(perSecond)}/s`);
       if (round > 0) measured.ours.push(perSecond);

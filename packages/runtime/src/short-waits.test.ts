@@ -42,7 +42,7 @@ describe('runs that wait for a container in use', () => {
     expect(await Promise.all([small, large, next])).toEqual([container, container, container]);
   });
 
-  it('lets one go each time that a start would have been over, and all that have waited for several', async () => {
+  it('lets go who has waited as long as a start takes, one at a time, and all that have waited for several', async () => {
     jest.useFakeTimers();
     try {
       let nowMs = 0;

@@ -4,7 +4,7 @@ import type { RuntimeContainer } from './container.ts';
  * Runs that wait for a container in use instead of starting another one. A start takes tens of milliseconds and a core; runs that take
  * one millisecond are over sooner behind one another, and their container stays warm for all of them. Guarantees: who waits can expect,
  * by what runs of its bundle took before, to be served sooner than a start would take, by what starts took before; those of a kind are
- * served in their order; while they wait, one of them is let go each time that a start would have been over, and nobody waits longer
+ * served in their order; one who has waited as long as a start would have taken is let go, one at a time, and nobody waits longer
  * than `PATIENCE_STARTS` times that: they start containers.
  *
  * Both are measured, since both grow where the machine is short of CPU: against a fixed time every run would look long then, and
@@ -74,12 +74,15 @@ export class ShortWaits {
   }
 
   #letGo(): void {
-    const longAgoMs = this.#nowMs() - PATIENCE_STARTS * this.#startMs;
     // Those that wait longest come first.
-    const many = Math.max(1, this.#waiting.filter(({ sinceMs }) => sinceMs <= longAgoMs).length);
-    for (const { resolve } of this.#waiting.splice(0, many)) resolve(null);
+    if (this.#hasWaited(this.#startMs)) this.#waiting.shift()?.resolve(null);
+    while (this.#hasWaited(PATIENCE_STARTS * this.#startMs)) this.#waiting.shift()?.resolve(null);
     this.#isTimed = false;
     if (this.#waiting.length > 0) this.#time();
+  }
+
+  #hasWaited(ms: number): boolean {
+    return (this.#waiting[0]?.sinceMs ?? Infinity) <= this.#nowMs() - ms;
   }
 
   #time(): void {

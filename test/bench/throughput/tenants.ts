@@ -28,13 +28,13 @@ export function prepareTenants(context: BenchContext, { count, prefix, tier }: {
   });
 }
 
-/** Writes the rows of `each` runs of every tenant; their jobs come later. @returns the runs by tenant */
-export function writeRows(context: BenchContext, tenants: readonly Tenant[], each: number): Promise<NewRun[][]> {
+/** Writes the rows of `repeats` bursts of `each` runs of every tenant; their jobs come later. @returns the bursts, tenants taking turns */
+export function writeRows(context: BenchContext, tenants: readonly Tenant[], each: number, repeats = 1): Promise<NewRun[][]> {
   return withDatabase(context, async (db) => {
     const store = createRunStore({ db, clock: systemClock, log: silentLogger });
     await store.start();
     const request = createRunSchema.parse({ agent: 'echo', input: { n: 1 } });
-    const bursts = tenants.map(({ organization, version }) => Array.from({ length: each }, () => planRun(request, version, organization, null)));
+    const bursts = Array.from({ length: repeats }, () => tenants).flat().map(({ organization, version }) => Array.from({ length: each }, () => planRun(request, version, organization, null)));
     const all = bursts.flat();
     for (let at = 0; at < all.length; at += INSERTED_AT_ONCE) await Promise.all(all.slice(at, at + INSERTED_AT_ONCE).map((run) => store.insert(run)));
     await store.stop(Deadline.in(5000));
