@@ -2,15 +2,15 @@
 // own, on the very way that an attempt takes, so that nothing on it is done for the first time; then it sleeps in a read
 // until the one frame comes that says what to run. Frames are a length of four bytes (little-endian) and JSON; they come
 // in on file descriptor 3 and go out, written synchronously, on 4: what was said before a kill has left the process.
-import { readFile, readFileSync, readSync, writeSync } from 'node:fs';
+import { readFile, readFileSync, writeSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { inspect } from 'node:util';
 
 import { captureConsole } from './agent-context.mjs';
 import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
 import { compiledCode, loadBundle } from './bundle-loader.mjs';
-import { onFrames, writeFrame } from './frame-pipe.mjs';
-import { jsonParse, jsonStringify } from './primordials.mjs';
+import { FrameSleeper, onFrames, writeFrame } from './frame-pipe.mjs';
+import { jsonStringify } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').AttemptTask} AttemptTask */
 /** @typedef {import('./voice.mjs').Caps} Caps */
@@ -23,7 +23,7 @@ const BUNDLES = 'file:///bundle/';
 /** Each rehearsal has a module of its own: `file:///bundle/rehearsal-0.mjs`. */
 const REHEARSALS = `${BUNDLES}rehearsal-`;
 const REHEARSED = `${import.meta.dirname}/rehearsal-agent.mjs`;
-const { allocUnsafe } = Buffer;
+const frames = new FrameSleeper(IN);
 
 /** @param {string} json */
 const send = (json) => writeFrame(OUT, json);
@@ -85,20 +85,11 @@ async function run({ nonce, caps, task, source, hasCache: isCached }) {
   send(`{"nonce":${jsonStringify(nonce)},"kind":"reply","dropped":${attempt.voice.droppedCount},"reply":${reply}}`);
 }
 
-/** The next frame. Nothing else happens in a blank cell, so it may sleep here: that wakes sooner than an event does. */
+/** The next frame. Nothing else happens in a blank cell, so it may sleep here. */
 function waitForFrame() {
-  const head = readExactly(allocUnsafe(4));
-  return jsonParse(readExactly(allocUnsafe(head.readUInt32LE())).toString('utf8'));
-}
-
-/** @param {Buffer} into */
-function readExactly(into) {
-  for (let at = 0; at < into.length;) {
-    const length = readSync(IN, into, at, into.length - at, null);
-    if (length === 0) process.exit(); // the supervisor is gone
-    at += length;
-  }
-  return into;
+  const frame = frames.next();
+  if (frame === null) process.exit(); // the supervisor is gone
+  return frame;
 }
 
 /** Takes 1.5 ms to load, and is of no use before the agent's first line. */
@@ -107,7 +98,7 @@ const net = () => process.getBuiltinModule('node:net');
 /** Not before the agent's first line: what comes from now on is an interruption, or the answer to a call. */
 function listen() {
   const input = new (net().Socket)({ fd: IN, readable: true, writable: false });
-  onFrames(input, (/** @type {FrameIn} */ later) => { if (later.kind === 'say') hearHost(later.message); });
+  onFrames(input, (/** @type {FrameIn} */ later) => { if (later.kind === 'say') hearHost(later.message); }, frames.rest);
 }
 
 const onUncaught = (/** @type {unknown} */ thrown) => chargeUncaught(thrown, () => undefined);
