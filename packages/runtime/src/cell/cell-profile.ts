@@ -47,7 +47,6 @@ export function strictProfile(limitMb: number): CellProfile {
     nodeFlags: [
       ...common, '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', // for bundle-loader.mjs
       '--allow-fs-read=/cell/container/*', '--allow-fs-read=/bundle/*', `--max-old-space-size=${limitMb}`, '--max-semi-space-size=1',
-      '--v8-pool-size=1', // a cell that is stopped wakes all its threads, on the cores that the next run starts on
     ],
     needsPiscina: false,
     dataMb: limitMb * HARD_FACTOR,

@@ -22,6 +22,8 @@ const OUT = 4;
 const BUNDLES = 'file:///bundle/';
 /** Each rehearsal has a module of its own: `file:///bundle/rehearsal-0.mjs`. */
 const REHEARSALS = `${BUNDLES}rehearsal-`;
+/** For each that is asked for, after the first. Until then code is still being made faster: 0.6 ms to the first line after 4 in all, 0.55 after 16. */
+const SILENT_REHEARSALS = 4;
 const REHEARSED = `${import.meta.dirname}/rehearsal-agent.mjs`;
 const frames = new FrameSleeper(IN);
 
@@ -63,26 +65,26 @@ function compile({ nonce, bundleUrl }) {
   send(`{"nonce":${jsonStringify(nonce)},"kind":"compiled","code":"${code}"}`);
 }
 
-/** @param {string} nonce @returns {import('./voice.mjs').Line} */
-function lineOf(nonce) {
+/** @param {string} nonce @param {(json: string) => void} say @returns {import('./voice.mjs').Line} */
+function lineOf(nonce, say) {
   const opening = `{"nonce":${jsonStringify(nonce)},"kind":`;
   return {
-    started: () => send(wasRefused ? `${opening}"started","cacheRefused":true}` : `${opening}"started"}`),
-    event: (json) => send(`${opening}"event","event":${json}}`),
-    fault: (code, detail) => send(`${opening}"fault","code":${jsonStringify(code)},"detail":${jsonStringify(detail)}}`),
+    started: () => say(wasRefused ? `${opening}"started","cacheRefused":true}` : `${opening}"started"}`),
+    event: (json) => say(`${opening}"event","event":${json}}`),
+    fault: (code, detail) => say(`${opening}"fault","code":${jsonStringify(code)},"detail":${jsonStringify(detail)}}`),
     // Told at each power of two: a kill in the flood leaves at least half of the count.
-    dropped: (count) => { if ((count & (count - 1)) === 0) send(`${opening}"dropped","count":${count}}`); },
-    call: (json) => send(`${opening}"call","call":${json}}`),
+    dropped: (count) => { if ((count & (count - 1)) === 0) say(`${opening}"dropped","count":${count}}`); },
+    call: (json) => say(`${opening}"call","call":${json}}`),
   };
 }
 
-/** @param {RunFrame} frame */
-async function run({ nonce, caps, task, source, hasCache: isCached }) {
+/** @param {RunFrame} frame @param {(json: string) => void} [say] */
+async function run({ nonce, caps, task, source, hasCache: isCached }, say = send) {
   asked = task.bundleUrl;
   told = source;
   hasCache = isCached;
-  const { attempt, reply } = await runAttempt(task, lineOf(nonce), caps, load);
-  send(`{"nonce":${jsonStringify(nonce)},"kind":"reply","dropped":${attempt.voice.droppedCount},"reply":${reply}}`);
+  const { attempt, reply } = await runAttempt(task, lineOf(nonce, say), caps, load);
+  say(`{"nonce":${jsonStringify(nonce)},"kind":"reply","dropped":${attempt.voice.droppedCount},"reply":${reply}}`);
 }
 
 /** The next frame. Nothing else happens in a blank cell, so it may sleep here. */
@@ -103,6 +105,15 @@ function listen() {
 
 const onUncaught = (/** @type {unknown} */ thrown) => chargeUncaught(thrown, () => undefined);
 
+/** More of the same, without the supervisor's time. @param {RunFrame} frame @param {number} times */
+async function rehearseAlone(frame, times) {
+  net();
+  for (let i = 0; i < SILENT_REHEARSALS; i += 1) {
+    const task = { ...frame.task, bundleUrl: `${REHEARSALS}${times}-${i}.mjs` };
+    await run({ ...frame, task }, () => undefined);
+  }
+}
+
 /** Becomes blank, rehearses what it is told to, and does the one thing that it is asked for. */
 async function main() {
   process.on('uncaughtException', onUncaught);
@@ -114,7 +125,7 @@ async function main() {
   send('{"nonce":"","kind":"ready"}');
   let frame = waitForFrame();
   for (let times = 0; frame.kind === 'run' && frame.task.bundleUrl.startsWith(REHEARSALS); times += 1) {
-    if (times === 1) net(); // whoever rehearses again is in no hurry
+    if (times > 0) await rehearseAlone(frame, times); // whoever rehearses again is in no hurry
     await run(frame);
     frame = waitForFrame();
   }

@@ -51,6 +51,7 @@ function writeSome(fd, from, at, bytes) {
 /** Sleeps in reads until a frame is there: that wakes sooner than an event does. */
 export class FrameSleeper {
   #fd;
+  /** @type {Buffer} */
   #held = alloc(SMALL_BYTES);
   #start = 0;
   #end = 0;
