@@ -1,7 +1,8 @@
 import { closeSync, openSync, readFileSync, readSync, readdirSync } from 'node:fs';
 
 /**
- * What /proc tells of a cell's process, from outside. Guarantees: it reads the process that it was opened for and no later one of the same pid (the files stay bound to it); null once the process is gone.
+ * What /proc tells of a cell's process, from outside. Guarantees: it reads the process that it was opened for and no
+ * later one of the same pid (the files stay bound to it); null once the process is gone.
  */
 export interface CellReading {
   /** Private memory in RAM: heap, buffers, stacks. */
