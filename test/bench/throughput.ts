@@ -1,170 +1,132 @@
-import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { AVAILABLE_TIERS, Deadline, createRunSchema, planRun, silentLogger, systemClock, toEnqueuedRun, type AgentVersion, type Faults, type NewRun, type Tier } from '@bullpen/core';
-import { createAgentVersion, createDatabase, createOrganization, createRunStore, type Database } from '@bullpen/db';
-import { createWorker, loadConfig } from '@bullpen/worker';
-import { Queue, Worker } from 'bullmq';
+import { AVAILABLE_TIERS, type Tier } from '@bullpen/core';
 
-import type { BenchContext, BenchOutcome } from './bench.ts';
+import type { BenchContext, BenchOutcome, BenchResult } from './bench.ts';
 import { emptyRedis } from './quiet-start.ts';
 import { median } from './statistics.ts';
+import { Line } from './throughput/line.ts';
+import { startOurs } from './throughput/ours.ts';
+import { stockPerSecond } from './throughput/stock.ts';
+import { prepareTenants, writeRows } from './throughput/tenants.ts';
 
 /**
- * How many trivial runs of 1,000 organizations a second does one worker pass through queue, container and record? Beside
- * it, in turns and on the same Redis: stock BullMQ's sandboxed processors, in threads and in processes, with as many at once,
- * which have one queue, no organizations, no limits and no record.
- *
- * The load: an organization sends a burst of `BURST` runs and is followed by the next one; `ACTIVE` of them have runs
- * waiting at any time. It is the load that a worker meets which cannot hold 1,000 containers at once (they would take 11 GB):
- * each organization comes with nothing warm here, gets a container, uses it for its burst, and has to make room. An
- * organization runs one at a time (its limit), so the burst does not start a container for each of its runs. Rows are
- * written before the clock starts, as BullMQ's side has none; adding jobs counts on both sides, in the same portions.
+ * How many trivial runs a second does one worker pass through queue, container and record? Beside it, on the same Redis: stock
+ * BullMQ's sandboxed processors, in threads and in processes, with as many at once, which have one queue, no organizations,
+ * no limits and no record. Two loads, both sides in the same form:
+ * - warm: 1,000 organizations, or as many as half of the free memory has room for, each with a warm container in a cell of its own, and `BURST`
+ *   runs each that come at once, so that nearly all of them have runs waiting all the time. What a side starts with its first jobs is there before the clock:
+ *   each organization has had a round that does not count, and BullMQ's threads or processes as many jobs;
+ * - cold: organizations that come with nothing, each with a burst of `BURST`, `COLD_ACTIVE` of them under way at any time. Each gets a cell,
+ *   uses it for its burst, and makes room, as on a worker that has more organizations than memory.
+ * Rows are written before the clock starts, as BullMQ's side has none; adding jobs counts on both sides, in the same portions. The log says
+ * where our CPU time went. `npm run bench -- throughput warm 20` measures the first one of 20 organizations.
  */
-const ORGANIZATIONS = 1000;
+const ORGANIZATIONS = { warm: 1000, cold: 100 };
 const BURST = 10;
-const ACTIVE = 32;
+const COLD_ACTIVE = 32;
 const SLOTS = 16;
-const RUNS = ORGANIZATIONS * BURST;
 /** Enhanced is what the target is of; a version without it measures the tier that is nearest. */
 const TIER: Tier = AVAILABLE_TIERS.includes('enhanced') ? 'enhanced' : 'basic';
-const BUNDLE = 'export default async (input) => input;\n';
+/** What a warm cell with one container takes of the machine. */
+const CELL_MB = 27;
+/** Fewer would be over before anything is measured: then there are more bursts. */
+const LEAST_RUNS = 10_000;
+
+type Part = keyof typeof ORGANIZATIONS;
+interface Load {
+  readonly dir: string;
+  readonly organizations: number;
+}
+interface Measured {
+  ours: number[];
+  threads: number[];
+  processes: number[];
+}
 
 export default async function throughput(context: BenchContext): Promise<BenchOutcome> {
+  const scale = context.parts.map(Number).find(Number.isSafeInteger);
+  const parts = context.parts.filter((part) => !/^\d+$/.test(part));
+  const unknown = parts.filter((part) => !Object.hasOwn(ORGANIZATIONS, part));
+  if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(', ')}; there are: ${Object.keys(ORGANIZATIONS).join(', ')}, and a number of organizations`);
   const dir = await mkdtemp(join(tmpdir(), 'bullpen-bench-'));
-  const rounds: { ours: number; threads: number; processes: number }[] = [];
+  const isAsked = (part: Part) => parts.length === 0 || parts.includes(part);
+  const haveRoom = Math.floor(freemem() / 2 / (CELL_MB * 2 ** 20));
+  const loadOf = (part: Part): Load => ({ dir, organizations: scale ?? Math.min(ORGANIZATIONS[part], haveRoom) });
   try {
-    const organizations = await prepareOrganizations(context);
-    for (let round = 1; round <= context.rounds; round += 1) {
-      const measured = {
-        ours: await oursPerSecond(context, { dir, organizations, round }),
-        threads: await stockPerSecond(context, { dir, useWorkerThreads: true }),
-        processes: await stockPerSecond(context, { dir, useWorkerThreads: false }),
-      };
-      rounds.push(measured);
-      context.log(`round ${round}: ours (${TIER}) ${Math.round(measured.ours)}/s, BullMQ threads ${Math.round(measured.threads)}/s, processes ${Math.round(measured.processes)}/s`);
-    }
+    return {
+      results: [
+        ...(isAsked('warm') ? [...resultsOf(TIER, await warm(context, loadOf('warm'))), { metric: `${TIER}.warm_organizations`, value: loadOf('warm').organizations, unit: 'ratio' }] : []),
+        ...(isAsked('cold') ? resultsOf(`${TIER}.cold`, await cold(context, loadOf('cold'))) : []),
+      ],
+    };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
-  return { results: resultsOf(rounds) };
 }
 
-function resultsOf(rounds: readonly { ours: number; threads: number; processes: number }[]): BenchOutcome['results'] {
-  const middle = (read: (round: { ours: number; threads: number; processes: number }) => number) => median(rounds.map(read));
-  const ratio = middle(({ ours, threads }) => ours / threads);
+function resultsOf(name: string, { ours, threads, processes }: Measured): BenchResult[] {
+  const ratioTo = (stock: readonly number[]) => median(ours) / median(stock);
   return [
-    { metric: `${TIER}.runs_per_s`, value: middle(({ ours }) => ours), unit: '1/s', against: middle(({ threads }) => threads), ratio },
-    { metric: 'bullmq_processes.runs_per_s', value: middle(({ processes }) => processes), unit: '1/s' },
-    { metric: `${TIER}.ratio_bullmq_threads`, value: ratio, unit: 'ratio' },
-    { metric: `${TIER}.ratio_bullmq_processes`, value: middle(({ ours, processes }) => ours / processes), unit: 'ratio' },
+    { metric: `${name}.runs_per_s`, value: median(ours), unit: '1/s', against: median(threads), ratio: ratioTo(threads) },
+    { metric: `${name}.bullmq_processes_runs_per_s`, value: median(processes), unit: '1/s' },
+    { metric: `${name}.ratio_bullmq_threads`, value: ratioTo(threads), unit: 'ratio' },
+    { metric: `${name}.ratio_bullmq_processes`, value: ratioTo(processes), unit: 'ratio' },
   ];
 }
 
-type Organization = Awaited<ReturnType<typeof createOrganization>>;
-interface Tenant {
-  readonly organization: Organization;
-  readonly version: AgentVersion;
-}
-
-async function withDatabase<T>({ services }: BenchContext, act: (db: Database) => Promise<T>): Promise<T> {
-  const db = createDatabase({ url: services.postgresUrl, log: silentLogger });
-  await db.start();
-  return act(db).finally(() => db.stop(Deadline.in(5000)));
-}
-
-function prepareOrganizations(context: BenchContext): Promise<Tenant[]> {
-  const sha256 = createHash('sha256').update(BUNDLE).digest('hex');
-  return withDatabase(context, async (db) => {
-    const tenants: Tenant[] = [];
-    for (let n = 0; n < ORGANIZATIONS; n += 1) {
-      const organization = await createOrganization(db, { id: `org-${n}`, name: `org-${n}`, poolMb: 1024, maxMemoryMb: 256, minimumTier: 'basic' });
-      const { version } = await createAgentVersion(db, organization.id, { agent: 'echo', manifest: { tier: TIER }, bundle: BUNDLE, sha256 });
-      tenants.push({ organization, version });
+/** BullMQ's rounds before and after ours, half and half: with 1,000 cells beside them they would measure something else. */
+async function warm(context: BenchContext, { dir, organizations }: Load): Promise<Measured> {
+  const repeats = Math.max(1, Math.ceil(LEAST_RUNS / (organizations * BURST)));
+  const newLine = () => new Line({ bursts: organizations * repeats, each: BURST, atOnce: organizations });
+  const measured: Measured = { ours: [], threads: [], processes: [] };
+  const half = Math.ceil(context.rounds / 2);
+  await stockRounds(context, { dir, newLine, rounds: half }, measured);
+  await emptyRedis(context.services.redisUrl);
+  const tenants = await prepareTenants(context, { count: organizations, prefix: 'warm', tier: TIER });
+  const settings = { BULLPEN_SLOTS: String(SLOTS), BULLPEN_MAX_IDLE_CONTAINERS: String(2 * organizations + SLOTS), BULLPEN_CONTAINER_IDLE_MS: '600000' };
+  const ours = await startOurs(context, { dir, prefix: 'bench-warm', settings });
+  try {
+    const first = new Line({ bursts: organizations, each: 1, atOnce: organizations });
+    context.log(`a first run of each: ${Math.round(await ours.perSecond(await writeRows(context, tenants, 1), first))}/s`);
+    for (let round = 0; round <= context.rounds; round += 1) {
+      const rows = await writeRows(context, tenants, BURST, repeats);
+      const perSecond = await ours.perSecond(rows, newLine());
+      context.log(`${round === 0 ? 'warm-up' : `round ${round}`}: ours (${TIER}, ${ours.containers()} containers) ${Math.round(perSecond)}/s`);
+      if (round > 0) measured.ours.push(perSecond);
     }
-    return tenants;
-  });
+  } finally {
+    await ours.stop();
+  }
+  await stockRounds(context, { dir, newLine, rounds: Math.max(1, context.rounds - half) }, measured);
+  return measured;
 }
 
-/** Rows of all runs, by organization; their jobs come later. */
-function writeRows(context: BenchContext, tenants: readonly Tenant[]): Promise<NewRun[][]> {
-  return withDatabase(context, async (db) => {
-    const store = createRunStore({ db, clock: systemClock, log: silentLogger });
-    await store.start();
-    const request = createRunSchema.parse({ agent: 'echo', input: { n: 1 } });
-    const bursts = tenants.map(({ organization, version }) => Array.from({ length: BURST }, () => planRun(request, version, organization, null)));
-    for (let at = 0; at < bursts.length; at += 50) await Promise.all(bursts.slice(at, at + 50).flat().map((run) => store.insert(run)));
-    await store.stop(Deadline.in(5000));
-    return bursts;
-  });
+async function stockRounds(context: BenchContext, { dir, newLine, rounds }: { dir: string; newLine: () => Line; rounds: number }, measured: Measured): Promise<void> {
+  const options = { dir, newLine, concurrency: SLOTS, each: BURST, warmUp: LEAST_RUNS };
+  for (let round = 0; round < rounds; round += 1) {
+    const threads = await stockPerSecond(context, { ...options, useWorkerThreads: true });
+    const processes = await stockPerSecond(context, { ...options, useWorkerThreads: false });
+    context.log(`BullMQ threads ${Math.round(threads)}/s, processes ${Math.round(processes)}/s`);
+    measured.threads.push(threads);
+    measured.processes.push(processes);
+  }
 }
 
-async function oursPerSecond(context: BenchContext, { dir, organizations, round }: { dir: string; organizations: readonly Tenant[]; round: number }): Promise<number> {
-  await emptyRedis(context.services.redisUrl);
-  const bursts = await writeRows(context, organizations);
-  const line = new Line(bursts.length);
-  const faults: Faults = { hit: (point) => { if (point === 'after-complete') line.completed(); } };
-  const env = {
-    DATABASE_URL: context.services.postgresUrl, QUEUE_URL: context.services.redisUrl, QUEUE_PREFIX: `bench-${round}`,
-    BULLPEN_CACHE_DIR: join(dir, 'bundles'), BULLPEN_SLOTS: String(SLOTS), BULLPEN_RECONCILE_MS: '600000',
-  };
-  const worker = createWorker(loadConfig(env), { log: silentLogger, faults });
-  await worker.start();
-  for (const { organization } of organizations) await worker.queue.setLimits(organization.id, { maxConcurrency: 1 });
-  const beganMs = performance.now();
-  await line.run(async (n) => { await worker.queue.enqueue((bursts[n] ?? []).map((run) => toEnqueuedRun({ ...run, runId: run.id }))); });
-  const tookMs = performance.now() - beganMs;
-  await worker.stop(Deadline.in(10_000));
-  return (RUNS / tookMs) * 1000;
-}
-
-async function stockPerSecond(context: BenchContext, { dir, useWorkerThreads }: { dir: string; useWorkerThreads: boolean }): Promise<number> {
-  await emptyRedis(context.services.redisUrl);
-  const processor = join(dir, 'processor.mjs');
-  await writeFile(processor, 'export default async (job) => job.data;\n');
-  const connection = { url: context.services.redisUrl, maxRetriesPerRequest: null };
-  const queue = new Queue('stock', { connection, defaultJobOptions: { removeOnComplete: true } });
-  const worker = new Worker('stock', processor, { connection, useWorkerThreads, concurrency: SLOTS });
-  await worker.waitUntilReady();
-  const line = new Line(ORGANIZATIONS);
-  worker.on('completed', () => line.completed());
-  const beganMs = performance.now();
-  await line.run(async () => { await queue.addBulk(Array.from({ length: BURST }, () => ({ name: 'echo', data: { n: 1 } }))); });
-  const tookMs = performance.now() - beganMs;
-  await worker.close();
-  await queue.close();
-  return (RUNS / tookMs) * 1000;
-}
-
-/** Sends the next burst whenever as many runs as one has are done, so that `ACTIVE` bursts are under way; ends with the last run. */
-class Line {
-  readonly #bursts: number;
-  readonly #over = Promise.withResolvers<void>();
-  #send: (n: number) => Promise<void> = async () => undefined;
-  #sent = 0;
-  #done = 0;
-
-  constructor(bursts: number) {
-    this.#bursts = bursts;
+async function cold(context: BenchContext, { dir, organizations }: Load): Promise<Measured> {
+  const newLine = () => new Line({ bursts: organizations, each: BURST, atOnce: COLD_ACTIVE });
+  const measured: Measured = { ours: [], threads: [], processes: [] };
+  for (let round = 0; round < context.rounds; round += 1) {
+    await emptyRedis(context.services.redisUrl);
+    const tenants = await prepareTenants(context, { count: organizations, prefix: `cold-${round}`, tier: TIER });
+    const rows = await writeRows(context, tenants, BURST);
+    const ours = await startOurs(context, { dir, prefix: `bench-cold-${round}`, settings: { BULLPEN_SLOTS: String(SLOTS) } });
+    const perSecond = await ours.perSecond(rows, newLine()).finally(() => ours.stop());
+    measured.ours.push(perSecond);
+    context.log(`cold round ${round + 1}: ours (${TIER}) ${Math.round(perSecond)}/s, ${(perSecond / BURST).toFixed(1)} organizations/s`);
+    await stockRounds(context, { dir, newLine, rounds: 1 }, measured);
   }
-
-  async run(send: (n: number) => Promise<void>): Promise<void> {
-    this.#send = send;
-    for (let i = 0; i < ACTIVE; i += 1) this.#sendNext();
-    await this.#over.promise;
-  }
-
-  completed(): void {
-    this.#done += 1;
-    if (this.#done === this.#bursts * BURST) this.#over.resolve();
-    else if (this.#done % BURST === 0) this.#sendNext();
-  }
-
-  #sendNext(): void {
-    if (this.#sent === this.#bursts) return;
-    this.#sent += 1;
-    this.#send(this.#sent - 1).catch((error: unknown) => this.#over.reject(error));
-  }
+  return measured;
 }

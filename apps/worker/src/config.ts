@@ -25,6 +25,8 @@ const schema = z.object({
   BULLPEN_CANARY_MS: z.coerce.number().int().min(50).max(600_000).default(5000),
   /** An idle container is stopped after this long. */
   BULLPEN_CONTAINER_IDLE_MS: z.coerce.number().int().min(100).default(60_000),
+  /** Idle containers of all organizations together: twice the slots where left out. Each of tier enhanced takes about 27 MB with its organization's process. */
+  BULLPEN_MAX_IDLE_CONTAINERS: z.coerce.number().int().min(0).max(100_000).optional(),
   /** Where `/metrics` and `/healthz` listen: loopback unless asked otherwise; any free port where this one is taken. */
   BULLPEN_PROBE_HOST: z.string().min(1).default('127.0.0.1'),
   BULLPEN_PROBE_PORT: z.coerce.number().int().min(0).max(65_535).default(9464),

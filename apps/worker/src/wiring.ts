@@ -81,7 +81,7 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): BullpenWor
     cpuWeightOf: (orgId) => pools.weightOf(orgId),
     services: createHostServices(db, config),
     egress: defined({ privateRanges: config.BULLPEN_EGRESS_PRIVATE_RANGES, ...deps.egress }),
-    ...defined({ namespaces: deps.namespaces }),
+    ...defined({ namespaces: deps.namespaces, maxIdleContainers: config.BULLPEN_MAX_IDLE_CONTAINERS }),
   });
 
   if (process.platform !== 'linux') log.warn({ platform: process.platform }, 'worker.development_only');

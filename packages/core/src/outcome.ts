@@ -24,9 +24,9 @@ export function isFailure(state: TerminalRunState): state is FailedState {
 
 /**
  * Who ended the attempt from outside. `cancelled` (by a caller) and `killed` (by an operator) are final, the others give
- * the attempt back to the queue. `killed` and `pool_pressure` leave no grace.
+ * the attempt back to the queue; `no_slot`: it was admitted ahead, and no slot became free in time. `killed` and `pool_pressure` leave no grace.
  */
-export type InterruptReason = 'cancelled' | 'killed' | 'shutdown' | 'lease_lost' | 'cell_lost' | 'pool_pressure';
+export type InterruptReason = 'cancelled' | 'killed' | 'shutdown' | 'lease_lost' | 'cell_lost' | 'pool_pressure' | 'no_slot';
 
 /** A finished run, as the metrics take it. */
 export interface FinishedRun {

@@ -40,6 +40,24 @@ describe('a coalescing writer', () => {
     expect(statements.map(({ items }) => items)).toEqual([['a', 'b', 'c']]);
   });
 
+  it('lets what nobody waits for linger, until there is a statement full of it, the time is over, or the writer stops', async () => {
+    const { writer, statements, statement } = rig({ maxItems: 2, lingerMs: 50 });
+    const inTime = writer.submit('a');
+    await new Promise((resolve) => { setImmediate(resolve); });
+    expect(statements).toEqual([]);
+    (await statement(0)).answer();
+    await inTime;
+    const long = rig({ maxItems: 2, lingerMs: 3_600_000 });
+    const full = ['a', 'b', 'c'].map((item) => long.writer.submit(item));
+    (await long.statement(0)).answer();
+    await Promise.all(full.slice(0, 2));
+    const drained = long.writer.drain(Deadline.in(5000));
+    (await long.statement(1)).answer();
+    await drained;
+    expect(await full[2]).toBe('C');
+    expect(long.statements.map(({ items }) => items)).toEqual([['a', 'b'], ['c']]);
+  });
+
   it('gathers what arrives while a statement is under way, in the order of arrival, within its caps', async () => {
     const { writer, statement } = rig({ maxItems: 2 });
     const first = writer.submit('a');

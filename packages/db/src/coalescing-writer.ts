@@ -20,6 +20,8 @@ export interface CoalescingWriterOptions<Item, Result> {
   maxBytes?: number;
   /** Statements under way at once; default 1. With more, two items of one key may change places. */
   parallel?: number;
+  /** How long an item waits for others to go with, for what nobody waits for; default 0. `maxItems` go at once. */
+  lingerMs?: number;
   /** Bytes that may wait; beyond them a submit rejects at once with SERVICE_UNAVAILABLE. */
   maxQueuedBytes?: number;
   retryForMs?: number;
@@ -44,7 +46,7 @@ const RETRY_DELAY_MS = 50;
 const SHORTEST_TRY_MS = 2000;
 
 /**
- * Turns many single writes into few statements without making anyone wait for a timer.
+ * Turns many single writes into few statements without making anyone wait for a timer, unless `lingerMs` says so.
  *
  * - What is submitted while nothing is in flight goes out at once (together with what else is submitted in the same
  *   tick); what arrives while a statement is under way (or `parallel` of them) goes out together when one returns, in order, within the caps.
@@ -64,6 +66,7 @@ export class CoalescingWriter<Item, Result> {
   /** One place for each statement that may be under way; null: free. */
   readonly #flushing: (Promise<void> | null)[];
   #closed = false;
+  #hurried = Promise.withResolvers<void>();
 
   constructor(options: CoalescingWriterOptions<Item, Result>) {
     this.#options = {
@@ -72,6 +75,7 @@ export class CoalescingWriter<Item, Result> {
       maxBytes: DEFAULT_MAX_BYTES,
       maxQueuedBytes: DEFAULT_MAX_QUEUED_BYTES,
       retryForMs: DEFAULT_RETRY_FOR_MS,
+      lingerMs: 0,
       ...options,
     };
     this.#flushing = Array.from({ length: this.#options.parallel }, () => null);
@@ -89,12 +93,14 @@ export class CoalescingWriter<Item, Result> {
       this.#queuedBytes += bytes;
       const place = this.#flushing.indexOf(null);
       if (place >= 0) this.#flushing[place] = this.#flushAll(place);
+      else if (this.#queue.length >= this.#options.maxItems) this.#hurry();
     });
   }
 
   /** Takes no more and waits until all is written; what has not gone out by then rejects with SHUTTING_DOWN. */
   async drain(by: Deadline): Promise<void> {
     this.#closed = true;
+    this.#hurry();
     const underWay = this.#flushing.filter((flush) => flush !== null);
     if (underWay.length === 0) return;
     await settledWithin(by.remainingMs, Promise.all(underWay));
@@ -110,8 +116,23 @@ export class CoalescingWriter<Item, Result> {
   async #flushAll(place: number): Promise<void> {
     // One microtask later, so that what is submitted in the same tick shares the first statement.
     await Promise.resolve();
-    while (this.#queue.length > 0) await this.#writeBatch(this.#nextBatch(), false);
+    while (this.#queue.length > 0) {
+      await this.#linger();
+      if (this.#queue.length > 0) await this.#writeBatch(this.#nextBatch(), false);
+    }
     this.#flushing[place] = null;
+  }
+
+  async #linger(): Promise<void> {
+    const { lingerMs, maxItems } = this.#options;
+    if (lingerMs === 0 || this.#closed || this.#queue.length >= maxItems) return;
+    await settledWithin(lingerMs, this.#hurried.promise);
+  }
+
+  /** Nobody lingers any longer. */
+  #hurry(): void {
+    this.#hurried.resolve();
+    this.#hurried = Promise.withResolvers();
   }
 
   #nextBatch(): Pending<Item, Result>[] {

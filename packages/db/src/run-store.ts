@@ -16,6 +16,7 @@ import type { TimedRun } from './queries/insert-runs.ts';
 import { releaseRuns } from './queries/release-runs.ts';
 import { retryRuns } from './queries/retry-runs.ts';
 import { keyOfRun } from './queries/run-columns.ts';
+import { VersionFacts } from './version-facts.ts';
 import {
   firstEventSeq, type CancelResult, type ClaimResult, type ClaimWrite, type EventsWrite, type FinishWrite, type InsertResult,
   type NewRun, type ReleaseWrite, type RetryWrite, type RunRef,
@@ -121,6 +122,7 @@ function openWriters({ db, clock, log }: RunStoreDeps) {
     bytesOf: () => ROW_BYTES,
     ...options,
   });
+  const versions = new VersionFacts(db);
   return {
     insert: new CoalescingWriter<TimedRun, InsertAnswer>({
       name: 'insert',
@@ -132,7 +134,7 @@ function openWriters({ db, clock, log }: RunStoreDeps) {
       ...INSERTS,
       write: (rows) => writeInserts(db, rows),
     }),
-    claim: writer<ClaimWrite, ClaimResult>({ name: 'claim', write: (claims) => writeClaims(db, claims, clock.nowMs()) }),
+    claim: writer<ClaimWrite, ClaimResult>({ name: 'claim', write: (claims) => writeClaims({ db, versions }, claims, clock.nowMs()) }),
     finish: writer<FinishWrite, boolean>({
       name: 'finish',
       bytesOf: (write) => ROW_BYTES + (write.resultJson?.length ?? 0) + (write.error?.stack?.length ?? 0),

@@ -17,11 +17,12 @@ import { IdleContainers } from './idle-containers.ts';
 import { OrganizationRuntime } from './organization-runtime.ts';
 import { NO_USAGE, failure, interruptReasonOf } from './outcomes.ts';
 import { ReserveLearner } from './reserve-learner.ts';
+import { SlotGate } from './slot-gate.ts';
 import { createThreadContainers } from './thread-container.ts';
 
 /**
- * All containers of one worker. Guarantees: at most `slots` admissions at once, each with its memory reserved in the
- * pool of its organization; `execute` never rejects, releases its admission, and delivers every event before it
+ * All containers of one worker. Guarantees: at most `slots` attempts execute at once, and at most three times as many are admitted (slot-gate.ts), each
+ * with its memory reserved in the pool of its organization; `execute` never rejects, releases its admission, and delivers every event before it
  * resolves; `stop` interrupts what still runs and returns when no thread is left, or throws naming those that are.
  */
 
@@ -31,7 +32,7 @@ export interface AgentRuntimeManagerOptions {
   readonly bundleCacheDir: string;
   readonly log: Logger;
   readonly clock?: Clock;
-  /** Attempts at once. */
+  /** Attempts that execute at once. */
   readonly slots: number;
   /** A container that nobody used for so long is ended. Default 60,000. */
   readonly idleMs?: number;
@@ -70,6 +71,7 @@ export interface Killed {
 }
 
 export interface AgentRuntimeManager extends Service {
+  /** How many runs to take now: as many would be admitted. Ahead of their slots none, or several. */
   freeSlots(): number;
   /** Organizations whose last run was refused, and would be now: known for a while, then it is tried again. */
   fullOrganizations(): string[];
@@ -125,9 +127,10 @@ class Manager implements AgentRuntimeManager {
   readonly #organizations = new Map<string, OrganizationRuntime>();
   readonly #executions = new Set<Execution>();
   readonly #learner = new ReserveLearner();
+  readonly #gate: SlotGate;
   readonly #refused = new Map<string, { memoryMb: number; reserveMb: number; atMs: number }>();
   #state: 'stopped' | 'running' | 'quiescing' = 'stopped';
-  #usedSlots = 0;
+  #admitted = 0;
   #timers: NodeJS.Timeout[] = [];
   /** Starts and stops run one after the other, in the order of their calls. */
   #lifecycle: Promise<void> = Promise.resolve();
@@ -136,6 +139,7 @@ class Manager implements AgentRuntimeManager {
     const { log, bundles, bundleCacheDir } = options;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#gate = new SlotGate(options.slots, () => this.#clock.monotonicMs());
     this.#idleMs = options.idleMs ?? 60_000;
     this.#idle = new IdleContainers(options.maxIdleContainers ?? 2 * options.slots);
     this.#bundles = new BundleCache({ source: bundles, dir: bundleCacheDir, maxBytes: options.bundleCacheBytes ?? 512 * MIB, log });
@@ -172,6 +176,7 @@ class Manager implements AgentRuntimeManager {
       this.#state = 'stopped';
       for (const timer of this.#timers.splice(0)) clearInterval(timer);
       for (const { interrupt } of this.#executions) interrupt.abort('shutdown' satisfies InterruptReason);
+      this.#gate.clear();
       const finished = Promise.all([...this.#executions].map(({ done }) => done));
       await within(finished, by.remainingMs, 'attempts outlive the deadline').catch(() => undefined);
       await this.#endAll(by);
@@ -182,7 +187,7 @@ class Manager implements AgentRuntimeManager {
   }
 
   freeSlots(): number {
-    return this.#state === 'running' ? Math.max(0, this.#options.slots - this.#usedSlots) : 0;
+    return this.#state === 'running' ? this.#gate.worthTaking(this.#admitted) : 0;
   }
 
   fullOrganizations(): string[] {
@@ -196,12 +201,12 @@ class Manager implements AgentRuntimeManager {
 
   admit(orgId: string, memoryMb: number, of?: AdmittedAgent): Admission | null {
     const reserveMb = of === undefined ? memoryMb : this.#learner.reserveMb({ orgId, ...of, limitMb: memoryMb });
-    if (this.freeSlots() === 0) return null;
+    if (this.#state !== 'running' || this.#admitted >= this.#gate.mayAdmit) return null;
     if (!this.#organization(orgId).admit(memoryMb, reserveMb)) {
       this.#refused.set(orgId, { memoryMb, reserveMb, atMs: this.#clock.monotonicMs() });
       return null;
     }
-    this.#usedSlots += 1;
+    this.#admitted += 1;
     return new Ticket({ orgId, memoryMb, reserveMb }, (ticket) => {
       this.#organization(orgId).withdraw(memoryMb, reserveMb);
       this.#giveSlotBack(ticket);
@@ -262,13 +267,27 @@ class Manager implements AgentRuntimeManager {
     try {
       if (this.#state === 'stopped') execution.interrupt.abort('shutdown');
       const factory = this.#tiers[execution.attempt.tier];
-      if (factory !== undefined) return await this.#withBundle(execution, ticket, factory);
+      if (factory !== undefined) return await this.#inSlot(execution, () => this.#withBundle(execution, ticket, factory));
       return failure('failed', 'TIER_UNAVAILABLE', `tier ${execution.attempt.tier} cannot be built here`, NO_USAGE);
     } catch (error) {
       return this.#outcomeOfTrouble(execution, error);
     } finally {
       ticket.release();
       if (ticket.state === 'executing') this.#giveSlotBack(ticket);
+    }
+  }
+
+  async #inSlot(execution: Execution, act: () => Promise<AttemptOutcome>): Promise<AttemptOutcome> {
+    const entering = this.#gate.enter();
+    if (entering !== true && !(await entering)) {
+      execution.interrupt.abort('no_slot' satisfies InterruptReason); // the first reason stays
+      return interrupted(execution.interrupt.signal);
+    }
+    const sinceMs = this.#clock.monotonicMs();
+    try {
+      return await act();
+    } finally {
+      this.#gate.leave(this.#clock.monotonicMs() - sinceMs);
     }
   }
 
@@ -335,7 +354,10 @@ class Manager implements AgentRuntimeManager {
   #warmUp(): void {
     const usedSinceMs = this.#clock.monotonicMs() - this.#idleMs;
     let starts = 0;
-    const mayStart = () => this.#idle.hasRoom && (starts += 1) <= STARTS_PER_LOOK;
+    let all = 0;
+    for (const { containerCount } of this.#organizations.values()) all += containerCount;
+    // Those in use come back: what is started in their place would push out others then, which would be started anew.
+    const mayStart = () => all + starts < this.#idle.max && (starts += 1) <= STARTS_PER_LOOK;
     for (const organization of this.#organizations.values()) if (organization.lastUsedMs > usedSinceMs) organization.warmUp(mayStart);
   }
 
@@ -379,7 +401,7 @@ class Manager implements AgentRuntimeManager {
 
   #giveSlotBack(ticket: Ticket): void {
     ticket.state = 'released';
-    this.#usedSlots -= 1;
+    this.#admitted -= 1;
   }
 
   #inTurn(act: () => Promise<void>): Promise<void> {

@@ -56,6 +56,8 @@ const SETTLE_MS = 1000;
 /** Bundles cannot be unloaded from a thread: one that has seen so many is replaced. */
 const MAX_BUNDLES = 16;
 
+/** Nothing runs in it, and nobody waits for its end. */
+const UNHURRIED: readonly ContainerDeath[] = ['idle', 'evicted'];
 /** Between two readings of a run that has nearly used up its CPU time. */
 const LEAST_SAMPLE_MS = 2;
 
@@ -358,8 +360,10 @@ class EngineContainer implements RuntimeContainer {
   }
 
   async kill(death: ContainerDeath): Promise<void> {
+    const isAtRest = this.#state === 'warm';
     this.#beginEnd(death);
     if (this.#engine === null || this.#engine.hasEnded) this.#onEngineGone();
+    else if (isAtRest && UNHURRIED.includes(death) && this.#engine.retire !== undefined) this.#engine.retire();
     else this.#engine.kill();
     await this.#gone.promise;
   }

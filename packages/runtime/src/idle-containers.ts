@@ -14,9 +14,9 @@ export class IdleContainers {
     this.#max = max;
   }
 
-  /** Whether another one may be added without ending one. */
-  get hasRoom(): boolean {
-    return this.#sinceMs.size < this.#max;
+  /** As many are kept. */
+  get max(): number {
+    return this.#max;
   }
 
   has(container: RuntimeContainer): boolean {

@@ -31,6 +31,7 @@ const BY_INTERRUPT: Readonly<Record<InterruptReason, { by: KillCause; detail: st
   lease_lost: { by: 'lease_lost', detail: 'the worker lost the run to another one' },
   cell_lost: { by: 'cell_lost', detail: 'the process around the container had to end' },
   pool_pressure: { by: 'pool_pressure', detail: 'the memory pool was full, and this run held most above its reserve' },
+  no_slot: { by: 'fault', detail: 'no slot became free in time' }, // nothing of it runs by then
 };
 
 function whoAndWhy(cause: StopCause): Pick<KillReceipt, 'by' | 'detail'> {

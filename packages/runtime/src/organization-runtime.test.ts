@@ -228,7 +228,7 @@ describe('the memory pool of an organization', () => {
       const choice = random(5);
       if (choice <= 1 && runtime.admit(sizeMb)) {
         waiting += 1;
-        void claim(sizeMb).then((container) => {
+        void claim(sizeMb, random(2) === 0 ? 'a' : `once ${step}`).then((container) => {
           waiting -= 1;
           busy.push(container);
         });
@@ -243,7 +243,7 @@ describe('the memory pool of an organization', () => {
     }
     while (waiting > 0) {
       for (const container of made) if (container.state === 'recycling') container.vanish();
-      await Promise.resolve();
+      await new Promise((resolve) => { setImmediate(resolve); }); // some wait for one in use, until they are let go
       check();
     }
     expect(made.length).toBeGreaterThan(50);
@@ -326,7 +326,7 @@ describe('an over-committed pool', () => {
       const limitMb = 32 * (1 + random(3));
       const reserveMb = 16 + random(16);
       if (runtime.admit(limitMb, reserveMb)) {
-        const claimed = claim(limitMb, 'a', reserveMb);
+        const claimed = claim(limitMb, `once ${step}`, reserveMb);
         for (const container of made) if (container.state === 'recycling') container.vanish(); // evicted for its room
         busy.add(await claimed);
       }
@@ -384,5 +384,33 @@ describe('containers started ahead', () => {
     runtime.admit(128);
     runtime.warmUp(() => true);
     expect(made).toHaveLength(1);
+  });
+});
+
+describe('runs of an organization that are short', () => {
+  it('run behind one another in the container that is there', async () => {
+    let nowMs = 0;
+    const { runtime, made, claim } = organization(1024, { nowMs: () => nowMs, monotonicMs: () => nowMs });
+    for (let i = 0; i < 3; i += 1) runtime.admit(64);
+    const first = await claim(64);
+    nowMs += 1;
+    runtime.unclaim(first);
+    await claim(64);
+    const waiting = claim(64);
+    runtime.unclaim(first);
+    expect(await waiting).toBe(first);
+    expect(made).toHaveLength(1);
+    expect(runtime.reservedMb).toBe(64);
+  });
+
+  it('get another container where those before were long', async () => {
+    let nowMs = 0;
+    const { runtime, made, claim } = organization(1024, { nowMs: () => nowMs, monotonicMs: () => nowMs });
+    for (let i = 0; i < 3; i += 1) runtime.admit(64);
+    const first = await claim(64);
+    nowMs += 500;
+    runtime.unclaim(first);
+    await Promise.all([claim(64), claim(64)]);
+    expect(made).toHaveLength(2);
   });
 });

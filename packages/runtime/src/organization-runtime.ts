@@ -9,6 +9,7 @@ import { DemandWindow } from './demand-window.ts';
 import { isEngineLost } from './engine.ts';
 import type { IdleContainers } from './idle-containers.ts';
 import { PoolPromises } from './pool-promises.ts';
+import { ShortWaits } from './short-waits.ts';
 
 /**
  * One organization on one worker: its memory pool and its containers. Guarantees: what was reserved, for runs, for idle
@@ -23,6 +24,8 @@ import { PoolPromises } from './pool-promises.ts';
  *
  * The pool is promised by size: an admission of 64 MB that finds an idle container of 64 MB reserves that one (which one
  * is decided when the bundle is known), and new memory only where there is none left.
+ *
+ * A run that finds no idle container starts one, unless it is known to be short and one in use will be free sooner (short-waits.ts).
  */
 
 export interface OrganizationRuntimeOptions {
@@ -57,6 +60,19 @@ const ROOM_WAIT_MS = 5000;
 /** Of one container, where what it starts in ends meanwhile. */
 const MAX_STARTS = 4;
 
+/** Null where one is to be started. */
+type Next = RuntimeContainer | null | Promise<RuntimeContainer | null>;
+
+/** A container while an attempt has it. */
+interface Claimed {
+  /** What its run reserved, MB. */
+  readonly reserveMb: number;
+  readonly sha256: string;
+  readonly isAlone: boolean;
+  /** Monotonic: since when it could have run. */
+  readonly sinceMs: number;
+}
+
 /**
  * Containers that ran nothing when they were ended are gone within milliseconds: admissions do not count them, and
  * whoever starts a thread in their place waits. One that was killed may sit in a native call, and counts until it is gone.
@@ -68,8 +84,9 @@ export class OrganizationRuntime {
   readonly #options: OrganizationRuntimeOptions;
   /** All whose memory is still held, and how much of the pool that is, MB: what their last run reserved. */
   readonly #containers = new Map<RuntimeContainer, number>();
-  /** What their run reserved, MB, in the order of their claims. */
-  readonly #claimed = new Map<RuntimeContainer, number>();
+  /** In the order of their claims. */
+  readonly #claimed = new Map<RuntimeContainer, Claimed>();
+  readonly #waits: ShortWaits;
   readonly #pending = new PoolPromises();
   /** Those that were started before anybody asked, until they are warm. */
   readonly #ahead = new Set<RuntimeContainer>();
@@ -86,12 +103,18 @@ export class OrganizationRuntime {
     this.orgId = options.orgId;
     this.#options = options;
     this.#demand = new DemandWindow(() => options.clock.monotonicMs());
+    this.#waits = new ShortWaits(() => options.clock.monotonicMs());
     this.#lastUsedMs = options.clock.monotonicMs();
   }
 
   /** Monotonic: when something was last admitted or finished here. */
   get lastUsedMs(): number {
     return this.#lastUsedMs;
+  }
+
+  /** With those that start, and those that end. */
+  get containerCount(): number {
+    return this.#containers.size;
   }
 
   get holdsNothing(): boolean {
@@ -159,7 +182,8 @@ export class OrganizationRuntime {
   }
 
   /**
-   * Turns an admission into a container: one that has the bundle warm, else any idle one of the size, else a new one.
+   * Turns an admission into a container: one that has the bundle warm, else any idle one of the size, else one that is about to be
+   * free, else a new one.
    * @throws CONTAINER_CRASHED where none could be started, SHUTTING_DOWN where the attempt was interrupted meanwhile; the
    *   admission is used up then as well.
    */
@@ -167,33 +191,27 @@ export class OrganizationRuntime {
     this.#pending.remove(wanted.memoryMb, wanted.reserveMb);
     this.#activeMb += wanted.reserveMb;
     this.#activeLimitMb += wanted.memoryMb;
-    const kind = kindOf(wanted.tier, wanted.memoryMb);
-    this.#demand.begin(kind);
     try {
-      for (let idle = this.#takeIdle(wanted); idle !== null; idle = this.#takeIdle(wanted)) {
-        if (await idle.settled()) return idle;
-        this.#claimed.delete(idle);
-      }
-      const started = await this.#startNew(wanted);
-      // Only what could be started is started ahead.
-      this.#kinds.set(kind, wanted);
-      return started;
+      const next = this.#next(wanted);
+      const reused = next === null ? null : await this.#reuse(wanted, next);
+      return reused ?? await this.#startInDemand(wanted);
     } catch (error) {
-      this.#demand.end(kind);
       this.#activeMb -= wanted.reserveMb;
       this.#activeLimitMb -= wanted.memoryMb;
       throw error;
     }
   }
 
-  /** The attempt is over; a container that is still warm waits for the next one. */
+  /** The attempt is over; a container that is still warm is for the next one. */
   unclaim(container: RuntimeContainer): void {
     this.#lastUsedMs = this.#options.clock.monotonicMs();
-    this.#activeMb -= this.#claimed.get(container) ?? 0;
+    const claimed = this.#claimed.get(container);
+    if (claimed !== undefined) this.#waits.learn(claimed.sha256, this.#lastUsedMs - claimed.sinceMs);
+    this.#activeMb -= claimed?.reserveMb ?? 0;
     this.#activeLimitMb -= container.limitMb;
     this.#demand.end(kindOf(container.tier, container.limitMb));
     this.#claimed.delete(container);
-    if (container.state === 'warm') this.#options.idle.add(container, this.#lastUsedMs);
+    if (container.state === 'warm') this.#offer(container);
   }
 
   find(passes: (container: RuntimeContainer) => boolean): RuntimeContainer | undefined {
@@ -215,8 +233,28 @@ export class OrganizationRuntime {
     };
   }
 
-  #takeIdle({ memoryMb, reserveMb, tier, sha256, isAlone }: Wanted): RuntimeContainer | null {
-    if (isAlone) return null;
+  /** A container that is there, or will be soon; null where one is to be started. */
+  async #reuse(wanted: Wanted, next: Next): Promise<RuntimeContainer | null> {
+    for (let found = await next; found !== null; found = await this.#next(wanted)) {
+      this.#claim(found, wanted);
+      if (await found.settled()) {
+        this.#demand.begin(kindOf(found.tier, found.limitMb));
+        return found;
+      }
+      this.#claimed.delete(found);
+    }
+    return null;
+  }
+
+  #next(wanted: Wanted): Next {
+    if (wanted.isAlone) return null;
+    const idle = this.#takeIdle(wanted);
+    if (idle !== null || this.#claimed.size === 0 || !this.#waits.isWorthIt(wanted.sha256, this.#inUse(wanted))) return idle;
+    return this.#waits.join(kindOf(wanted.tier, wanted.memoryMb), wanted.reserveMb);
+  }
+
+  #takeIdle(wanted: Wanted): RuntimeContainer | null {
+    const { memoryMb, tier, sha256 } = wanted;
     let found: RuntimeContainer | null = null;
     for (const container of this.#containers.keys()) {
       if (!this.#isIdle(container) || container.limitMb !== memoryMb || container.tier !== tier) continue;
@@ -227,10 +265,48 @@ export class OrganizationRuntime {
     }
     if (found !== null) {
       this.#options.idle.remove(found);
-      this.#claimed.set(found, reserveMb);
-      this.#containers.set(found, reserveMb);
+      this.#claim(found, wanted);
     }
     return found;
+  }
+
+  /** For whoever waits for such a one, or for later. */
+  #offer(container: RuntimeContainer): void {
+    const reserveMb = this.#waits.serve(kindOf(container.tier, container.limitMb), container);
+    if (reserveMb === null) this.#options.idle.add(container, this.#options.clock.monotonicMs());
+    // Its own from here on: the waiting run hears of it a turn later.
+    else this.#claim(container, { reserveMb, sha256: '', isAlone: false });
+  }
+
+  #claim(container: RuntimeContainer, { reserveMb, sha256, isAlone }: Pick<Wanted, 'reserveMb' | 'sha256' | 'isAlone'>): void {
+    this.#containers.set(container, reserveMb);
+    this.#claimed.set(container, { reserveMb, sha256, isAlone, sinceMs: this.#options.clock.monotonicMs() });
+  }
+
+  /** Containers of this kind that the next run may have after the one that they execute, or start for. */
+  #inUse({ tier, memoryMb }: Wanted): number {
+    let count = 0;
+    for (const [container, { isAlone }] of this.#claimed) {
+      if (!isAlone && container.death === null && container.tier === tier && container.limitMb === memoryMb) count += 1;
+    }
+    return count;
+  }
+
+  async #startInDemand(wanted: Wanted): Promise<RuntimeContainer> {
+    const kind = kindOf(wanted.tier, wanted.memoryMb);
+    this.#demand.begin(kind);
+    const askedMs = this.#options.clock.monotonicMs();
+    try {
+      const started = await this.#startNew(wanted);
+      this.#waits.learnStart(this.#options.clock.monotonicMs() - askedMs);
+      // Only what could be started is started ahead.
+      this.#kinds.set(kind, wanted);
+      this.#claim(started, wanted); // its time begins here
+      return started;
+    } catch (error) {
+      this.#demand.end(kind);
+      throw error;
+    }
   }
 
   async #startNew(wanted: Wanted, startsLeft = MAX_STARTS): Promise<RuntimeContainer> {
@@ -242,7 +318,7 @@ export class OrganizationRuntime {
     }
     if (interrupt.aborted) throw new BullpenError('SHUTTING_DOWN', 'the attempt was interrupted before its container started');
     const container = this.#make(factory, { orgId: this.orgId, limitMb: memoryMb, isAlone }, reserveMb);
-    this.#claimed.set(container, reserveMb);
+    this.#claim(container, wanted);
     try {
       await container.start();
       return container;
@@ -268,7 +344,7 @@ export class OrganizationRuntime {
     container.start().then(
       () => {
         this.#ahead.delete(container);
-        if (container.state === 'warm') this.#options.idle.add(container, this.#options.clock.monotonicMs());
+        if (container.state === 'warm') this.#offer(container);
       },
       (error: unknown) => {
         this.#ahead.delete(container);
@@ -289,7 +365,7 @@ export class OrganizationRuntime {
   /** Of those whose run holds more than it reserved; the last one claimed, of equals. */
   #mostOverReserve(): RuntimeContainer | null {
     let most: { container: RuntimeContainer; overMb: number } | null = null;
-    for (const [container, reserveMb] of this.#claimed) {
+    for (const [container, { reserveMb }] of this.#claimed) {
       const overMb = heldBy(container) - reserveMb;
       if (overMb > 0 && (most === null || overMb >= most.overMb)) most = { container, overMb };
     }

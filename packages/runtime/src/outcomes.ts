@@ -17,7 +17,7 @@ function storableText(text: string, maxChars: number): string {
   return text.slice(0, maxChars).toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
-const REASONS: readonly InterruptReason[] = ['cancelled', 'killed', 'shutdown', 'lease_lost', 'cell_lost', 'pool_pressure'];
+const REASONS: readonly InterruptReason[] = ['cancelled', 'killed', 'shutdown', 'lease_lost', 'cell_lost', 'pool_pressure', 'no_slot'];
 
 /** The reason of an abort. One that is none of ours gives the attempt back: a lost run is worse than a repeated one. */
 export function interruptReasonOf(signal: AbortSignal): InterruptReason {

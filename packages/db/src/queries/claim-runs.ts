@@ -1,4 +1,4 @@
-import { WAITING_RUN_STATES, statesLeadingTo, type EgressManifest } from '@bullpen/core';
+import { WAITING_RUN_STATES, statesLeadingTo } from '@bullpen/core';
 
 import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
@@ -9,10 +9,7 @@ import { SUMMARY_COLUMNS, stateWords, type SummaryRow } from './run-columns.ts';
 /** A row that a claim moved. `state` says how: running, or one of the ends that a claim finds. */
 export interface ClaimRow extends SummaryRow {
   lease: number;
-  sha256: string;
-  /** Of the version: what it declares. */
-  secrets: string[] | null;
-  egress: EgressManifest | null;
+  versionId: string;
   backoff: { baseMs: number; maxMs: number; jitter: boolean };
   /** Null where the claim did not lead to running. */
   inputJson: string | null;
@@ -54,10 +51,7 @@ const claim = givenStatement<TimedClaim, ClaimRow>([
     error = CASE WHEN ${NEXT} = 'running' THEN r.error ELSE ${literal(JSON.stringify(ENDINGS))}::jsonb -> ${NEXT} END
   FROM ${given}, commit_early
   WHERE r.org_id = given.org_id AND r.id = given.run_id AND (r.state || '') IN (${stateWords([...statesLeadingTo('running'), 'running'])})
-  RETURNING ${SUMMARY_COLUMNS}, r.traceparent, r.lease, r.backoff,
-    (SELECT sha256 FROM agent_versions WHERE id = r.version_id) AS sha256,
-    (SELECT manifest -> 'secrets' FROM agent_versions WHERE id = r.version_id) AS secrets,
-    (SELECT manifest -> 'egress' FROM agent_versions WHERE id = r.version_id) AS egress,
+  RETURNING ${SUMMARY_COLUMNS}, r.version_id AS "versionId", r.traceparent, r.lease, r.backoff,
     CASE WHEN r.state = 'running' THEN r.input::text END AS "inputJson"`);
 
 /**

@@ -41,9 +41,9 @@ const DATA_STEP_MB = 1024;
 const CGROUP_FACTOR = 1.25;
 const LOOK_MS = 10;
 /** A thread that runs JavaScript ends within a few milliseconds; where nobody else would pay for it, haste costs little. */
-const TERMINATE_MS = { alone: 12, withOthers: 25 };
+const TERMINATE_MS = { alone: 12, withOthers: 25, 'at rest': 1000 };
 /** The main thread did not even confirm: it is stopped, or the machine is short of CPU, and others would pay for haste. */
-const UNCONFIRMED_MS = { alone: 30, withOthers: 250 };
+const UNCONFIRMED_MS = { alone: 30, withOthers: 250, 'at rest': 2000 };
 
 /** A container that nobody asked for yet. */
 interface SpareSeat {
@@ -185,12 +185,12 @@ export class OrganizationCell implements PooledCell {
     return known;
   }
 
-  /** Ends one container; the whole cell where it cannot be had otherwise. */
-  end(seat: OrganizationSeat): void {
+  /** Ends one container; the whole cell where it cannot be had otherwise. One at rest runs nothing: others of the cell, which may be starting, are worth more than haste. */
+  end(seat: OrganizationSeat, state?: 'at rest'): void {
     if (seat.hasEnded || this.isEnding) return;
     const how: OwnDeath = { kind: 'failed', message: 'the thread did not end when it was told to, and its cell was killed' };
     seat.terminate();
-    const company = this.#running().some((other) => other !== seat) ? 'withOthers' : 'alone';
+    const company = state ?? (this.#running().some((other) => other !== seat) ? 'withOthers' : 'alone');
     const unconfirmed = setTimeout(() => this.#destroy({ seats: [seat], how }), UNCONFIRMED_MS[company]);
     let confirmed: NodeJS.Timeout | undefined;
     void seat.acknowledged.then(() => {

@@ -99,6 +99,12 @@ export class OrganizationEngine implements Engine {
     if (this.#seat !== null) this.#cell?.end(this.#seat); // one that is still on its way is ended when it arrives
   }
 
+  /** Haste would cost other containers of the cell their place, where its main thread is late to confirm. */
+  retire(): void {
+    this.#wasKilled = true;
+    if (this.#seat !== null) this.#cell?.end(this.#seat, 'at rest');
+  }
+
   async #takeSeat(): Promise<void> {
     if (this.#wasKilled) throw new Error('it was ended before it started');
     const { cells, orgId, isAlone, limitMb, listener } = this.#options;
