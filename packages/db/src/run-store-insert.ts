@@ -71,12 +71,10 @@ function expiredKeyOf({ run: { id, orgId, idempotencyKey, requestHash }, queuedA
 }
 
 async function tryInserts(db: Database, rows: readonly TimedRun[]): Promise<InsertAnswer[]> {
-  const inserted = await insertRuns(db, rows);
-  const isNew = ({ run }: TimedRun) => inserted.has(keyOfRun(run.orgId, run.id));
-  const others = rows.filter((row) => !isNew(row)).map((row) => row.run);
-  const earlier = others.length === 0 ? new Map<string, EarlierRun>() : await findEarlierRuns(db, others);
+  if (await insertRuns(db, rows) === rows.length) return rows.map((row) => ({ kind: 'inserted', run: runOf(row) }));
+  // Those that were inserted are found as well, under their own ids.
+  const earlier = await findEarlierRuns(db, rows.map(({ run }) => run));
   return rows.map((row) => {
-    if (isNew(row)) return { kind: 'inserted', run: runOf(row) };
     const found = earlier.get(keyOfRun(row.run.orgId, row.run.id));
     return found ? { kind: 'earlier', earlier: found } : { kind: 'refused' };
   });

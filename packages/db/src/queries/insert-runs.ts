@@ -4,7 +4,6 @@ import { timeText } from '../array-literal.ts';
 import type { Database } from '../database.ts';
 import { givenStatement, type GivenColumn } from '../given-rows.ts';
 import type { NewRun } from '../run-writes.ts';
-import { keyOfRun } from './run-columns.ts';
 
 /** A new run with the times that follow from the moment it was accepted. */
 export interface TimedRun {
@@ -41,7 +40,7 @@ const COLUMNS: readonly GivenColumn<TimedRun>[] = [
   ['assumed_or_newest', 'boolean', ({ run }) => run.assumed?.deployment === null],
 ];
 
-const insert = givenStatement<TimedRun, { org_id: string; id: string }>(COLUMNS, (given) => `
+const insert = givenStatement<TimedRun, never>(COLUMNS, (given) => `
   INSERT INTO runs (
     id, org_id, agent, version, version_id, state, tier, max_attempts, timeout_ms, memory_mb, limits, backoff, input, metadata, tags,
     priority, fairness_key, idempotency_key, request_hash, queued_at, not_before, expires_at, traceparent)
@@ -55,14 +54,13 @@ const insert = givenStatement<TimedRun, { org_id: string; id: string }>(COLUMNS,
     LEFT JOIN deployments d ON d.org_id = a.org_id AND d.agent = a.name AND d.name = given.assumed_deployment
     WHERE a.org_id = given.org_id AND a.name = given.agent AND d.canary IS NULL
       AND coalesce(d.version, CASE WHEN given.assumed_or_newest THEN a.latest_version END) = given.version)
-  ON CONFLICT DO NOTHING
-  RETURNING org_id, id`, { plansBySize: false });
+  ON CONFLICT DO NOTHING`, { plansBySize: false });
 
 /**
  * Inserts the runs that are not there yet: neither their id (primary key) nor their idempotency key (index
- * runs_idempotency), and whose version is the one that they would be given now, where that was assumed. Gives the keys of those
- * it inserted.
+ * runs_idempotency), and whose version is the one that they would be given now, where that was assumed. Gives how many those
+ * were: nearly always all of them, and then nobody has to be told which.
  */
-export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promise<Set<string>> {
-  return new Set((await insert(db, rows)).map((row) => keyOfRun(row.org_id, row.id)));
+export async function insertRuns(db: Database, rows: readonly TimedRun[]): Promise<number> {
+  return (await insert(db, rows)).count;
 }
