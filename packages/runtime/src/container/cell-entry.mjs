@@ -2,7 +2,7 @@
 // own, on the very way that an attempt takes, so that nothing on it is done for the first time; then it sleeps in a read
 // until the one frame comes that says what to run. Frames are a length of four bytes (little-endian) and JSON; they come
 // in on file descriptor 3 and go out, written synchronously, on 4: what was said before a kill has left the process.
-import { readFile, readFileSync, writeSync } from 'node:fs';
+import { access, readFileSync, writeSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { inspect } from 'node:util';
 
@@ -120,8 +120,8 @@ async function main() {
   process.on('unhandledRejection', onUncaught);
   for (const name of Object.keys(process.env)) delete process.env[name];
   captureConsole(currentVoice);
-  // Starts the threads of Node's pool, whose stacks would otherwise count as the agent's memory.
-  await new Promise((resolve) => readFile(import.meta.filename, resolve));
+  // Starts the threads of Node's pool, whose stacks would otherwise count as the agent's memory: they are there when this returns.
+  access(import.meta.filename, () => undefined);
   send('{"nonce":"","kind":"ready"}');
   let frame = waitForFrame();
   for (let times = 0; frame.kind === 'run' && frame.task.bundleUrl.startsWith(REHEARSALS); times += 1) {

@@ -2,7 +2,7 @@
 // each, and runs no agent itself. It says nothing of its own: it passes lines on between the pipes and the threads,
 // starts and ends threads, and measures them. Frames are a length of four bytes (little-endian) and JSON; they come in
 // on file descriptor 3 and go out, written synchronously, on 4. When the pipe ends the cell ends.
-import { readFile } from 'node:fs';
+import { access } from 'node:fs';
 import { Socket } from 'node:net';
 
 import { onFrames, writeFrame, writeFrames } from './frame-pipe.mjs';
@@ -135,10 +135,9 @@ function onFrame(frame) {
 for (const name of Object.keys(process.env)) delete process.env[name];
 process.on('uncaughtException', () => undefined); // an attempt's own troubles are told by its thread
 process.on('unhandledRejection', () => undefined);
-// Starts the threads of Node's pool, whose stacks would otherwise count as the first agent's memory.
-readFile(import.meta.filename, () => {
-  const input = new Socket({ fd: IN, readable: true, writable: false });
-  onFrames(input, onFrame);
-  input.on('close', () => process.kill(process.pid, 'SIGKILL')); // process.exit would wait for threads inside native calls
-  writeFrame(OUT, '{"kind":"ready"}');
-});
+// Starts the threads of Node's pool, whose stacks would otherwise count as the first agent's memory: they are there when this returns.
+access(import.meta.filename, () => undefined);
+const input = new Socket({ fd: IN, readable: true, writable: false });
+onFrames(input, onFrame);
+input.on('close', () => process.kill(process.pid, 'SIGKILL')); // process.exit would wait for threads inside native calls
+writeFrame(OUT, '{"kind":"ready"}');
