@@ -39,9 +39,22 @@ describe.each(TIERS)('an attempt in tier %s', (tier) => {
     expect(valueOf(await rig.run('export default () => ({ then(done) { done("waited"); } });'))).toBe('waited');
   });
 
-  it('measures what it used from outside', async () => {
+  it.each([
+    ['', ''],
+    [', whatever the agent makes of what would tell', `
+      const { createRequire, syncBuiltinESMExports } = await import('node:module');
+      const none = () => ({ user: 0, system: 0, used_heap_size: 0, external_memory: 0 });
+      createRequire(import.meta.url)('node:v8').getHeapStatistics = none;
+      syncBuiltinESMExports();
+      process.threadCpuUsage = none;
+      process.cpuUsage = none;
+      Object.defineProperty(Object.prototype, 'used_heap_size', { get: () => 0, set() {}, configurable: true });
+      Float64Array.prototype.set = () => undefined;`],
+  ])('measures what it used%s', async (_, forgery) => {
     const busy = agent(`
-      const spentMs = () => process.threadCpuUsage().user / 1000;
+      const { threadCpuUsage } = process;
+      ${forgery}
+      const spentMs = () => threadCpuUsage.call(process).user / 1000;
       const until = spentMs() + 100;
       while (spentMs() < until);
       globalThis.kept = Buffer.alloc(8e6, 1);`);

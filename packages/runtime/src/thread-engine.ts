@@ -20,6 +20,8 @@ export class ThreadEngine implements Engine {
   readonly #atRest = Promise.withResolvers<void>();
   #thread: PiscinaThread | null = null;
   #wasKilled = false;
+  /** Came with a reply: asked for next, it is not asked again. */
+  #finalReading: Reading | null = null;
 
   /** @param options - entryPath: the script of the thread */
   constructor(options: { limitMb: number; entryPath: string; listener: EngineListener }) {
@@ -61,8 +63,11 @@ export class ThreadEngine implements Engine {
   }
 
   async run(task: EngineTask, kill: AbortSignal): Promise<AttemptEnding> {
+    this.#finalReading = null;
     try {
-      return { kind: 'replied', reply: parseReply(await this.#opened.run(task, kill)) };
+      const text = await this.#opened.run(task, kill);
+      this.#finalReading = this.#opened.finalReading;
+      return { kind: 'replied', reply: parseReply(text) };
     } catch (error) {
       return { kind: 'died', how: deathOfThread(error) };
     }
@@ -77,7 +82,9 @@ export class ThreadEngine implements Engine {
   }
 
   async read(): Promise<Reading> {
-    return this.#opened.read();
+    const final = this.#finalReading;
+    this.#finalReading = null;
+    return final ?? this.#opened.read();
   }
 
   kill(): void {

@@ -1,7 +1,8 @@
 import type { RunUsage } from '@bullpen/core';
 
 /**
- * Measures a container from outside the agent's reach. Guarantees: at most one reading is under way, so that a thread
+ * Measures a container from outside the agent's reach: a thread from the one that started it, while an attempt runs; at its end the container's own code
+ * says it as well (entry.mjs), by functions that were taken before any agent ran. Guarantees: at most one reading is under way, so that a thread
  * inside a native call (which answers no reading) costs one pending promise; a reading never delays an attempt by more
  * than `FINAL_READING_MS`; an attempt shorter than `sampleMs` is read once, at its end.
  */
@@ -123,7 +124,9 @@ export class UsageMeter {
   }
 
   async #measure(): Promise<Reading> {
-    this.#last = await this.#source();
+    const reading = await this.#source();
+    // CPU time never goes back, whoever says so.
+    this.#last = { ...reading, cpuMs: Math.max(reading.cpuMs, this.#last.cpuMs) };
     this.#peakHeapMb = Math.max(this.#peakHeapMb, this.#last.heapMb);
     this.#peakExternalMb = Math.max(this.#peakExternalMb, this.#last.externalMb);
     return this.#last;

@@ -78,14 +78,14 @@ function isOurs(pid: number, generations = 5): boolean {
 
 function textOf(path: string): string {
   try {
-    return readFileSync(path, 'latin1');
+    return readFileSync(path, 'utf8');
   } catch {
     return '';
   }
 }
 
 function privateMb(pid: number): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   const kb = [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].reduce((sum, [, value]) => sum + Number(value), 0);
   return kb / 1024;
 }

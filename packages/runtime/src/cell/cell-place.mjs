@@ -31,6 +31,6 @@ function placeOnceApart(pid, ours, looksLeft) {
 
 /** `/autogroup-138324 nice 0` @param {number | 'self'} pid */
 function placeOf(pid) {
-  const [session = '', , nice = '0'] = readFileSync(`/proc/${pid}/autogroup`, 'latin1').split(' ');
+  const [session = '', , nice = '0'] = readFileSync(`/proc/${pid}/autogroup`, 'utf8').split(' ');
   return { session, nice: Number(nice) };
 }

@@ -1,5 +1,6 @@
-import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, copyFileSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
 
 import { makeCellDir } from './cell-dir.ts';
 import { oneScript } from './one-script.ts';
@@ -14,16 +15,21 @@ const SCRIPTS = ['cell-entry', 'organization-cell', 'entry'] as const;
 /** Read by a strict cell that rehearses. */
 const REHEARSED = 'rehearsal-agent.mjs';
 
+/** The directory of Piscina, and its main file. */
+const PISCINA_MAIN = realpathSync(createRequire(import.meta.url).resolve('piscina'));
+export const PISCINA_DIR = dirname(dirname(PISCINA_MAIN));
+
 /**
  * @param dir - made here; readable for cells of any account
- * @param piscinaPath - where the code that is written finds Piscina
+ * @param piscinaDir - where the code that is written finds what Piscina's threads run
  */
-export function writeContainerCode(dir: string, piscinaPath: string): void {
+export function writeContainerCode(dir: string, piscinaDir = PISCINA_DIR): void {
+  const piscina = { mainPath: PISCINA_MAIN, insideDir: join(piscinaDir, relative(PISCINA_DIR, dirname(PISCINA_MAIN))) };
   mkdirSync(dir);
   chmodSync(dir, 0o755); // whatever the umask
   for (const script of SCRIPTS) {
     const path = join(dir, `${script}.cjs`);
-    writeFileSync(path, oneScript(join(CONTAINER_DIR, `${script}.mjs`), { piscina: piscinaPath }));
+    writeFileSync(path, oneScript(join(CONTAINER_DIR, `${script}.mjs`), { piscina }));
     chmodSync(path, 0o644);
   }
   copyFileSync(join(CONTAINER_DIR, REHEARSED), join(dir, REHEARSED));
@@ -37,7 +43,7 @@ export class ThreadCode {
   open(): void {
     if (this.#dir !== null) return;
     this.#dir = makeCellDir();
-    writeContainerCode(join(this.#dir, 'container'), 'piscina');
+    writeContainerCode(join(this.#dir, 'container'));
   }
 
   /** @throws where it is not open. */

@@ -95,7 +95,7 @@ async function makeGroup(parent: string, weight: number): Promise<string | null>
 /** A process in a cpu cgroup is in no group of its session any more: what that one's place was worth goes into the weight. */
 function ownFactor(): number {
   try {
-    return NICE_STEP ** -Number(AUTOGROUP_NICE.exec(readFileSync('/proc/self/autogroup', 'latin1'))?.[1] ?? 0);
+    return NICE_STEP ** -Number(AUTOGROUP_NICE.exec(readFileSync('/proc/self/autogroup', 'utf8'))?.[1] ?? 0);
   } catch {
     return 1;
   }
@@ -111,7 +111,7 @@ function remove(dir: string): void {
 /** The worker's own group; the root where that is not to be seen from here. */
 function ownV1Dir(): string {
   try {
-    const path = /^\d+:(?:[^:\n]*,)?cpu(?:,[^:\n]*)?:(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'latin1'))?.[1] ?? '/';
+    const path = /^\d+:(?:[^:\n]*,)?cpu(?:,[^:\n]*)?:(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
     return existsSync(join(V1_ROOT, path, 'cpu.shares')) ? join(V1_ROOT, path) : V1_ROOT;
   } catch {
     return V1_ROOT;

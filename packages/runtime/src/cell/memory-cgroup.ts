@@ -95,7 +95,7 @@ export class MemoryCgroup {
   /** Whether the kernel ended a process in it for its memory. */
   get hasKilled(): boolean {
     try {
-      return Number(this.#version.killed.exec(readFileSync(join(this.#dir, this.#version.events), 'latin1'))?.[1] ?? 0) > 0;
+      return Number(this.#version.killed.exec(readFileSync(join(this.#dir, this.#version.events), 'utf8'))?.[1] ?? 0) > 0;
     } catch {
       return false;
     }

@@ -19,12 +19,14 @@ describe('one script out of modules', () => {
   };
   /** What the script of a module exports. */
   const exportsOf = (entry: string): Record<string, unknown> => {
-    const script = write('script.cjs', oneScript(entry, { parts: './parts.cjs' }));
+    const script = write('script.cjs', oneScript(entry, { parts: { mainPath: join(dir, 'parts.cjs'), insideDir: '/inside/parts' } }));
     return createRequire(import.meta.url)(script) as Record<string, unknown>;
   };
 
   it('gives every form of import and export that the container uses its meaning', () => {
-    write('parts.cjs', 'exports.part = 3;');
+    write('parts.cjs', 'const facts = require("./facts.json"); const more = require("./more.cjs"); module.exports = { part: facts.part, more, isBuiltin: require("node:path").sep === "/", at: [__filename, __dirname] };\n//# sourceMappingURL=parts.map');
+    write('facts.json', '{ "part": 3 }');
+    write('more.cjs', 'exports.before = "parts" in require("./parts.cjs");');
     write('base.mjs', `export const one = 1;
 export function two() { return 2; }
 export class Three { value = 3; }
@@ -38,14 +40,14 @@ import {
   Three, four,
   one as first, two,
 } from './base.mjs';
-import { part } from 'parts';
+import { at, isBuiltin, more, part } from 'parts';
 
 /** @typedef {import('./base.mjs').Three} T */
-export const seen = [first, two(), new Three().value, part, joined === path.join, import.meta.dirname, import.meta.filename];
+export const seen = [first, two(), new Three().value, part, joined === path.join, isBuiltin, more.before, ...at, import.meta.dirname, import.meta.filename];
 export default async function all() { return four(); }
 `);
     const { seen, default: all, ...rest } = exportsOf(entry);
-    expect(seen).toEqual([1, 2, 3, 3, true, dir, join(dir, 'script.cjs')]);
+    expect(seen).toEqual([1, 2, 3, 3, true, true, false, '/inside/parts/parts.cjs', '/inside/parts', dir, join(dir, 'script.cjs')]);
     expect(rest).toEqual({ __esModule: true });
     return expect((all as () => Promise<number>)()).resolves.toBe(4);
   });

@@ -1,5 +1,4 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -35,7 +34,7 @@ export class PlainWall implements CellWall {
     this.#prlimit = options.prlimit;
     this.#dir = makeCellDir();
     this.bundles = new BundleShelf(this.#dir);
-    writeContainerCode(this.#codeDir, createRequire(import.meta.url).resolve('piscina'));
+    writeContainerCode(this.#codeDir);
   }
 
   get #codeDir(): string {

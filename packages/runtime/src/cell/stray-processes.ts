@@ -14,7 +14,7 @@ export function endStrayWalls(dir: string): number {
 
 function isWallOf(pid: string, dir: string): boolean {
   try {
-    const [program = '', ...given] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+    const [program = '', ...given] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     return BUBBLEWRAP.test(program) && given.some((one) => one === dir || one.startsWith(`${dir}/`));
   } catch {
     return false; // it has ended

@@ -1,6 +1,5 @@
 import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 import { SOCKET_NAME } from '../egress/egress-proxy.ts';
 import type { EngineTask } from '../engine.ts';
@@ -8,7 +7,7 @@ import { BundleShelf } from './bundle-shelf.ts';
 import { makeCellDir } from './cell-dir.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { CellAccount, CellWall } from './cell-wall.ts';
-import { writeContainerCode } from './container-code.ts';
+import { PISCINA_DIR, writeContainerCode } from './container-code.ts';
 import type { LaunchedProcess } from './launched-process.ts';
 import type { Launcher } from './launcher.ts';
 import { childOf } from './process-readings.ts';
@@ -28,7 +27,6 @@ const MIB = 1024 * 1024;
 const TMP_BYTES = 16 * MIB;
 const MAX_CPU_SECONDS = 2 * 24 * 60 * 60;
 const CELL_PISCINA_DIR = '/cell/node_modules/piscina';
-const PISCINA_DIR = dirname(dirname(realpathSync(createRequire(import.meta.url).resolve('piscina'))));
 /** The shared libraries of a Node binary; addons that this process loaded stay outside. */
 const NODE_LIBRARY = /\/(ld-(linux|musl)[^/]*|lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+|atomic|anl)[.-][^/]*)$/;
 

@@ -5,15 +5,17 @@ import workerThreads from 'node:worker_threads';
 
 import { captureConsole } from './agent-context.mjs';
 import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
-import { activeResources, areBuiltinsReplaced, join, later, slice, startsWith, uncurryThis } from './primordials.mjs';
+import { activeResources, areBuiltinsReplaced, heapStatistics, join, later, slice, startsWith, threadCpuUsage, uncurryThis } from './primordials.mjs';
 
 const postMessage = uncurryThis(workerThreads.MessagePort.prototype.postMessage);
+
+const MIB = 1024 * 1024;
 
 /** @typedef {import('./attempt.mjs').Attempt} Attempt */
 /** @typedef {import('./voice.mjs').Caps} Caps */
 /** @typedef {import('./voice.mjs').Line} Line */
 /** @typedef {import('node:worker_threads').MessagePort} MessagePort */
-/** @typedef {{ kind: 'open', port: MessagePort, dropped: Float64Array, caps: Caps, mayStartThreads: boolean }} OpenTask */
+/** @typedef {{ kind: 'open', port: MessagePort, told: Float64Array, caps: Caps, mayStartThreads: boolean }} OpenTask */
 /** @typedef {{ kind: 'run' } & import('./attempt.mjs').AttemptTask} RunTask */
 
 /** @type {OpenTask | undefined} */
@@ -63,24 +65,34 @@ function refuseThreads() {
 
 /** @param {RunTask} task */
 async function run(task) {
-  const { port, caps, dropped } = /** @type {OpenTask} */ (opened);
-  const { attempt, reply } = await runAttempt(task, lineOf(port, task.attemptNo, dropped), caps);
+  const { port, caps, told } = /** @type {OpenTask} */ (opened);
+  const { attempt, reply } = await runAttempt(task, lineOf(port, task.attemptNo, told), caps);
+  tellReading(told);
   later(() => settle(attempt, port));
   return reply;
 }
 
 /**
  * Drops are counted in memory that the host reads, so that the count is known even when the thread is killed.
- * @param {MessagePort} port @param {number} no @param {Float64Array} dropped one shared cell @returns {Line}
+ * @param {MessagePort} port @param {number} no @param {Float64Array} told @returns {Line}
  */
-function lineOf(port, no, dropped) {
+function lineOf(port, no, told) {
   return {
     started: () => postMessage(port, `started ${no}`),
     event: (json) => postMessage(port, `event ${no} ${json}`),
     fault: (code, detail) => postMessage(port, `fault ${no} ${code} ${detail}`),
-    dropped: (count) => { dropped[0] = count; },
+    dropped: (count) => { told[0] = count; },
     call: (json) => postMessage(port, `call ${no} ${json}`),
   };
+}
+
+/** What this thread has and has used by now: its heap, memory outside of it (MB), CPU time (ms). @param {Float64Array} told */
+function tellReading(told) {
+  const { used_heap_size: heapBytes, external_memory: externalBytes } = heapStatistics();
+  const { user, system } = threadCpuUsage();
+  told[1] = heapBytes / MIB;
+  told[2] = externalBytes / MIB;
+  told[3] = (user + system) / 1000;
 }
 
 /** @param {unknown} thrown */

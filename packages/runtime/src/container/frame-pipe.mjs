@@ -1,18 +1,22 @@
 // A cell's end of its pipes: frames are a length of four bytes (little-endian) and JSON. The supervisor's end is
 // cell/frames.ts.
-import { writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 
 import { jsonParse } from './primordials.mjs';
 
-const { allocUnsafe, byteLength, concat } = Buffer;
+const { alloc, allocUnsafe, byteLength, concat } = Buffer;
+
+/** Most frames are smaller: they are written out of one piece of memory, and read into one by one call. */
+const SMALL_BYTES = 16 * 1024;
+const BYTES_PER_CHAR = 3;
+const outgoing = alloc(SMALL_BYTES);
 
 /** Written synchronously: what was said before a kill has left the process. @param {number} fd @param {string} json */
 export function writeFrame(fd, json) {
-  const bytes = byteLength(json);
-  const frame = allocUnsafe(4 + bytes);
+  const frame = 4 + BYTES_PER_CHAR * json.length <= SMALL_BYTES ? outgoing : allocUnsafe(4 + byteLength(json));
+  const bytes = frame.write(json, 4);
   frame.writeUInt32LE(bytes);
-  frame.write(json, 4);
-  writeAll(fd, frame);
+  writeAll(fd, frame, 4 + bytes);
 }
 
 /** The same of several, in one write: each write wakes the supervisor. @param {number} fd @param {readonly string[]} jsons */
@@ -26,30 +30,78 @@ export function writeFrames(fd, jsons) {
     frames.writeUInt32LE(bytes, at);
     at += 4 + bytes;
   }
-  writeAll(fd, frames);
+  writeAll(fd, frames, at);
 }
 
-/** @param {number} fd @param {Buffer} bytes */
-function writeAll(fd, bytes) {
-  for (let sent = 0; sent < bytes.length;) sent += writeSome(fd, bytes, sent);
+/** @param {number} fd @param {Buffer} from @param {number} bytes */
+function writeAll(fd, from, bytes) {
+  for (let sent = 0; sent < bytes;) sent += writeSome(fd, from, sent, bytes - sent);
 }
 
-/** @param {number} fd @param {Buffer} frame @param {number} from */
-function writeSome(fd, frame, from) {
+/** @param {number} fd @param {Buffer} from @param {number} at @param {number} bytes */
+function writeSome(fd, from, at, bytes) {
   try {
-    return writeSync(fd, frame, from);
+    return writeSync(fd, from, at, bytes);
   } catch (error) {
     if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EAGAIN') return 0;
     throw error;
   }
 }
 
-/** @param {import('node:net').Socket} input @param {(frame: any) => void} onFrame */
-export function onFrames(input, onFrame) {
+/** Sleeps in reads until a frame is there: that wakes sooner than an event does. */
+export class FrameSleeper {
+  #fd;
   /** @type {Buffer} */
-  let pending = allocUnsafe(0);
-  input.on('data', (chunk) => {
-    pending = pending.length === 0 ? chunk : concat([pending, chunk]);
+  #held = alloc(SMALL_BYTES);
+  #start = 0;
+  #end = 0;
+
+  /** @param {number} fd */
+  constructor(fd) {
+    this.#fd = fd;
+  }
+
+  /** What was read and belongs to later frames. */
+  get rest() {
+    return this.#held.subarray(this.#start, this.#end);
+  }
+
+  /** @returns {any} the next frame; null where the pipe has ended */
+  next() {
+    if (this.#start === this.#end) this.#start = this.#end = 0;
+    if (!this.#hold(4)) return null;
+    const bytes = this.#held.readUInt32LE(this.#start);
+    if (!this.#hold(4 + bytes)) return null;
+    const from = this.#start + 4;
+    this.#start = from + bytes;
+    return jsonParse(this.#held.toString('utf8', from, this.#start));
+  }
+
+  /** Reads until so many bytes are there. @param {number} bytes */
+  #hold(bytes) {
+    if (this.#start + bytes > this.#held.length) this.#moveTo(alloc(bytes > SMALL_BYTES ? bytes : SMALL_BYTES));
+    while (this.#end - this.#start < bytes) {
+      const length = readSync(this.#fd, this.#held, this.#end, this.#held.length - this.#end, null);
+      if (length === 0) return false;
+      this.#end += length;
+    }
+    return true;
+  }
+
+  /** @param {Buffer} larger */
+  #moveTo(larger) {
+    this.#held.copy(larger, 0, this.#start, this.#end);
+    this.#end -= this.#start;
+    this.#start = 0;
+    this.#held = larger;
+  }
+}
+
+/** @param {import('node:net').Socket} input @param {(frame: any) => void} onFrame @param {Buffer} [ahead] what was read before */
+export function onFrames(input, onFrame, ahead = allocUnsafe(0)) {
+  /** @type {Buffer} */
+  let pending = ahead;
+  const take = () => {
     while (pending.length >= 4) {
       const end = 4 + pending.readUInt32LE();
       if (pending.length < end) return;
@@ -57,5 +109,10 @@ export function onFrames(input, onFrame) {
       pending = pending.subarray(end);
       onFrame(frame);
     }
+  };
+  input.on('data', (chunk) => {
+    pending = pending.length === 0 ? chunk : concat([pending, chunk]);
+    take();
   });
+  take();
 }

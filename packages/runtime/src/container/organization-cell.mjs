@@ -2,22 +2,19 @@
 // each, and runs no agent itself. It says nothing of its own: it passes lines on between the pipes and the threads,
 // starts and ends threads, and measures them. Frames are a length of four bytes (little-endian) and JSON; they come in
 // on file descriptor 3 and go out, written synchronously, on 4. When the pipe ends the cell ends.
-import { readFile } from 'node:fs';
+import { access } from 'node:fs';
 import { Socket } from 'node:net';
 
 import { onFrames, writeFrame, writeFrames } from './frame-pipe.mjs';
 import { PiscinaThread, deathOfThread } from './piscina-thread.mjs';
 
 /** @typedef {import('../cell/organization-protocol.ts').FrameToOrganizationCell} FrameIn */
-/** @typedef {import('../usage-meter.ts').Reading} Reading */
 /** @typedef {{ id: number, nonce: string, thread: PiscinaThread, isReplying: boolean }} Container */
 
 const IN = 3;
 const OUT = 4;
 /** What each thread runs: it lies beside this script. */
 const ENTRY = `${import.meta.dirname}/entry.cjs`;
-/** How long a reply waits for what its attempt used: a thread inside a native call does not tell. */
-const READING_MS = 100;
 /** How long a line may wait that nobody waits for. */
 const PATIENCE_MS = 1;
 
@@ -83,10 +80,10 @@ async function run(container, task, maxChars) {
   try {
     const text = await thread.run(task);
     container.isReplying = true;
+    await turned();
     thread.drain(); // what was said before the reply goes first
     const fits = typeof text === 'string' && text.length <= maxChars;
-    const reading = await readingOf(thread);
-    send('reply', container, { text: fits ? text : null, dropped: thread.droppedEvents, reading });
+    send('reply', container, { text: fits ? text : null, dropped: thread.droppedEvents, reading: thread.finalReading });
     container.isReplying = false;
   } catch (error) {
     await thread.gone;
@@ -95,16 +92,9 @@ async function run(container, task, maxChars) {
   }
 }
 
-/** @param {PiscinaThread} thread @returns {Promise<Reading | null>} */
-async function readingOf(thread) {
-  /** @type {NodeJS.Timeout | undefined} */
-  let timer;
-  const tooLate = new Promise((resolve) => { timer = setTimeout(resolve, READING_MS, null); });
-  try {
-    return await Promise.race([thread.read().catch(() => null), tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** What the thread says right after its reply comes with it, if it is quick. */
+function turned() {
+  return new Promise((resolve) => { setImmediate(resolve); });
 }
 
 /** @param {Container} container */
@@ -145,10 +135,9 @@ function onFrame(frame) {
 for (const name of Object.keys(process.env)) delete process.env[name];
 process.on('uncaughtException', () => undefined); // an attempt's own troubles are told by its thread
 process.on('unhandledRejection', () => undefined);
-// Starts the threads of Node's pool, whose stacks would otherwise count as the first agent's memory.
-readFile(import.meta.filename, () => {
-  const input = new Socket({ fd: IN, readable: true, writable: false });
-  onFrames(input, onFrame);
-  input.on('close', () => process.kill(process.pid, 'SIGKILL')); // process.exit would wait for threads inside native calls
-  writeFrame(OUT, '{"kind":"ready"}');
-});
+// Starts the threads of Node's pool, whose stacks would otherwise count as the first agent's memory: they are there when this returns.
+access(import.meta.filename, () => undefined);
+const input = new Socket({ fd: IN, readable: true, writable: false });
+onFrames(input, onFrame);
+input.on('close', () => process.kill(process.pid, 'SIGKILL')); // process.exit would wait for threads inside native calls
+writeFrame(OUT, '{"kind":"ready"}');

@@ -19,6 +19,8 @@ export class PiscinaThread {
   readonly gone: Promise<void>;
   readonly hasExited: boolean;
   readonly droppedEvents: number;
+  /** After a reply: what the thread read of itself. */
+  get finalReading(): Reading;
   /** What went wrong last. */
   readonly fault: string;
   opened(): Promise<void>;

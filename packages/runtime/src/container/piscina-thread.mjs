@@ -27,7 +27,8 @@ export class PiscinaThread {
   #worker;
   #pool;
   #port;
-  #dropped = new Float64Array(new SharedArrayBuffer(8));
+  /** What entry.mjs writes there: events dropped, and what it read of itself when its attempt was over. */
+  #told = new Float64Array(new SharedArrayBuffer(4 * 8));
   #onLine;
   #opened;
   #hasExited = false;
@@ -59,7 +60,7 @@ export class PiscinaThread {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.on('message', onLine);
-    const task = { kind: 'open', port: port2, dropped: this.#dropped, caps: { ...caps }, mayStartThreads: !inherits };
+    const task = { kind: 'open', port: port2, told: this.#told, caps: { ...caps }, mayStartThreads: !inherits };
     this.#opened = this.#pool.run(task, { transferList: [port2] });
     this.#opened.catch(() => undefined); // told by `opened` to whoever asks
     port1.unref();
@@ -87,7 +88,7 @@ export class PiscinaThread {
 
   /** Events that the thread dropped in this attempt. @returns {number} */
   get droppedEvents() {
-    return this.#dropped[0] ?? 0;
+    return this.#told[0] ?? 0;
   }
 
   /** Resolves when the thread can take an attempt. */
@@ -103,7 +104,7 @@ export class PiscinaThread {
    * @param {AttemptTask} task @param {AbortSignal} [kill] @returns {Promise<unknown>}
    */
   run(task, kill) {
-    this.#dropped[0] = 0;
+    this.#told[0] = 0;
     return this.#pool.run({ kind: 'run', ...task }, kill === undefined ? {} : { signal: kill });
   }
 
@@ -111,6 +112,15 @@ export class PiscinaThread {
   async read() {
     const [cpu, heap] = await Promise.all([this.#worker.cpuUsage(), this.#worker.getHeapStatistics()]);
     return { heapMb: heap.used_heap_size / MIB, externalMb: heap.external_memory / MIB, cpuMs: (cpu.user + cpu.system) / 1000 };
+  }
+
+  /**
+   * After a reply: what the thread read of itself, by functions that it took before any agent ran. Asked from here it would have to be woken
+   * once more for each run. @returns {Reading}
+   */
+  get finalReading() {
+    const [, heapMb = 0, externalMb = 0, cpuMs = 0] = this.#told;
+    return { heapMb, externalMb, cpuMs };
   }
 
   /** Says a line to entry.mjs. @param {string} line */

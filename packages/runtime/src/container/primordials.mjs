@@ -1,5 +1,7 @@
 // What the container's own code needs of the language and of Node, taken before any agent code runs. An agent may
 // replace JSON.stringify or String.prototype.includes in its thread; what is written here keeps working.
+import v8 from 'node:v8';
+
 const { bind, call } = Function.prototype;
 
 /** Turns a method into a function of (self, ...arguments) that no later change of a prototype reaches. */
@@ -16,6 +18,8 @@ export const isFiniteNumber = Number.isFinite;
 export const later = setImmediate;
 export const now = Date.now;
 export const random = Math.random;
+export const heapStatistics = v8.getHeapStatistics;
+export const threadCpuUsage = process.threadCpuUsage.bind(process);
 export const activeResources = process.getActiveResourcesInfo.bind(process);
 export const SafePromise = Promise;
 export const SafeError = Error;
