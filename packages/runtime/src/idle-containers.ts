@@ -4,14 +4,20 @@ import type { RuntimeContainer } from './container.ts';
 
 /**
  * The warm containers that no attempt uses, of all organizations, in order of use. Guarantees: at most `max` of them;
- * one that was not used for `idleMs` leaves with the next sweep; the least recently used leaves first.
+ * one that was not used for `idleMs` leaves with the next sweep; the least recently used leaves first, where nobody has used it for
+ * `ROTATION_MS`, else any but the newest: of organizations that take turns, and are more than `max`, the least recently used one is the
+ * next to be asked for, and leaving in this order would leave no turn a warm container at all.
  */
+const ROTATION_MS = 5000;
+
 export class IdleContainers {
   readonly #max: number;
+  readonly #random: () => number;
   readonly #sinceMs = new Map<RuntimeContainer, number>();
 
-  constructor(max: number) {
+  constructor(max: number, random: () => number = Math.random) {
     this.#max = max;
+    this.#random = random;
   }
 
   /** As many are kept. */
@@ -27,7 +33,7 @@ export class IdleContainers {
   add(container: RuntimeContainer, nowMs: number): void {
     this.#sinceMs.delete(container);
     this.#sinceMs.set(container, nowMs);
-    if (this.#sinceMs.size > this.#max) this.#endOldest('evicted');
+    if (this.#sinceMs.size > this.#max) this.#makeRoom(nowMs);
   }
 
   remove(container: RuntimeContainer): void {
@@ -49,6 +55,13 @@ export class IdleContainers {
       if (nowMs - sinceMs < idleMs) return;
       this.#endOldest('idle');
     }
+  }
+
+  #makeRoom(nowMs: number): void {
+    const [oldestMs = nowMs] = this.#sinceMs.values();
+    if (nowMs - oldestMs >= ROTATION_MS) return this.#endOldest('evicted');
+    let skip = Math.floor(this.#random() * (this.#sinceMs.size - 1));
+    void this.takeOldest(() => (skip -= 1) < 0)?.kill('evicted');
   }
 
   #endOldest(death: ContainerDeath): void {
