@@ -1,16 +1,22 @@
-// Learns the nonce of its own cell from a frame, and writes calls to the pipe that our code would not: for another
+// Learns the nonce of its own cell from a frame on its way out, and writes calls to the pipe that our code would not: for another
 // organization, of unknown methods, without the shape of a call, the same number again and again.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
 export default async (input, ctx) => {
   const writeSync = fs.writeSync;
+  const { write } = Buffer.prototype;
   let nonce = '';
+  const listen = (text) => { nonce ||= /"nonce":"([^"]+)"/.exec(text)?.[1] ?? ''; };
   fs.writeSync = (fd, buffer, ...rest) => {
-    nonce ||= /"nonce":"([^"]+)"/.exec(buffer.toString('latin1'))?.[1] ?? '';
+    listen(buffer.toString('latin1'));
     return writeSync(fd, buffer, ...rest);
   };
   syncBuiltinESMExports();
+  Buffer.prototype.write = function (text, ...rest) {
+    listen(text);
+    return write.call(this, text, ...rest);
+  };
   await ctx.kv.set('mine', 1);
   if (nonce === '') return 'learned no nonce';
   const say = (call) => {
