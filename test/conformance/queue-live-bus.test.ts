@@ -73,6 +73,18 @@ describe.each(QUEUE_BACKENDS)('the live bus on %s', (backend) => {
     }
   });
 
+  it('hears nothing more once it has stopped, though the queue that it was over goes on', async () => {
+    const queue = await bench.producer();
+    const [stopped, next] = [await bench.busOf(queue, 'stopped'), await bench.busOf(queue, 'next')];
+    const heard: unknown[] = [];
+    for (const pattern of ['runs.acme.run_1', 'runs.*.run_1']) await stopped.subscribe(pattern, (data) => void heard.push(data));
+    const ear = await hear(next, 'runs.acme.run_1');
+    await stopped.stop(Deadline.in(5000));
+    await next.publish('runs.acme.run_1', 'later');
+    expect(await ear.next()).toMatchObject({ data: 'later' });
+    expect(heard).toEqual([]);
+  });
+
   it('shares one subscription among listeners, until the last one leaves', async () => {
     const bus = await bench.bus('api');
     const [first, second] = [await hear(bus, 'runs.acme.*'), await hear(bus, 'runs.acme.*')];

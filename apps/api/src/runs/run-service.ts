@@ -196,11 +196,17 @@ export class RunService {
 
   /** With the version that is remembered; where that is not the one to take any more, or is gone with its organization, once more with the one of now. */
   async #trustingMemory<T>(act: (versionOf: VersionOf) => Promise<T>): Promise<T> {
+    const lookedUp: VersionOf = async (wanted) => ({ version: await this.#versions.lookedUp(wanted) });
+    let isTrusted = false;
     try {
-      return await act((wanted) => this.#versions.remembered(wanted));
+      return await act(async (wanted) => {
+        const remembered = this.#versions.remembered(wanted);
+        isTrusted = remembered !== null;
+        return remembered ?? lookedUp(wanted);
+      });
     } catch (error) {
-      if (!(error instanceof VersionMovedError) && errorCodeOf(error) !== 'RECORD_FAILED') throw error;
-      return act(async (wanted) => ({ version: await this.#versions.lookedUp(wanted) }));
+      if (!isTrusted || (!(error instanceof VersionMovedError) && errorCodeOf(error) !== 'RECORD_FAILED')) throw error;
+      return act(lookedUp);
     }
   }
 

@@ -23,10 +23,10 @@ export class VersionDirectory {
     this.#read = gather((wanted) => resolveRunVersions(db, wanted), GATHER);
   }
 
-  /** As it was when it was last looked up. @throws BullpenError AGENT_NOT_FOUND, NOT_FOUND, INVALID_REQUEST */
-  async remembered(wanted: WantedOfOrganization): Promise<TakenVersion> {
+  /** As it was when it was last looked up; null where it is not remembered. */
+  remembered(wanted: WantedOfOrganization): TakenVersion | null {
     const version = this.#remembered.get(keyOf(wanted));
-    if (version === undefined) return { version: await this.lookedUp(wanted) };
+    if (version === undefined) return null;
     return wanted.version === undefined ? { version, assumed: { deployment: wanted.deployment ?? null } } : { version };
   }
 

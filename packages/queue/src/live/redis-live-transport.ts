@@ -3,7 +3,7 @@ import { BullpenError, type Logger } from '@bullpen/core';
 import { parseRedisUrl } from '../redis/address.ts';
 import { connect, createMainClient, quit } from '../redis/connections.ts';
 import { liveHead } from '../redis/keys.ts';
-import { isCluster, type RedisClient } from '../redis/new-client.ts';
+import type { RedisClient } from '../redis/new-client.ts';
 import { MAX_MESSAGE_BYTES, type LiveListener, type LiveTransport } from './live-transport.ts';
 
 interface RedisLiveOptions {
@@ -20,30 +20,32 @@ const TOPIC = /^[\w:%-]+(?:\.[\w:%-]+)*$/;
 const PATTERN = /^(?:\*|[\w:%-]+)(?:\.(?:\*|[\w:%-]+))*$/;
 
 /**
- * On Redis: its publish and subscribe, over the connection of the queue and one that listens (on a cluster over the
- * client's own: every node tells all others). A message takes one trip, and costs next to nothing where nobody listens.
+ * On Redis: its publish and subscribe, over the connection of the queue and one of its own that listens (on a cluster to one
+ * node: each tells all others). A message takes one trip, and costs next to nothing where nobody listens.
  * What is published while the listening connection is away is not heard; where a process does not read for long, Redis
  * closes its connection (`client-output-buffer-limit pubsub`), with the same effect.
  */
 export function openRedisLiveTransport({ client, url, prefix, name, log }: RedisLiveOptions): LiveTransport {
-  const ears = isCluster(client) ? client : createMainClient({ url, connectionName: `${prefix}:live:${name}`, log });
+  const ears = createMainClient({ url, connectionName: `${prefix}:live:${name}`, log });
   const head = liveHead(prefix, parseRedisUrl(url).db);
-  const listeners = new Map<string, { pattern: string; deliver: LiveListener }>();
+  const listeners = new Map<string, LiveListener>();
   const hear = (subscribed: string, channel: string, text: string): void => {
-    const heard = listeners.get(subscribed);
+    const deliver = listeners.get(subscribed);
+    if (deliver === undefined) return;
     const topic = channel.slice(head.length);
-    // A star of Redis spans dots as well.
-    if (heard === undefined || wordsIn(topic) !== wordsIn(heard.pattern)) return;
     const data = parsed(text);
     if (data === undefined) log.warn({ topic }, 'live.message_refused');
-    else heard.deliver(data, topic);
+    else deliver(data, topic);
   };
   ears.on('message', (channel: string, text: string) => hear(channel, channel, text));
-  ears.on('pmessage', hear);
+  ears.on('pmessage', (pattern: string, channel: string, text: string) => {
+    // A star of Redis spans dots as well.
+    if (partsIn(channel) === partsIn(pattern)) hear(pattern, channel, text);
+  });
   ears.on('reconnecting', () => log.warn({ name }, 'live.interrupted'));
   return {
     async ready() {
-      if (ears !== client) await connect(ears);
+      await connect(ears);
     },
     async publish(topic, data) {
       const text = JSON.stringify(data);
@@ -55,7 +57,7 @@ export function openRedisLiveTransport({ client, url, prefix, name, log }: Redis
       refuseBad(pattern, PATTERN);
       const isPattern = pattern.includes('*');
       const channel = (isPattern ? literally(head) : head) + pattern;
-      listeners.set(channel, { pattern, deliver });
+      listeners.set(channel, deliver);
       await (isPattern ? ears.psubscribe(channel) : ears.subscribe(channel));
       return async () => {
         listeners.delete(channel);
@@ -63,7 +65,7 @@ export function openRedisLiveTransport({ client, url, prefix, name, log }: Redis
       };
     },
     async close(by) {
-      if (ears !== client) await quit(ears, by.remainingMs);
+      await quit(ears, by.remainingMs);
     },
   };
 }
@@ -82,8 +84,8 @@ function literally(text: string): string {
   return text.replaceAll(/[*?[\]\\^]/g, '\\$&');
 }
 
-function wordsIn(topic: string): number {
-  return topic.split('.').length;
+function partsIn(channel: string): number {
+  return channel.split('.').length;
 }
 
 function refuseBad(topic: string, grammar: RegExp): void {

@@ -8,13 +8,10 @@ import type { RedisAddress } from './address.ts';
  */
 export type RedisClient = Redis;
 
-export function isCluster(client: unknown): client is Cluster {
-  return client instanceof Cluster;
-}
-
 /** Each node that keeps keys: SCAN sees its own only. */
-export function mastersOf(client: RedisClient | Cluster): Redis[] {
-  return isCluster(client) ? client.nodes('master') : [client];
+export function mastersOf(client: RedisClient): Redis[] {
+  const either: unknown = client;
+  return either instanceof Cluster ? either.nodes('master') : [client];
 }
 
 export type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
