@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Deadline, silentLogger, type Logger } from '@bullpen/core';
 import { HEARTBEAT_PATTERN, cancelTopic, createLiveBus, heartbeatTopic, runTopic, type LiveBus } from '@bullpen/queue';
 import { Redis } from 'ioredis';
@@ -6,6 +6,8 @@ import { Redis } from 'ioredis';
 import { ONE_SERVER_REDIS, QUEUE_BACKENDS, openQueueBench, type QueueBench } from './queue-backends.ts';
 
 jest.setTimeout(60_000);
+
+let orgs = 0;
 
 /** Hears on a pattern; `next` is the next message that was not asked for yet. */
 async function hear(bus: LiveBus, pattern: string) {
@@ -29,25 +31,40 @@ describe.each(QUEUE_BACKENDS)('the live bus on %s', (backend) => {
   beforeAll(async () => {
     bench = await openQueueBench(backend);
   });
+  /** Its own for each test: a cluster may deliver what one test said to the next one's listeners. */
+  let org: string;
+  beforeEach(() => {
+    org = `org_${(orgs += 1)}`;
+  });
   afterEach(() => bench.stopAll());
   afterAll(() => bench.drop());
 
   it('carries messages to every process that listens, its own included', async () => {
     const [api, worker] = await Promise.all([bench.bus('api'), bench.bus('worker')]);
-    const ears = await Promise.all([hear(api, runTopic('acme', 'run_1')), hear(worker, runTopic('acme', 'run_1'))]);
-    await worker.publish(runTopic('acme', 'run_2'), 'of another run');
-    await worker.publish(runTopic('acme', 'run_1'), { kind: 'state', n: [1, null, 'é'] });
-    for (const ear of ears) expect(await ear.next()).toEqual({ topic: 'runs.acme.run_1', data: { kind: 'state', n: [1, null, 'é'] } });
+    const ears = await Promise.all([hear(api, runTopic(org, 'run_1')), hear(worker, runTopic(org, 'run_1'))]);
+    await worker.publish(runTopic(org, 'run_2'), 'of another run');
+    await worker.publish(runTopic(org, 'run_1'), { kind: 'state', n: [1, null, 'é'] });
+    for (const ear of ears) expect(await ear.next()).toEqual({ topic: `runs.${org}.run_1`, data: { kind: 'state', n: [1, null, 'é'] } });
   });
 
   it('hears the heartbeats of all workers with one pattern, and no cancel', async () => {
     const [api, worker] = await Promise.all([bench.bus('api'), bench.bus('worker')]);
     const heartbeats = await hear(api, HEARTBEAT_PATTERN);
-    await worker.publish(cancelTopic('wkr_1'), { orgId: 'acme', runId: 'run_1' });
+    await worker.publish(cancelTopic('wkr_1'), { orgId: org, runId: 'run_1' });
     await worker.publish(heartbeatTopic('wkr_1'), 1);
     await worker.publish(heartbeatTopic('wkr_2'), 2);
     const heard = [await heartbeats.next(), await heartbeats.next()];
     expect(heard.map(({ topic, data }) => [topic, data])).toEqual([['workers.wkr_1.heartbeat', 1], ['workers.wkr_2.heartbeat', 2]]);
+  });
+
+  it('hears what one process says in the order in which it was said', async () => {
+    const [api, worker] = await Promise.all([bench.bus('api'), bench.bus('worker')]);
+    const ear = await hear(api, runTopic(org, '*'));
+    const said = Array.from({ length: 300 }, (_, n) => n);
+    for (const n of said) await worker.publish(runTopic(org, `run_${n % 3}`), n);
+    const heard: unknown[] = [];
+    while (heard.length < said.length) heard.push((await ear.next()).data);
+    expect(heard).toEqual(said);
   });
 
   it('takes a star for one word, and no more', async () => {
@@ -60,14 +77,14 @@ describe.each(QUEUE_BACKENDS)('the live bus on %s', (backend) => {
   it('goes on hearing where one listener leaves as the next one comes', async () => {
     const bus = await bench.bus('api');
     for (let n = 1; n <= 20; n += 1) {
-      const { stop } = await hear(bus, 'runs.acme.run_1');
-      const [next] = await Promise.all([hear(bus, 'runs.acme.run_1'), stop()]);
-      await bus.publish('runs.acme.run_1', n);
+      const { stop } = await hear(bus, `runs.${org}.run_1`);
+      const [next] = await Promise.all([hear(bus, `runs.${org}.run_1`), stop()]);
+      await bus.publish(`runs.${org}.run_1`, n);
       expect(await next.next()).toMatchObject({ data: n });
       const leaving = next.stop();
-      const last = await hear(bus, 'runs.acme.run_1');
+      const last = await hear(bus, `runs.${org}.run_1`);
       await leaving;
-      await bus.publish('runs.acme.run_1', -n);
+      await bus.publish(`runs.${org}.run_1`, -n);
       expect(await last.next()).toMatchObject({ data: -n });
       await last.stop();
     }
@@ -77,33 +94,33 @@ describe.each(QUEUE_BACKENDS)('the live bus on %s', (backend) => {
     const queue = await bench.producer();
     const [stopped, next] = [await bench.busOf(queue, 'stopped'), await bench.busOf(queue, 'next')];
     const heard: unknown[] = [];
-    for (const pattern of ['runs.acme.run_1', 'runs.*.run_1']) await stopped.subscribe(pattern, (data) => void heard.push(data));
-    const ear = await hear(next, 'runs.acme.run_1');
+    for (const pattern of [`runs.${org}.run_1`, `runs.${org}.*`]) await stopped.subscribe(pattern, (data) => void heard.push(data));
+    const ear = await hear(next, `runs.${org}.run_1`);
     await stopped.stop(Deadline.in(5000));
-    await next.publish('runs.acme.run_1', 'later');
+    await next.publish(`runs.${org}.run_1`, 'later');
     expect(await ear.next()).toMatchObject({ data: 'later' });
     expect(heard).toEqual([]);
   });
 
   it('shares one subscription among listeners, until the last one leaves', async () => {
     const bus = await bench.bus('api');
-    const [first, second] = [await hear(bus, 'runs.acme.*'), await hear(bus, 'runs.acme.*')];
+    const [first, second] = [await hear(bus, `runs.${org}.*`), await hear(bus, `runs.${org}.*`)];
     await first.stop();
     await first.stop();
-    await bus.publish('runs.acme.run_1', 1);
+    await bus.publish(`runs.${org}.run_1`, 1);
     expect(await second.next()).toMatchObject({ data: 1 });
     await second.stop();
-    const third = await hear(bus, 'runs.acme.*');
-    await bus.publish('runs.acme.run_1', 2);
+    const third = await hear(bus, `runs.${org}.*`);
+    await bus.publish(`runs.${org}.run_1`, 2);
     expect(await third.next()).toMatchObject({ data: 2 });
   });
 
   it('goes on when a listener throws', async () => {
     const bus = await bench.bus('api');
-    await bus.subscribe('runs.acme.*', () => { throw new Error('a listener of the test'); });
-    const ear = await hear(bus, 'runs.acme.*');
-    await bus.publish('runs.acme.run_1', 1);
-    await bus.publish('runs.acme.run_1', 2);
+    await bus.subscribe(`runs.${org}.*`, () => { throw new Error('a listener of the test'); });
+    const ear = await hear(bus, `runs.${org}.*`);
+    await bus.publish(`runs.${org}.run_1`, 1);
+    await bus.publish(`runs.${org}.run_1`, 2);
     expect([await ear.next(), await ear.next()].map(({ data }) => data)).toEqual([1, 2]);
   });
 
@@ -111,16 +128,16 @@ describe.each(QUEUE_BACKENDS)('the live bus on %s', (backend) => {
     const events: string[] = [];
     const log: Logger = { ...silentLogger, warn: (_, event) => void events.push(event), child: () => log };
     const bus = createLiveBus({ url: bench.url, prefix: bench.prefix, name: 'bounded', log });
-    await bus.publish('runs.acme.run_1', 'before the start');
+    await bus.publish(`runs.${org}.run_1`, 'before the start');
     await bus.start();
-    await bus.publish('runs.acme.run_1', 'x'.repeat(300_000));
-    await bus.publish('runs.acme.run_1', { n: 1n });
+    await bus.publish(`runs.${org}.run_1`, 'x'.repeat(300_000));
+    await bus.publish(`runs.${org}.run_1`, { n: 1n });
     await bus.publish('not a topic', 1);
     await bus.stop(Deadline.in(5000));
     await bus.stop(Deadline.in(5000));
-    await bus.publish('runs.acme.run_1', 'after the stop');
+    await bus.publish(`runs.${org}.run_1`, 'after the stop');
     expect(events).toEqual(Array.from({ length: 5 }, () => 'live.publish_failed'));
-    await expect(bus.subscribe('runs.acme.*', () => undefined)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+    await expect(bus.subscribe(`runs.${org}.*`, () => undefined)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
   });
 });
 

@@ -10,7 +10,10 @@ export type LiveListener = (data: unknown, topic: string) => void;
 export interface LiveTransport {
   /** Once, before anything else. */
   ready(): Promise<void>;
-  /** @throws where the topic is none, the data is no JSON or too large, or the server is away */
+  /**
+   * What one process publishes after this resolved is heard after it, on whatever topic.
+   * @throws where the topic is none, the data is no JSON or too large, or the server is away
+   */
   publish(topic: string, data: unknown): Promise<void>;
   /**
    * One subscription to a pattern at a time; the server has it when this resolves. Lasts through reconnects.

@@ -3,7 +3,7 @@ import { BullpenError, type Logger } from '@bullpen/core';
 import { parseRedisUrl } from '../redis/address.ts';
 import { connect, createMainClient, quit } from '../redis/connections.ts';
 import { liveHead } from '../redis/keys.ts';
-import type { RedisClient } from '../redis/new-client.ts';
+import { steadyNodeOf, type RedisClient } from '../redis/new-client.ts';
 import { MAX_MESSAGE_BYTES, type LiveListener, type LiveTransport } from './live-transport.ts';
 
 interface RedisLiveOptions {
@@ -20,14 +20,16 @@ const TOPIC = /^[\w:%-]+(?:\.[\w:%-]+)*$/;
 const PATTERN = /^(?:\*|[\w:%-]+)(?:\.(?:\*|[\w:%-]+))*$/;
 
 /**
- * On Redis: its publish and subscribe, over the connection of the queue and one of its own that listens (on a cluster to one
- * node: each tells all others). A message takes one trip, and costs next to nothing where nobody listens.
+ * On Redis: its publish and subscribe, over the connection of the queue and one of its own that listens (on a cluster it
+ * speaks to one node and listens to one: each tells all others). A message takes one trip, and costs next to nothing where
+ * nobody listens.
  * What is published while the listening connection is away is not heard; where a process does not read for long, Redis
  * closes its connection (`client-output-buffer-limit pubsub`), with the same effect.
  */
 export function openRedisLiveTransport({ client, url, prefix, name, log }: RedisLiveOptions): LiveTransport {
   const ears = createMainClient({ url, connectionName: `${prefix}:live:${name}`, log });
   const head = liveHead(prefix, parseRedisUrl(url).db);
+  const mouth = steadyNodeOf(client);
   const listeners = new Map<string, LiveListener>();
   const hear = (subscribed: string, channel: string, text: string): void => {
     const deliver = listeners.get(subscribed);
@@ -51,7 +53,7 @@ export function openRedisLiveTransport({ client, url, prefix, name, log }: Redis
       const text = JSON.stringify(data);
       refuseBad(topic, TOPIC);
       if (Buffer.byteLength(text) > MAX_MESSAGE_BYTES) throw new BullpenError('LIMIT_EXCEEDED', `a live message holds at most ${MAX_MESSAGE_BYTES} bytes`, { topic });
-      await client.publish(head + topic, text);
+      await mouth().publish(head + topic, text);
     },
     async subscribe(pattern, deliver) {
       refuseBad(pattern, PATTERN);

@@ -14,6 +14,19 @@ export function mastersOf(client: RedisClient): Redis[] {
   return either instanceof Cluster ? either.nodes('master') : [client];
 }
 
+/**
+ * Whom to tell what has no key, each time the same: a cluster's client would take any node, and what follows could come
+ * first. Another one only where that one is gone.
+ */
+export function steadyNodeOf(client: RedisClient): () => Redis {
+  let steady: Redis | undefined;
+  return () => {
+    const masters = mastersOf(client);
+    if (steady === undefined || !masters.includes(steady)) steady = masters[Math.floor(Math.random() * masters.length)];
+    return steady ?? client;
+  };
+}
+
 export type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
 
 const SENTINEL_WITHIN_MS = 2000;
