@@ -23,6 +23,8 @@ export default {
   rootDir,
   // A slow machine is no fault; a test that hangs is one. (In a project Jest does not heed it.)
   testTimeout: 60_000,
+  // Nor is a worker that takes a while to give its memory back; one with something open never ends by itself.
+  workerGracefulExitTimeout: 15_000,
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/{packages,apps,infra,examples}/**/*.test.ts'] },
     {

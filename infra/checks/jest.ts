@@ -47,7 +47,7 @@ async function runJest(project: JestProject, workers: number, paths: readonly st
   const args = [
     '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', path.join('node_modules', 'jest', 'bin', 'jest.js'),
     '-c', path.join('test', 'jest.config.mjs'), '--selectProjects', project, `--maxWorkers=${workers}`,
-    // A worker of a hundred files holds more than it can give back in the half second that Jest grants it for its exit.
+    // A worker of a hundred files holds more than it gives back in time for its exit.
     '--workerIdleMemoryLimit=400MB', '--json', `--outputFile=${reportFile}`, ...paths.map(belowCheckout),
   ];
   const ended = await runUntilReportedAndExited(args, to);
