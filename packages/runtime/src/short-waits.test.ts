@@ -1,12 +1,18 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 
 import type { RuntimeContainer } from './container.ts';
 import { ShortWaits } from './short-waits.ts';
 
 const container = {} as RuntimeContainer;
-const uninterrupted = new AbortController().signal;
+let testOver = new AbortController();
 
 describe('runs that wait for a container in use', () => {
+  // Who still waits would look at the clock for ever.
+  afterEach(() => {
+    testOver.abort();
+    testOver = new AbortController();
+  });
+
   it('waits for none while nothing is known of a bundle', () => {
     expect(new ShortWaits(() => 0).isWorthIt('a', 4)).toBe(false);
   });
@@ -15,9 +21,9 @@ describe('runs that wait for a container in use', () => {
     const waits = new ShortWaits(() => 0);
     waits.learn('a', 8);
     expect(waits.isWorthIt('a', 1)).toBe(true);
-    void waits.join('basic 64', 16, uninterrupted);
+    void waits.join('basic 64', 16, testOver.signal);
     expect(waits.isWorthIt('a', 1)).toBe(true);
-    void waits.join('basic 64', 16, uninterrupted);
+    void waits.join('basic 64', 16, testOver.signal);
     expect(waits.isWorthIt('a', 1)).toBe(false);
     expect(waits.isWorthIt('a', 2)).toBe(true);
     expect(waits.isWorthIt('a', 0)).toBe(false);
@@ -33,9 +39,9 @@ describe('runs that wait for a container in use', () => {
 
   it('serves those of a kind in their order, with what each reserved', async () => {
     const waits = new ShortWaits(() => 0);
-    const small = waits.join('basic 64', 16, uninterrupted);
-    const large = waits.join('basic 256', 80, uninterrupted);
-    const next = waits.join('basic 64', 24, uninterrupted);
+    const small = waits.join('basic 64', 16, testOver.signal);
+    const large = waits.join('basic 256', 80, testOver.signal);
+    const next = waits.join('basic 64', 24, testOver.signal);
     expect(waits.serve('basic 256', container)).toBe(80);
     expect(waits.serve('basic 64', container)).toBe(16);
     expect(waits.serve('basic 64', container)).toBe(24);
@@ -47,7 +53,7 @@ describe('runs that wait for a container in use', () => {
     const waits = new ShortWaits(() => 0);
     const interrupt = new AbortController();
     const leaving = waits.join('basic 64', 16, interrupt.signal);
-    const staying = waits.join('basic 64', 24, uninterrupted);
+    const staying = waits.join('basic 64', 24, testOver.signal);
     interrupt.abort();
     expect(await leaving).toBeNull();
     expect(waits.serve('basic 64', container)).toBe(24);
@@ -62,7 +68,7 @@ describe('runs that wait for a container in use', () => {
       let nowMs = 0;
       const waits = new ShortWaits(() => nowMs);
       const letGo: number[] = [];
-      for (let n = 0; n < 8; n += 1) void waits.join('basic 64', 16, uninterrupted).then((given) => { if (given === null) letGo.push(n); });
+      for (let n = 0; n < 8; n += 1) void waits.join('basic 64', 16, testOver.signal).then((given) => { if (given === null) letGo.push(n); });
       for (nowMs = 20; nowMs <= 80; nowMs += 20) await jest.advanceTimersByTimeAsync(20);
       expect(letGo).toEqual([0, 1, 2, 3]);
       await jest.advanceTimersByTimeAsync(20);
