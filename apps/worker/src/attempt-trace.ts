@@ -56,7 +56,7 @@ export class AttemptTrace {
     this.#within = within;
     this.#agentContext = within;
     this.#tracer.startSpan('run.claim', { startTime: takenAtMs }, within).end();
-    this.#container = this.#tracer.startSpan('container.start', {}, within);
+    this.#container = this.#tracer.startSpan('container.start', { startTime: Date.now() }, within);
     const { agent, version, runId } = run;
     this.#agent = this.#tracer.startSpan(`${GEN_AI.invokeAgent} ${agent}`, {
       kind: SpanKind.INTERNAL,
@@ -71,9 +71,9 @@ export class AttemptTrace {
     return ids !== undefined && isSpanContextValid(ids) ? formatTraceparent(ids) : null;
   }
 
-  /** The agent's function is about to be called. */
-  started(): void {
-    this.#container?.end();
+  /** The agent's function was called. @param atMs - wall clock; left out: it never was, and nothing is waited for any more */
+  started(atMs?: number): void {
+    this.#container?.end(atMs);
     this.#container = null;
   }
 

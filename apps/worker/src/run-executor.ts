@@ -112,9 +112,9 @@ export class RunExecutor {
     let startedAtMs: number | null = null;
     let tokens = 0;
     const executed = await this.#deps.runtime.execute(admission, trace === null ? run : { ...run, traceparent: trace.traceparent }, {
-      started: () => {
-        startedAtMs = this.#deps.clock.nowMs();
-        trace?.started();
+      started: (atMs) => {
+        startedAtMs = atMs;
+        trace?.started(atMs);
       },
       event: (event) => {
         events.say(event);

@@ -452,5 +452,5 @@ function guarded(sink: AttemptSink, log: Logger): AttemptSink {
       log.error({ error: messageOf(error) }, 'attempt-sink.threw');
     }
   };
-  return { started: () => safely(() => sink.started()), event: (event) => safely(() => sink.event(event)) };
+  return { started: (atMs) => safely(() => sink.started(atMs)), event: (event) => safely(() => sink.event(event)) };
 }

@@ -334,6 +334,10 @@ class RelayedListener implements EngineListener {
     this.to?.onSaid(said);
   }
 
+  onStarted(atMs?: number): void {
+    this.to?.onStarted(atMs);
+  }
+
   onViolation(error: unknown): void {
     this.to?.onViolation(error);
   }

@@ -19,14 +19,16 @@ const ownDeath = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('exited'), exitCode: z.int() }),
   z.strictObject({ kind: z.literal('failed'), message: z.string().max(4096) }),
 ]);
-const of = { container: z.int().min(1), nonce: z.string().max(64) };
+/** `startedAtMs`, once for each attempt: when its agent was called, by the cell's clock. */
+const of = { container: z.int().min(1), nonce: z.string().max(64), startedAtMs: z.number().optional() };
 
 const frameSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ready') }),
   z.strictObject({ ...of, kind: z.literal('opened') }),
+  z.strictObject({ ...of, kind: z.literal('started') }),
   z.strictObject({ ...of, kind: z.literal('said'), line: z.string() }),
   z.strictObject({ ...of, kind: z.literal('reading'), reading: reading.nullable(), dropped: z.int().min(0) }),
-  z.strictObject({ ...of, kind: z.literal('reply'), text: z.string().nullable(), dropped: z.int().min(0), reading: reading.nullable() }),
+  z.strictObject({ ...of, kind: z.literal('reply'), text: z.string().nullable(), dropped: z.int().min(0), reading: reading.nullable(), hasSettled: z.boolean() }),
   z.strictObject({ ...of, kind: z.literal('died'), how: ownDeath, dropped: z.int().min(0) }),
   z.strictObject({ ...of, kind: z.literal('terminating') }),
   z.strictObject({ ...of, kind: z.literal('gone'), message: z.string().max(4096) }),

@@ -53,7 +53,7 @@ async function inOrganizationCell(wall: CellWall, casesOf: (pid: number, inside:
   const cell = new OrganizationCell(wall, DEFAULT_RUN_LIMITS.memoryMb);
   try {
     await cell.start();
-    const seat = await cell.seat(DEFAULT_RUN_LIMITS.memoryMb, { onSaid: () => undefined, onViolation: () => undefined, onFault: () => undefined });
+    const seat = await cell.seat(DEFAULT_RUN_LIMITS.memoryMb, { onSaid: () => undefined, onStarted: () => undefined, onViolation: () => undefined, onFault: () => undefined });
     await seat.opened();
     const bundleUrl = cell.bundleUrl(SELF_TEST, 'self-test');
     const ending = await within(seat.run({ ...TASK, bundleUrl }, 'self-test'), SELF_TEST_MS, 'the self-test did not end');

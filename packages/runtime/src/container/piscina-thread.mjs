@@ -10,6 +10,8 @@ import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 
 import { Piscina } from 'piscina';
 
+import { ASKED, RUNNING, SETTLED } from './turn.mjs';
+
 /** @typedef {import('./voice.mjs').Caps} Caps */
 /** @typedef {import('./attempt.mjs').AttemptTask} AttemptTask */
 /** @typedef {import('../usage-meter.ts').Reading} Reading */
@@ -27,8 +29,10 @@ export class PiscinaThread {
   #worker;
   #pool;
   #port;
-  /** What entry.mjs writes there: events dropped, and what it read of itself when its attempt was over. */
-  #told = new Float64Array(new SharedArrayBuffer(4 * 8));
+  /** What entry.mjs writes there: events dropped, what it read of itself when its attempt was over, and when that began. */
+  #told = new Float64Array(new SharedArrayBuffer(5 * 8));
+  /** See turn.mjs. */
+  #turn = new Int32Array(new SharedArrayBuffer(4));
   #onLine;
   #opened;
   #hasExited = false;
@@ -60,7 +64,7 @@ export class PiscinaThread {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.on('message', onLine);
-    const task = { kind: 'open', port: port2, told: this.#told, caps: { ...caps }, mayStartThreads: !inherits };
+    const task = { kind: 'open', port: port2, told: this.#told, turn: this.#turn, caps: { ...caps }, mayStartThreads: !inherits };
     this.#opened = this.#pool.run(task, { transferList: [port2] });
     this.#opened.catch(() => undefined); // told by `opened` to whoever asks
     port1.unref();
@@ -91,6 +95,16 @@ export class PiscinaThread {
     return this.#told[0] ?? 0;
   }
 
+  /** By the thread's clock, ms since the epoch, when the agent of this attempt was called; 0 before. @returns {number} */
+  get startedAtMs() {
+    return this.#told[4] ?? 0;
+  }
+
+  /** After a reply, asked once: whether the attempt left nothing behind. Where that is not known yet, or it did, a line will tell. @returns {boolean} */
+  hasSettled() {
+    return Atomics.exchange(this.#turn, 0, ASKED) === SETTLED;
+  }
+
   /** Resolves when the thread can take an attempt. */
   async opened() {
     const ended = this.gone.then(() => {
@@ -105,6 +119,8 @@ export class PiscinaThread {
    */
   run(task, kill) {
     this.#told[0] = 0;
+    this.#told[4] = 0;
+    Atomics.store(this.#turn, 0, RUNNING);
     return this.#pool.run({ kind: 'run', ...task }, kill === undefined ? {} : { signal: kill });
   }
 
