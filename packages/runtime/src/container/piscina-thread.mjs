@@ -4,7 +4,7 @@
 //
 // Piscina makes the thread, gives it its first task, and says how it ended. Attempts come and go by the port that this task brought, as what
 // the agent says does: one port wakes less than two, and Piscina's queue, balancer and bookkeeping, of use to a pool of many, were a fifth of
-// what a run cost the main thread of a cell that has not much to do (79 of 389 us, 60 cells on 2 cores).
+// what a run cost the main thread of a cell that has not much to do (some 80 of 380 us, with 40 cells on 2 cores).
 //
 // `atomics: 'disabled'`: with Piscina's default the thread sleeps in Atomics.wait between tasks, its event loop stands
 // still, and what a run left behind (timers, rejections) wakes up in the middle of the next one. Measured on 2 cores,
