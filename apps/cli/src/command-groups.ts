@@ -237,6 +237,6 @@ export function addSecretCommands(program: Command, bind: Bind): void {
     .action(bind(setSecretCommand));
   secrets.command('list', { isDefault: true }).description('names and versions').action(bind(listSecretsCommand));
   secrets.command('rm').description('delete a secret').argument('<name>').action(bind(removeSecretCommand));
-  secrets.command('rewrap').description('seal every secret under the newest master key (with --key of the platform admin)').action(bind(rewrapSecretsCommand));
+  secrets.command('rewrap').description('seal every secret under the newest master key (admin key)').action(bind(rewrapSecretsCommand));
 }
 

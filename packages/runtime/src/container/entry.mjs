@@ -1,4 +1,4 @@
-// The thread's side of a basic container: what Piscina calls for each task. Guarantees: once the event loop has turned
+// The thread's side of a container in a thread: what Piscina calls once, and then what comes by the port that it brought. Guarantees: once the event loop has turned
 // after a reply, the host is told what the attempt left behind, and nothing runs here before it has heard so. Each message wakes the host:
 // that an attempt has begun, and that it has left nothing behind, is written where the host looks when it has the reply.
 import { syncBuiltinESMExports } from 'node:module';
@@ -18,20 +18,15 @@ const MIB = 1024 * 1024;
 /** @typedef {import('./voice.mjs').Line} Line */
 /** @typedef {import('node:worker_threads').MessagePort} MessagePort */
 /** @typedef {{ kind: 'open', port: MessagePort, told: Float64Array, turn: Int32Array, caps: Caps, mayStartThreads: boolean }} OpenTask */
-/** @typedef {{ kind: 'run' } & import('./attempt.mjs').AttemptTask} RunTask */
+/** @typedef {import('./attempt.mjs').AttemptTask} AttemptTask */
 
 /** @type {OpenTask | undefined} */
 let opened;
 /** @type {string[]} */
 let resourcesAtRest = [];
 
-/** @param {OpenTask | RunTask} task */
-export default async function handle(task) {
-  return task.kind === 'open' ? open(task) : run(task);
-}
-
 /** @param {OpenTask} task */
-function open(task) {
+export default async function open(task) {
   opened = task;
   task.port.on('message', hear);
   process.on('uncaughtException', onUncaught);
@@ -45,9 +40,10 @@ function open(task) {
   return 'opened';
 }
 
-/** A ping is answered when the event loop turns: that is what it asks. @param {string} line */
+/** An attempt, or a line. A ping is answered when the event loop turns: that is what it asks. @param {AttemptTask | string} line */
 function hear(line) {
-  if (startsWith(line, 'ping ')) postMessage(/** @type {OpenTask} */ (opened).port, `pong ${slice(line, 5)}`);
+  if (typeof line === 'object') void run(line);
+  else if (startsWith(line, 'ping ')) postMessage(/** @type {OpenTask} */ (opened).port, `pong ${slice(line, 5)}`);
   else hearHost(line);
 }
 
@@ -65,13 +61,18 @@ function refuseThreads() {
   syncBuiltinESMExports();
 }
 
-/** @param {RunTask} task */
+/** @param {AttemptTask} task */
 async function run(task) {
   const { port, caps, told } = /** @type {OpenTask} */ (opened);
-  const { attempt, reply } = await runAttempt(task, lineOf(port, task.attemptNo, told), caps);
-  tellReading(told);
-  later(() => settle(attempt));
-  return reply;
+  let text = '';
+  try {
+    const { attempt, reply } = await runAttempt(task, lineOf(port, task.attemptNo, told), caps);
+    text = reply;
+    later(() => settle(attempt));
+  } finally {
+    tellReading(told);
+    postMessage(port, `reply ${task.attemptNo} ${text}`); // with a fault of ours: that is no reply, and the attempt has crashed
+  }
 }
 
 /**

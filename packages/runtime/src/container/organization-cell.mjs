@@ -62,7 +62,6 @@ async function run(container, task, maxChars) {
   try {
     const text = await thread.run(task);
     await turned();
-    thread.drain(); // what was said before the reply goes first
     const fits = typeof text === 'string' && text.length <= maxChars;
     send('reply', container, { text: fits ? text : null, dropped: thread.droppedEvents, reading: thread.finalReading, hasSettled: thread.hasSettled() });
   } catch (error) {
