@@ -116,11 +116,14 @@ export class AttemptTrace {
   }
 }
 
-/** Tokens of language models that a span tells of, by the GenAI conventions. */
-export function tokensOf({ attributes }: AgentSpan): number {
+/** Of one call of a language model; what an agent tells of more is not believed. */
+const MOST_TOKENS = 1e9;
+
+/** Tokens of language models that a span tells of, by the GenAI conventions. They are added to those of all organizations: a number that no sum can hold counts nothing. */
+export function tokensOf({ attributes }: Pick<AgentSpan, 'attributes'>): number {
   return [GEN_AI.inputTokens, GEN_AI.outputTokens].reduce((sum, name) => {
     const value = attributes[name];
-    return typeof value === 'number' && value > 0 ? sum + value : sum;
+    return typeof value === 'number' && value > 0 && value <= MOST_TOKENS ? sum + value : sum;
   }, 0);
 }
 

@@ -13,7 +13,10 @@ export type FrameToOrganizationCell =
   | { kind: 'tell'; container: number; line: string }
   | { kind: 'measure' | 'terminate'; container: number };
 
-const reading = z.strictObject({ heapMb: z.number().min(0), externalMb: z.number(), cpuMs: z.number().min(0) });
+/** No process has as much: whoever can write to the pipe must not spoil the sums that usage goes into. */
+const MOST_MB = 16 * 1024 * 1024;
+const MOST_CPU_MS = 1e12;
+const reading = z.strictObject({ heapMb: z.number().min(0).max(MOST_MB), externalMb: z.number().min(-MOST_MB).max(MOST_MB), cpuMs: z.number().min(0).max(MOST_CPU_MS) });
 const ownDeath = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('heap_limit') }),
   z.strictObject({ kind: z.literal('exited'), exitCode: z.int() }),
