@@ -106,14 +106,39 @@ describe('requests over two API processes', () => {
     expect(Date.parse(shown.expiresAt)).toBeGreaterThan(Date.now());
     expect([shown.secret, old.secret.startsWith(shown.prefix), shown.prefix.length]).toEqual([undefined, true, 11]);
 
-    const expired = await makeKey({ expiresAt: new Date(Date.now() - 1000).toISOString() });
-    expect((await call(apis[0], '/v1/whoami', { key: expired.secret })).status).toBe(401);
+    const brief = await makeKey({ expiresAt: new Date(Date.now() + 1000).toISOString() });
+    await eventually('the key has expired', async () => ((await call(apis[0], '/v1/whoami', { key: brief.secret })).status === 401 ? true : undefined));
+    expect(await makeKey({ expiresAt: new Date(Date.now() - 1000).toISOString() })).toMatchObject({ code: 'INVALID_REQUEST', issues: [{ path: 'expiresAt' }] });
 
     await call(apis[0], `/v1/keys/${rotated.id}`, { method: 'DELETE' });
     expect((await call(apis[0], '/v1/whoami', { key: rotated.secret })).status).toBe(401);
     await eventually('the other process obeys', async () => ((await call(apis[1], '/v1/whoami', { key: rotated.secret })).status === 401 ? true : undefined));
     const used = await eventually('the use is noted', async () => ((await (await call(apis[0], `/v1/keys/${old.id}`)).json()) as { lastUsedAt: string | null }).lastUsedAt ?? undefined);
     expect(Date.parse(used)).toBeGreaterThan(0);
+  });
+
+  it('leave a key that was given for a while its end when it is rotated, unless it is given another', async () => {
+    const [inAnHour, inADay] = [3_600_000, 86_400_000].map((ms) => new Date(Date.now() + ms).toISOString());
+    const lent = await makeKey({ name: 'lent', expiresAt: inAnHour });
+    const rotate = async (id: string, body: object) => (await call(apis[0], `/v1/keys/${id}/rotate`, { method: 'POST', body: JSON.stringify(body) })).json();
+    const next = (await rotate(lent.id, { overlapMs: 60_000 })) as { id: string };
+    expect(next).toMatchObject({ rotatedFrom: lent.id, expiresAt: inAnHour });
+    expect(await rotate(next.id, { expiresAt: inADay })).toMatchObject({ rotatedFrom: next.id, expiresAt: inADay });
+    expect(await (await call(apis[0], `/v1/keys/${next.id}`)).json()).toMatchObject({ expiresAt: inAnHour });
+  });
+
+  it('end a stream whose key is taken away, or expires, and refuse the reconnect', async () => {
+    const run = await system.clientOf(apis[0], 'acme').runs.create({ agent: 'slow' });
+    const taken = await makeKey({ name: 'taken' });
+    const brief = await makeKey({ name: 'brief', expiresAt: new Date(Date.now() + 10_000).toISOString() });
+    const streams = await Promise.all([taken, brief].map(({ secret }) => call(apis[1], `/v1/runs/${run.id}/events`, { key: secret })));
+    expect(streams.map(({ status }) => status)).toEqual([200, 200]);
+    await call(apis[0], `/v1/keys/${taken.id}`, { method: 'DELETE' });
+    for (const text of await Promise.all(streams.map((answer) => answer.text()))) {
+      expect(text).toMatch(/event: reconnect\nretry: \d+\ndata: \{\}\n\n$/);
+    }
+    expect((await call(apis[1], `/v1/runs/${run.id}/events`, { key: taken.secret })).status).toBe(401);
+    await system.clientOf(apis[0], 'acme').runs.cancel(run.id);
   });
 
   it('end with a word to reconnect where a stream is open when its process stops', async () => {

@@ -48,6 +48,13 @@ describe('deployments', () => {
     expect(await acme.deployments.rollBack('moved', 'production')).toMatchObject({ version: 1, history: [] });
     await expect(acme.deployments.rollBack('moved', 'production')).rejects.toMatchObject({ code: 'NOTHING_TO_ROLL_BACK' });
     expect(await acme.deployments.rollBack('moved', 'production', { version: 3 })).toMatchObject({ version: 3, history: [{ version: 1 }] });
+    await expect(acme.deployments.rollBack('moved', 'production', { version: 3 })).rejects.toMatchObject({ code: 'NOTHING_TO_ROLL_BACK' });
+    expect(await acme.deployments.get('moved', 'production')).toMatchObject({ version: 3, lastRollback: { from: 1, to: 3 } });
+  });
+
+  it('take no canary of the stable version itself', async () => {
+    await upload('lone', 1);
+    await expect(acme.deployments.put('lone', 'production', { version: 1, canary: { version: 1, percent: 10 } })).rejects.toMatchObject({ code: 'INVALID_REQUEST', facts: { issues: [{ path: 'canary.version' }] } });
   });
 
   it('share runs out between a stable version and a canary by percent, and keep a fairness key on its side', async () => {

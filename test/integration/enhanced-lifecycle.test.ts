@@ -93,6 +93,18 @@ describe('the cell of an organization', () => {
     expect(endingOf(guilty)).toBe('crashed/CONTAINER_CRASHED');
   });
 
+  it('holds what containers that have left did not give back against nobody who is still there', async () => {
+    rig = await startRig({ tiers: ['enhanced'], idleMs: 500 });
+    const large = agent('const words = input.split(" ").map((word) => ({ word })); await new Promise((done) => setTimeout(done, 200)); return words.slice(0, 12_000)');
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all([1, 2, 3].map(() => rig.run(large, { memoryMb: 128, input: 'lorem ipsum '.repeat(75_000) })));
+    }
+    // The three become idle, and leave, while it waits.
+    const waiting = await rig.run(agent('await new Promise((done) => setTimeout(done, 2000)); return "unhurt"'), { memoryMb: 64 });
+    expect(valueOf(waiting)).toBe('unhurt');
+    expect(endingOf(await rig.run(agent('const kept = []; for (;;) { kept.push(new Uint8Array(new SharedArrayBuffer(4 << 20)).fill(1)); await null; }'), { memoryMb: 64 }))).toBe('out_of_memory/OUT_OF_MEMORY');
+  });
+
   it('prefers the container that has loaded the bundle of a run', async () => {
     rig = await startRig({ tiers: ['enhanced'] });
     const counting = (name: string) => `let calls = 0; export default async (ms) => { calls += 1; await new Promise((done) => setTimeout(done, ms)); return ["${name}", calls]; };`;

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AVAILABLE_TIERS, Deadline, type Tier } from '@bullpen/core';
 import { createEmbeddedRuntime, type EmbeddedRuntime } from '@bullpen/embedded';
+import { defineAgent } from '@bullpen/sdk';
 import {
   RuntimeIntegratedExecutionEngine, httpBackend, isRamped, type ExecutionEngine, type RuntimeBackend, type ShadowReport,
 } from '@bullpen/sdk/integration';
+import { createTestRuntime } from '@bullpen/sdk/testing';
 
 import { requireProgram } from '../services/programs.ts';
 import { ADMIN_KEY, deploy, startSystem, type RunningSystem } from '../system/running-system.ts';
@@ -96,6 +98,11 @@ describe.each(['over HTTP', 'embedded'])('agents executed %s', (way) => {
     expect(heard).toEqual(['log']);
   });
 
+  it('goes on to its end where who listens throws', async () => {
+    const answer = await engineWith().executeAgent({ name: 'tells', code: '(_, ctx) => { ctx.log("here"); return 1 }' }, { onEvent: () => { throw new Error('of the listener'); } });
+    expect(answer).toMatchObject({ state: 'succeeded', result: 1, logs: [{ message: 'here' }] });
+  });
+
   it('executes once under one idempotency key', async () => {
     const engine = engineWith();
     const once = { input: inputOf(5), idempotencyKey: 'order-4711' };
@@ -182,6 +189,20 @@ describe('a shadow', () => {
     await engine.settled();
     expect(inputs).toEqual([inputOf(0), inputOf(1)]);
     expect(engine.counts().shadows).toEqual({ same: 0, different: 0, failed: 2, skipped: 3 });
+  });
+
+  it('that cannot be compared is counted and reported with the reason', async () => {
+    const ended = await createTestRuntime().run(defineAgent<null, number>({ name: 'doubler', run: () => 1 }), null);
+    const runtime: RuntimeBackend = { execute: async () => ended };
+    const reports: ShadowReport[] = [];
+    const shadow = { onReport: async (report: ShadowReport) => { reports.push(report); throw new Error('of the reporter'); } };
+    const bigint = new RuntimeIntegratedExecutionEngine({ runtime, existing: { executeAgent: async () => ({ result: 1n }) }, ramp: { percent: 0 }, shadow });
+    expect(await bigint.executeAgent('doubler')).toMatchObject({ result: 1n, executedBy: 'existing' });
+    const throwing = new RuntimeIntegratedExecutionEngine({ runtime, existing: { executeAgent: () => { throw new Error('old and broken'); } }, ramp: { percent: 0 }, shadow: { ...shadow, compare: () => { throw new Error('no way to compare'); } } });
+    expect(await throwing.executeAgent('doubler')).toMatchObject({ state: 'failed', error: { code: 'AGENT_THREW', message: 'old and broken' } });
+    await Promise.all([bigint.settled(), throwing.settled()]);
+    expect(reports).toMatchObject([{ kind: 'failed', error: { message: expect.stringContaining('BigInt') } }, { kind: 'failed', error: { message: 'no way to compare' }, runtime: { state: 'succeeded', result: 1 } }]);
+    expect([bigint.counts().shadows.failed, throwing.counts().shadows.failed]).toEqual([1, 1]);
   });
 
   it('sees the input as it was, whatever the old engine does with it, and none that JSON cannot hold', async () => {

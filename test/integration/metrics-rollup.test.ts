@@ -103,6 +103,17 @@ describe('rolling up', () => {
     expect(await answers(DAY_MS)).toEqual(before);
   });
 
+  it('goes on where somebody reports more than all sums together can hold', async () => {
+    const runs = [ORG, ORG, 'birch', 'birch'];
+    runs.forEach((orgId, n) => record(DAY + n * HOUR_MS, { orgId, tokens: Number.MAX_VALUE, usage: { wallMs: 1, cpuMs: Number.MAX_VALUE, peakHeapMb: 5, peakExternalMb: 0, gbSeconds: Number.MAX_VALUE } }));
+    record(DAY, { orgId: 'birch', agent: 'honest', tokens: 5 });
+    await metrics.flush();
+    await rollUp();
+    const { total, groups } = await read({ orgId: 'birch', groupBy: 'agent' });
+    expect(total.runs).toBe(3);
+    expect(groups.find(({ key }) => key.endsWith('honest'))?.tokens).toBe(5);
+  });
+
   it('counts once wherever it is broken off', async () => {
     recordTwoDays();
     await metrics.flush();

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { organizationRuntimeSnapshotSchema } from '@bullpen/core';
-import type { Admission } from '@bullpen/runtime';
+import { organizationRuntimeSnapshotSchema, type ContainerDeath, type ContainerState } from '@bullpen/core';
+import type { Admission, ContainerPlan, RuntimeContainer } from '@bullpen/runtime';
 
 import { agent, deathsOf, endingOf, requestFor, sha256Of, startRig, valueOf, type Rig } from './runtime-rig.ts';
 
@@ -17,6 +17,33 @@ const containersOf = (rig: Rig) => rig.manager.snapshot().flatMap(({ containers 
 /** Deploys for the source what `execute` will ask for. */
 function deploy(rig: Rig, orgId: string, ...bundles: string[]): void {
   for (const bundle of bundles) rig.bundles.set(`${orgId}/${sha256Of(bundle)}`, bundle);
+}
+
+/** A container without a thread, which starts when the test says so. */
+function slowToStart({ orgId, limitMb }: ContainerPlan, onStart: () => void, started: Promise<void>): RuntimeContainer {
+  const gone = Promise.withResolvers<void>();
+  const usage = { wallMs: 1, cpuMs: 0, peakHeapMb: 0, peakExternalMb: 0, gbSeconds: 0 };
+  const container = {
+    id: 'ctr_slow', orgId, limitMb, tier: 'basic' as const, state: 'starting' as ContainerState, death: null as ContainerDeath | null, gone: gone.promise,
+    hasWarm: () => false,
+    start: async () => {
+      onStart();
+      await started;
+      container.state = 'warm';
+    },
+    settled: async () => container.state === 'warm',
+    execute: async () => ({ kind: 'succeeded' as const, resultJson: '"served"', usage }),
+    kill: async (death: ContainerDeath) => {
+      container.death = death;
+      container.state = 'dead';
+      gone.resolve();
+    },
+    snapshot: () => ({
+      id: container.id, orgId, limitMb, tier: container.tier, state: container.state, death: container.death, heapMb: 0, externalMb: 0, cpuMs: 0, runs: 0, runId: null,
+      ageMs: 0, baselineMb: 0, eventLoopDelayMs: null, health: { score: 100, reason: '', components: [] },
+    }),
+  };
+  return container;
 }
 
 describe('the pools of a worker', () => {
@@ -180,6 +207,24 @@ describe('the pools of a worker', () => {
     await gone();
     expect(deathsOf(rig.manager)).toEqual({ exited: 1 });
     expect(valueOf(await rig.run(ECHO, { input: 1 }))).toBe(1);
+  });
+
+  it('give a run back at once that is cancelled while its container starts, and the container to the next one', async () => {
+    const starting = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    let made = 0;
+    const drivers = { basic: (plan: ContainerPlan) => { made += 1; return slowToStart(plan, asked.resolve, starting.promise); } };
+    rig = await startRig({ drivers });
+    const interrupt = new AbortController();
+    const cancelled = rig.run(ECHO, { interrupt });
+    await asked.promise;
+    interrupt.abort('cancelled');
+    expect((await cancelled).outcome).toMatchObject({ kind: 'interrupted', reason: 'cancelled' });
+    expect(rig.manager.freeSlots()).toBe(16);
+    starting.resolve();
+    await new Promise(setImmediate);
+    expect(valueOf(await rig.run(ECHO))).toBe('served');
+    expect(made).toBe(1);
   });
 
   it('say so when no container can be started', async () => {

@@ -122,13 +122,21 @@ export const ABUSE_CASES: readonly AbuseCase[] = [
     no: 34, what: 'throw null, a throwing stack', targets: targets('N', 'N', 'N'),
     tries: [{ file: '34-throw-null', comesTo: THREW }, { file: '34-throw-undefined', comesTo: THREW }, { file: '34-throwing-stack', comesTo: THREW }],
   },
-  { no: 35, what: 'a flood of log lines', targets: targets('N', 'N', 'N'), tries: [{ file: '35-flood', comesTo: /^"flooded"$/ }] },
+  {
+    no: 35, what: 'a flood of log lines', targets: targets('N', 'N', 'N'),
+    tries: [{ file: '35-flood', comesTo: /^"flooded"$/ }],
+    // In basic stderr is the worker's own.
+    triesIn: { enhanced: [{ file: '35-stderr-flood', comesTo: /^"held"$/ }], strict: [{ file: '35-stderr-flood', comesTo: /^"held"$/ }] },
+  },
   { no: 36, what: 'timers and rejections left', targets: targets('I', 'I', 'I'), tries: [{ file: '36-leftovers', comesTo: INERT }] },
   { no: 37, what: 'a thenable that never settles', targets: EVERY_K, tries: [{ file: '37-thenable', comesTo: TIMED_OUT, asked: SHORT }] },
   {
     no: 38, what: 'forged frames and messages', targets: targets('I', 'I', 'I'),
     tries: [{ file: '38-forged-message', comesTo: /^(crashed\/CONTAINER_CRASHED|"inert")$/ }],
-    triesIn: { strict: [{ file: '38-forged-frame', comesTo: CRASHED }, { file: '38-garbage', comesTo: CRASHED }] },
+    triesIn: {
+      enhanced: [{ file: '38-backflow', comesTo: CRASHED }],
+      strict: [{ file: '38-forged-frame', comesTo: CRASHED }, { file: '38-garbage', comesTo: CRASHED }, { file: '38-backflow', comesTo: CRASHED }],
+    },
   },
 ];
 

@@ -144,6 +144,7 @@ export function addKeyCommands(program: Command, bind: Bind): void {
     .description('put a new secret in the place of a key and print it')
     .argument('<id>')
     .option('--overlap <ms>', 'how long the old secret works beside it; a day where left out', wholeNumber)
+    .option('--expires <time>', 'the new one works until then: ISO 8601, in UTC; as long as the old one would have where left out')
     .action(bind(rotateKeyCommand));
   keys.command('revoke')
     .description('take a key away')
@@ -236,6 +237,6 @@ export function addSecretCommands(program: Command, bind: Bind): void {
     .action(bind(setSecretCommand));
   secrets.command('list', { isDefault: true }).description('names and versions').action(bind(listSecretsCommand));
   secrets.command('rm').description('delete a secret').argument('<name>').action(bind(removeSecretCommand));
-  secrets.command('rewrap').description('seal every secret under the newest master key (with --key of the platform admin)').action(bind(rewrapSecretsCommand));
+  secrets.command('rewrap').description('seal every secret under the newest master key (admin key)').action(bind(rewrapSecretsCommand));
 }
 

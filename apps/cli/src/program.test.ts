@@ -166,6 +166,22 @@ describe('bullpen', () => {
     expect(JSON.parse(forMachines.err)).toMatchObject({ error: { code: 'AGENT_NOT_FOUND' } });
   });
 
+  it.each([
+    [['runs', '--limit', 'x']], [['runs', '--state', 'nope']], [['rnu', 'echo']], [['run']], [['run', 'echo', '--inptu', '1']], [['keys', 'nope']], [[]],
+  ])('answers %j with one JSON error for machines, and 2', async (args) => {
+    const { exitCode, out, err, asked } = await bullpen([...args, '--json']);
+    expect([exitCode, out, asked]).toEqual([2, '', []]);
+    expect(JSON.parse(err)).toEqual({ error: { code: 'INVALID_REQUEST', message: expect.stringMatching(/^(?!error)[^\n]+$/) } });
+  });
+
+  it('takes the admin\'s key for what only he may do, with the organization of the other key', async () => {
+    for (const command of ['pause', 'resume']) {
+      const { asked } = await bullpen([command, '--org', 'acme']);
+      expect(asked).toMatchObject([{ line: 'PATCH /v1/organizations/acme', key: 'Bearer admin', body: { limits: { paused: command === 'pause' } } }]);
+    }
+    expect((await bullpen(['secrets', 'rewrap'])).asked).toMatchObject([{ line: 'POST /api/admin/secrets/rewrap', key: 'Bearer admin' }]);
+  });
+
   it('says which version it is', async () => {
     expect(await bullpen(['--version'])).toMatchObject({ exitCode: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   });

@@ -1,4 +1,4 @@
-import { errorCodeOf, messageOf } from '@bullpen/core';
+import { BullpenError, errorCodeOf, messageOf } from '@bullpen/core';
 import { Argument, Command, CommanderError } from 'commander';
 
 import type { CliDeps, CommandAction, GlobalOptions } from './cli.ts';
@@ -20,7 +20,8 @@ import { addWebhookCommands } from './webhook-commands.ts';
 /** Runs one command line (without `node` and the script) and gives the exit code. Never throws. */
 export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
   const outcome = { exitCode: EXIT.ok as number };
-  const program = buildProgram(deps, (exitCode) => {
+  const asJson = args.includes('--json') || args.includes('--json-lines');
+  const program = buildProgram(deps, asJson, (exitCode) => {
     outcome.exitCode = exitCode;
   });
   try {
@@ -28,11 +29,19 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
     return outcome.exitCode;
   } catch (error) {
     deps.output.live(null);
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CommanderError) return endOfUsage(error, asJson, deps);
     if (deps.interrupted.aborted) return EXIT.interrupted;
-    sayError(error, args.includes('--json') || args.includes('--json-lines'), deps);
+    sayError(error, asJson, deps);
     return exitCodeOf(error);
   }
+}
+
+/** Help that was asked for, or arguments that are none: people were told by commander itself. */
+function endOfUsage(error: CommanderError, asJson: boolean, deps: CliDeps): number {
+  if (error.exitCode === 0) return EXIT.ok;
+  const message = error.code === 'commander.help' ? 'no command is named: `bullpen help` lists them' : error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+  if (asJson) sayError(new BullpenError('INVALID_REQUEST', message), asJson, deps);
+  return EXIT.usage;
 }
 
 /** One sentence and the stable code; a fault of the command itself shows where it happened. */
@@ -74,11 +83,11 @@ export function commandPaths(): string[] {
   return walk(describeProgram(), []);
 }
 
-function buildProgram(deps: CliDeps, done: (exitCode: number) => void): Command {
+function buildProgram(deps: CliDeps, asJson: boolean, done: (exitCode: number) => void): Command {
   const { output } = deps;
   const program = new Command('bullpen').exitOverride().configureOutput({
     writeOut: (text) => output.result(text.trimEnd()),
-    writeErr: (text) => output.note(text.trimEnd().replace(/^error: /, 'bullpen: ')),
+    writeErr: (text) => { if (!asJson) output.note(text.trimEnd().replace(/^error: /, 'bullpen: ')); },
     getOutHasColors: () => output.paint.isColorSupported,
     getErrHasColors: () => output.paint.isColorSupported,
     getOutHelpWidth: () => Math.min(output.columns, WIDEST_HELP),

@@ -56,7 +56,7 @@ export class AttemptTrace {
     this.#within = within;
     this.#agentContext = within;
     this.#tracer.startSpan('run.claim', { startTime: takenAtMs }, within).end();
-    this.#container = this.#tracer.startSpan('container.start', {}, within);
+    this.#container = this.#tracer.startSpan('container.start', { startTime: Date.now() }, within);
     const { agent, version, runId } = run;
     this.#agent = this.#tracer.startSpan(`${GEN_AI.invokeAgent} ${agent}`, {
       kind: SpanKind.INTERNAL,
@@ -71,9 +71,9 @@ export class AttemptTrace {
     return ids !== undefined && isSpanContextValid(ids) ? formatTraceparent(ids) : null;
   }
 
-  /** The agent's function is about to be called. */
-  started(): void {
-    this.#container?.end();
+  /** The agent's function was called. @param atMs - wall clock; left out: it never was, and nothing is waited for any more */
+  started(atMs?: number): void {
+    this.#container?.end(atMs);
     this.#container = null;
   }
 
@@ -116,11 +116,14 @@ export class AttemptTrace {
   }
 }
 
-/** Tokens of language models that a span tells of, by the GenAI conventions. */
-export function tokensOf({ attributes }: AgentSpan): number {
+/** Of one call of a language model; what an agent tells of more is not believed. */
+const MOST_TOKENS = 1e9;
+
+/** Tokens of language models that a span tells of, by the GenAI conventions. They are added to those of all organizations: a number that no sum can hold counts nothing. */
+export function tokensOf({ attributes }: Pick<AgentSpan, 'attributes'>): number {
   return [GEN_AI.inputTokens, GEN_AI.outputTokens].reduce((sum, name) => {
     const value = attributes[name];
-    return typeof value === 'number' && value > 0 ? sum + value : sum;
+    return typeof value === 'number' && value > 0 && value <= MOST_TOKENS ? sum + value : sum;
   }, 0);
 }
 

@@ -111,9 +111,9 @@ export class RunExecutor {
     let startedAtMs: number | null = null;
     let tokens = 0;
     const executing = this.#deps.runtime.execute(admission, trace === null ? run : { ...run, traceparent: trace.traceparent }, {
-      started: () => {
-        startedAtMs = this.#deps.clock.nowMs();
-        trace?.started();
+      started: (atMs) => {
+        startedAtMs = atMs;
+        trace?.started(atMs);
       },
       event: (event) => {
         events.say(event);

@@ -10,7 +10,7 @@ export const runFilterSchema = z.strictObject({
   tags: z.array(tagSchema).min(1).max(20).optional().describe('all of them must be among the run\'s'),
   errorCode: textSchema.max(64).optional(),
   fairnessKey: textSchema.max(64).optional(),
-  metadata: z.record(textSchema.max(64), textSchema.max(512)).optional().describe('every pair must be among the run\'s'),
+  metadata: z.record(textSchema.max(64), textSchema.max(512)).refine((pairs) => Object.keys(pairs).length > 0, 'give at least one pair').optional().describe('every pair must be among the run\'s'),
   queuedAfter: timeSchema.optional(),
   queuedBefore: timeSchema.optional(),
 }).refine((filter) => Object.values(filter).some((one) => one !== undefined), 'give at least one condition');

@@ -29,7 +29,7 @@ export type Canary = z.output<typeof canarySchema>;
 export const putDeploymentSchema = z.strictObject({
   version: z.int().positive().describe('the stable version'),
   canary: canarySchema.nullable().default(null),
-}).meta({ id: 'PutDeployment' });
+}).refine(({ version, canary }) => canary?.version !== version, { path: ['canary', 'version'], message: 'is the stable version: there is nothing to compare' }).meta({ id: 'PutDeployment' });
 export type PutDeploymentRequest = z.input<typeof putDeploymentSchema>;
 export type PutDeployment = z.output<typeof putDeploymentSchema>;
 

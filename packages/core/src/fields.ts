@@ -43,12 +43,19 @@ export const backoffSchema = z.strictObject({
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'a lower-case hex sha256');
 
 /** Times over HTTP are ISO 8601 in UTC. */
-export const timeSchema = z.iso.datetime();
+export const timeSchema = z.iso.datetime('a time in UTC as ISO 8601 has it, such as 2026-01-31T09:30:00Z');
 export const nullableTimeSchema = timeSchema.nullable();
 
 /** A query parameter that may be given several times. */
 export function severalOf<T extends z.ZodType>(one: T) {
-  return z.union([one, z.array(one).min(1).max(20)]).transform((given): z.output<T>[] => (Array.isArray(given) ? given as z.output<T>[] : [given]));
+  return z.union([one, z.array(one).min(1).max(20)], { error: whatIsWrongWith }).transform((given): z.output<T>[] => (Array.isArray(given) ? given as z.output<T>[] : [given]));
+}
+
+/** Of one, or of the list: a union alone says `Invalid input` and not what would be valid. */
+function whatIsWrongWith({ code, input, errors }: z.core.$ZodRawIssue): string | undefined {
+  if (code !== 'invalid_union') return undefined;
+  const [ofOne, ofList] = errors as readonly (readonly { message: string }[])[];
+  return (Array.isArray(input) ? ofList : ofOne)?.[0]?.message;
 }
 
 export const cursorSchema = z.string().min(1).max(200).describe('opaque: the `nextCursor` of the page before');

@@ -17,6 +17,7 @@ export type CreateKeyRequest = z.input<typeof createKeySchema>;
 /** Body of `POST /v1/keys/{id}/rotate`. */
 export const rotateKeySchema = z.strictObject({
   overlapMs: z.int().min(0).max(30 * DAY_MS).default(DAY_MS).describe('how long the old secret still works beside the new one, ms'),
+  expiresAt: timeSchema.optional().describe('the new secret works until then; as long as the old one would have where left out'),
 });
 export type RotateKeyRequest = z.input<typeof rotateKeySchema>;
 

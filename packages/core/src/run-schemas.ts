@@ -107,7 +107,12 @@ export const listRunsSchema = z.strictObject({
   tag: severalOf(tagSchema).optional().describe('all of these'),
   errorCode: textSchema.max(64).optional(),
   fairnessKey: textSchema.max(64).optional(),
-  metadata: severalOf(metadataPairSchema).transform((pairs) => Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf(':')), pair.slice(pair.indexOf(':') + 1)])))
+  metadata: severalOf(metadataPairSchema).transform((pairs, { addIssue }) => {
+    const values = Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf(':')), pair.slice(pair.indexOf(':') + 1)]));
+    // No run has two values of one name; to look for one of them only would list runs that do not have the other.
+    if (Object.keys(values).length < new Set(pairs).size) addIssue({ code: 'custom', message: 'gives one name two values' });
+    return values;
+  })
     .optional().describe('all of these, each as `name:value`'),
   queuedAfter: timeSchema.optional(),
   queuedBefore: timeSchema.optional(),

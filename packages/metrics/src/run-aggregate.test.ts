@@ -42,6 +42,15 @@ describe('an aggregate of runs', () => {
   });
 });
 
+describe('what somebody made up', () => {
+  it('spoils no sum', () => {
+    const aggregate = emptyAggregate(run, 0);
+    for (let n = 0; n < 3; n += 1) addRun(aggregate, { ...run, usage: { ...usage, cpuMs: Number.MAX_VALUE, egressBytesOut: Number.MAX_VALUE }, tokens: Number.MAX_VALUE });
+    const { cpuMs, egressBytes, tokens } = toCell(aggregate);
+    expect([cpuMs, egressBytes, tokens]).toEqual([3e15, 3e15, 3e15]);
+  });
+});
+
 describe('a bucket', () => {
   it('is the ten seconds in which the run finished', () => {
     expect(bucketOf(run.finishedAtMs, 0)).toBe(1_700_000_010_000);

@@ -53,7 +53,10 @@ export function toCell({ wall, cpu, queueWait, ...sums }: RunAggregate): RunMetr
   return { ...sums, wallHistogram: packHistogram(wall), cpuHistogram: packHistogram(cpu), queueWaitHistogram: packHistogram(queueWait) };
 }
 
-/** Clocks of two machines differ: a wait may come out negative. What is no number must not spoil a sum. */
+/** No run comes near it (30,000 years, in ms), and sums of it over all runs there ever will be stay numbers. */
+const MOST_OF_A_RUN = 1e15;
+
+/** Clocks of two machines differ: a wait may come out negative. What is no number, or somebody made up, must not spoil a sum. */
 function measured(value: number): number {
-  return Number.isFinite(value) && value > 0 ? value : 0;
+  return Number.isFinite(value) && value > 0 ? Math.min(value, MOST_OF_A_RUN) : 0;
 }

@@ -278,7 +278,7 @@ class Manager implements AgentRuntimeManager {
   }
 
   async #inSlot(execution: Execution, act: () => Promise<AttemptOutcome>): Promise<AttemptOutcome> {
-    const entering = this.#gate.enter();
+    const entering = this.#gate.enter(execution.interrupt.signal);
     if (entering !== true && !(await entering)) {
       execution.interrupt.abort('no_slot' satisfies InterruptReason); // the first reason stays
       return interrupted(execution.interrupt.signal);
@@ -313,7 +313,12 @@ class Manager implements AgentRuntimeManager {
     ticket.state = 'executing';
     const { memoryMb, tier, sha256 } = attempt;
     const claim = { memoryMb, reserveMb: ticket.reserveMb, tier, sha256, factory: how.factory, isAlone: how.factory.mustRunAlone?.(attempt) ?? false, interrupt: signal };
-    const container = await organization.claim(claim);
+    const claiming = organization.claim(claim);
+    const container = await orAborted(claiming, signal);
+    if (container === null) {
+      claiming.then((late) => organization.unclaimUnused(late), () => undefined); // on its way already: for the next one
+      return interrupted(signal);
+    }
     execution.container = container;
     try {
       assertOwner(container, attempt);
@@ -447,5 +452,5 @@ function guarded(sink: AttemptSink, log: Logger): AttemptSink {
       log.error({ error: messageOf(error) }, 'attempt-sink.threw');
     }
   };
-  return { started: () => safely(() => sink.started()), event: (event) => safely(() => sink.event(event)) };
+  return { started: (atMs) => safely(() => sink.started(atMs)), event: (event) => safely(() => sink.event(event)) };
 }

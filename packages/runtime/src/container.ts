@@ -30,8 +30,8 @@ export interface AttemptRequest {
 
 /** Where an attempt's events go, in order; every one arrives before `execute` resolves. Its calls must not throw. */
 export interface AttemptSink {
-  /** The agent's function is about to be called. */
-  started(): void;
+  /** The agent's function was called, or is about to be: told before what it says, and of one that runs on within some 50 ms. @param atMs - wall clock */
+  started(atMs: number): void;
   event(event: RunEvent): void;
 }
 

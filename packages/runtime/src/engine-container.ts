@@ -72,6 +72,8 @@ interface Running {
   readonly lateTimer: NodeJS.Timeout;
   readonly calls: AttemptCalls;
   readonly beganMs: number;
+  /** Wall clock. */
+  readonly beganAtMs: number;
   hasStarted: boolean;
   /** By the last reading before a kill: one of a process that is being torn down says less. */
   heldMb: number;
@@ -153,6 +155,7 @@ class EngineContainer implements RuntimeContainer {
   async #boot(): Promise<void> {
     const engine = this.#driver.engine(this.#plan, {
       onSaid: (said) => this.#hear(said),
+      onStarted: (atMs) => this.#hearStarted(atMs),
       onViolation: (error) => this.#running?.watch.limit('crashed', 'CONTAINER_CRASHED', messageOf(error)),
       onFault: (error) => this.#note('container.fault', { error: messageOf(error) }),
     });
@@ -240,7 +243,7 @@ class EngineContainer implements RuntimeContainer {
     const calls = new AttemptCalls(task.host, (json) => engine.tell(`answer ${no} ${json}`));
     const lateTimer = setTimeout(() => guard.warn('timeoutMs', timeoutMs * WARN_AT), timeoutMs * WARN_AT);
     const events = new AttemptEvents(task.sink, { guard, nowMs: () => this.#driver.clock.monotonicMs() });
-    this.#running = { no, task, events, watch, guard, calls, lateTimer, beganMs: this.#driver.clock.monotonicMs(), hasStarted: false, heldMb: 0 };
+    this.#running = { no, task, events, watch, guard, calls, lateTimer, beganMs: this.#driver.clock.monotonicMs(), beganAtMs: this.#driver.clock.nowMs(), hasStarted: false, heldMb: 0 };
     const running = this.#running;
     watch.kill.addEventListener('abort', () => { running.heldMb = this.#heldMb; });
     this.#meter.begin((reading, cpuMs) => this.#judge(reading, cpuMs, { guard, watch }));
@@ -249,7 +252,7 @@ class EngineContainer implements RuntimeContainer {
 
   /** Gives how soon to look again: near a limit, sooner. */
   #judge(reading: Reading, cpuMs: number, { guard, watch }: Pick<Running, 'guard' | 'watch'>): number | undefined {
-    if (this.#engine?.answersPings === true) this.#loopDelay.measure();
+    if (this.#engine?.answersPings === true && this.#hasRunFor(this.#driver.sampleMs)) this.#loopDelay.measure();
     guard.near('memoryMb', reading.heapMb);
     guard.near('externalMb', reading.externalMb);
     guard.used('cpuMs', cpuMs);
@@ -258,13 +261,18 @@ class EngineContainer implements RuntimeContainer {
     return soon ?? (cpuLeftMs < this.#driver.sampleMs ? Math.max(LEAST_SAMPLE_MS, cpuLeftMs) : undefined);
   }
 
-  #engineTask({ no, task: { attempt, bundleUrl, egressProxy } }: Running): EngineTask {
+  /** The one reading of a short attempt is its last: a ping after that would wake a container for nobody. */
+  #hasRunFor(ms: number): boolean {
+    return this.#running !== null && this.#driver.clock.monotonicMs() - this.#running.beganMs >= ms;
+  }
+
+  #engineTask({ no, beganAtMs, task: { attempt, bundleUrl, egressProxy } }: Running): EngineTask {
     const { runId, orgId, agent, version, metadata, traceparent } = attempt;
     return {
       attemptNo: no,
       bundleUrl,
       inputJson: attempt.inputJson,
-      deadline: this.#driver.clock.nowMs() + attempt.timeoutMs,
+      deadline: beganAtMs + attempt.timeoutMs,
       attempt: attempt.attempt,
       run: { id: runId, orgId, agent, version, metadata, ...(traceparent == null ? {} : { traceparent }) },
       ...(egressProxy === undefined ? {} : { egressProxy }),
@@ -318,15 +326,20 @@ class EngineContainer implements RuntimeContainer {
   }
 
   #hearRunning(running: Running, said: Said): void {
-    const { task, events, watch, calls } = running;
+    const { events, watch, calls } = running;
     if (said.tag === 'event') events.take(said.rest);
     else if (said.tag === 'call') calls.takeText(said.rest);
     else if (said.tag === 'fault') events.refuse(said.rest);
-    else if (said.tag === 'started' && !running.hasStarted) {
-      running.hasStarted = true;
-      task.sink.started();
-    }
     if (events.fault !== null) watch.eventFault();
+  }
+
+  /** What runs inside may say any time: it is held to what can be. */
+  #hearStarted(atMs?: number): void {
+    const running = this.#running;
+    if (running === null || running.hasStarted) return;
+    running.hasStarted = true;
+    const nowMs = this.#driver.clock.nowMs();
+    running.task.sink.started(Math.min(nowMs, Math.max(running.beganAtMs, atMs ?? nowMs)));
   }
 
   #onSettled(leftovers: string): void {

@@ -65,6 +65,8 @@ export interface Said {
 /** Hears an engine. Its calls must not throw. */
 export interface EngineListener {
   onSaid(said: Said): void;
+  /** The agent of the newest attempt was called; told before anything that it says. @param atMs - wall clock, by what runs inside; left out: now */
+  onStarted(atMs?: number): void;
   /** Something was said that no code of ours says: the attempt that runs is not to be trusted. */
   onViolation(error: unknown): void;
   /** Worth a line in the log. */

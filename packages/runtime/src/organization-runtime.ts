@@ -214,6 +214,13 @@ export class OrganizationRuntime {
     if (container.state === 'warm') this.#offer(container);
   }
 
+  /** One that came after its attempt was interrupted: that it was not used says nothing of its bundle. */
+  unclaimUnused(container: RuntimeContainer): void {
+    const claimed = this.#claimed.get(container);
+    if (claimed !== undefined) this.#claimed.set(container, { ...claimed, sha256: '' });
+    this.unclaim(container);
+  }
+
   find(passes: (container: RuntimeContainer) => boolean): RuntimeContainer | undefined {
     return [...this.#containers.keys()].find(passes);
   }
@@ -250,7 +257,7 @@ export class OrganizationRuntime {
     if (wanted.isAlone) return null;
     const idle = this.#takeIdle(wanted);
     if (idle !== null || this.#claimed.size === 0 || !this.#waits.isWorthIt(wanted.sha256, this.#inUse(wanted))) return idle;
-    return this.#waits.join(kindOf(wanted.tier, wanted.memoryMb), wanted.reserveMb);
+    return this.#waits.join(kindOf(wanted.tier, wanted.memoryMb), wanted.reserveMb, wanted.interrupt);
   }
 
   #takeIdle(wanted: Wanted): RuntimeContainer | null {

@@ -8,7 +8,7 @@ import type { RuntimeContainer } from './container.ts';
  * than `PATIENCE_STARTS` times that: they start containers.
  *
  * Both are measured, since both grow where the machine is short of CPU: against a fixed time every run would look long then, and
- * the starts that follow would make the machine shorter still.
+ * the starts that follow would make the machine shorter still. One whose attempt is interrupted is let go at once.
  */
 
 /** A start takes as much at least, and is waited for no longer than this at most. */
@@ -56,10 +56,23 @@ export class ShortWaits {
     return tookMs !== undefined && inUse > 0 && ((this.#waiting.length + 1) * tookMs) / inUse <= this.#startMs;
   }
 
-  /** Resolves with a container, or with null where it is better to start one. */
-  join(kind: string, reserveMb: number): Promise<RuntimeContainer | null> {
+  /** Resolves with a container, or with null where it is better to start one, or the attempt was interrupted. */
+  join(kind: string, reserveMb: number, interrupt: AbortSignal): Promise<RuntimeContainer | null> {
     const { promise, resolve } = Promise.withResolvers<RuntimeContainer | null>();
-    this.#waiting.push({ kind, reserveMb, sinceMs: this.#nowMs(), resolve });
+    const leave = () => {
+      this.#waiting = this.#waiting.filter((other) => other !== waiter);
+      resolve(null);
+    };
+    const waiter: Waiter = {
+      kind, reserveMb, sinceMs: this.#nowMs(),
+      resolve: (container) => {
+        interrupt.removeEventListener('abort', leave);
+        resolve(container);
+      },
+    };
+    this.#waiting.push(waiter);
+    interrupt.addEventListener('abort', leave, { once: true });
+    if (interrupt.aborted) leave();
     if (!this.#isTimed) this.#time();
     return promise;
   }

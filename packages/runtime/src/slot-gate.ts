@@ -2,7 +2,8 @@
  * The slots of a worker: attempts that execute at once. Runs may be admitted beyond them, up to `AHEAD` times as many, while attempts are over
  * in `SHORT_MS`, so that one admitted ahead hardly waits for its slot: then there is always one ready when a slot becomes free, and
  * what is written of many goes together. Guarantees: never more than `slots` inside; first come, first in; who waits for `PATIENCE_MS` (twice
- * that, at most) is turned away, to be taken by somebody who has room, and nothing is admitted ahead until a slot has become free quickly.
+ * that, at most) is turned away, to be taken by somebody who has room, and nothing is admitted ahead until a slot has become free quickly;
+ * who is interrupted is turned away at once.
  */
 const AHEAD = 2;
 const SHORT_MS = 25;
@@ -18,7 +19,7 @@ interface Waiter {
 export class SlotGate {
   readonly #slots: number;
   readonly #nowMs: () => number;
-  readonly #waiting: Waiter[] = [];
+  #waiting: Waiter[] = [];
   #inside = 0;
   /** How long attempts have a slot. Long, until it is known. */
   #tookMs = 2 * SHORT_MS;
@@ -41,14 +42,27 @@ export class SlotGate {
     return admitted >= this.#slots && free < this.#slots / 2 ? 0 : free;
   }
 
-  /** False where no slot became free in time. Who got one leaves it. */
-  enter(): true | Promise<boolean> {
+  /** False where no slot became free in time, or before `interrupt` was aborted. Who got one leaves it. */
+  enter(interrupt: AbortSignal): true | Promise<boolean> {
     if (this.#inside < this.#slots) {
       this.#inside += 1;
       return true;
     }
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#waiting.push({ sinceMs: this.#nowMs(), resolve });
+    const turnAway = () => {
+      this.#waiting = this.#waiting.filter((other) => other !== waiter);
+      resolve(false);
+    };
+    const waiter: Waiter = {
+      sinceMs: this.#nowMs(),
+      resolve: (hasSlot) => {
+        interrupt.removeEventListener('abort', turnAway);
+        resolve(hasSlot);
+      },
+    };
+    this.#waiting.push(waiter);
+    interrupt.addEventListener('abort', turnAway, { once: true });
+    if (interrupt.aborted) turnAway();
     if (!this.#isTimed) this.#time();
     return promise;
   }

@@ -22,6 +22,7 @@ export class ThreadEngine implements Engine {
   #wasKilled = false;
   /** Came with a reply: asked for next, it is not asked again. */
   #finalReading: Reading | null = null;
+  #hasToldStart = false;
 
   /** @param options - entryPath: the script of the thread */
   constructor(options: { limitMb: number; entryPath: string; listener: EngineListener }) {
@@ -64,12 +65,17 @@ export class ThreadEngine implements Engine {
 
   async run(task: EngineTask, kill: AbortSignal): Promise<AttemptEnding> {
     this.#finalReading = null;
+    this.#hasToldStart = false;
+    const thread = this.#opened;
     try {
-      const text = await this.#opened.run(task, kill);
-      this.#finalReading = this.#opened.finalReading;
+      const text = await thread.run(task, kill);
+      this.#finalReading = thread.finalReading;
+      if (thread.hasSettled()) this.#listener.onSaid({ tag: 'settled', attemptNo: task.attemptNo, rest: '' });
       return { kind: 'replied', reply: parseReply(text) };
     } catch (error) {
       return { kind: 'died', how: deathOfThread(error) };
+    } finally {
+      this.#tellStart();
     }
   }
 
@@ -84,6 +90,7 @@ export class ThreadEngine implements Engine {
   async read(): Promise<Reading> {
     const final = this.#finalReading;
     this.#finalReading = null;
+    this.#tellStart();
     return final ?? this.#opened.read();
   }
 
@@ -100,8 +107,16 @@ export class ThreadEngine implements Engine {
 
   /** What does not have the form of a line was not said by our code in the thread and is not heard. */
   #hear(line: unknown): void {
+    this.#tellStart();
     const said = parseSaid(line);
     if (said?.tag === 'settled' && said.attemptNo === 0) this.#atRest.resolve();
     else if (said !== null) this.#listener.onSaid(said);
+  }
+  /** The thread writes it where it is looked for whenever something is heard of it. */
+  #tellStart(): void {
+    const startedAtMs = this.#thread?.startedAtMs ?? 0;
+    if (this.#hasToldStart || startedAtMs === 0) return;
+    this.#hasToldStart = true;
+    this.#listener.onStarted(startedAtMs);
   }
 }

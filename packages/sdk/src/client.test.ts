@@ -55,6 +55,38 @@ describe('the client', () => {
     expect(new Set(keys).size).toBe(1);
   });
 
+  it('repeats a create whose first try is still being answered, and any call that came beyond its rate', async () => {
+    const inFlight = problem(409, 'IDEMPOTENCY_IN_FLIGHT', 'a moment');
+    const limited = problem(429, 'RATE_LIMITED', 'too many', { 'retry-after': '0' });
+    const made = scripted(refused, inFlight, limited, json(201, { id: 'key_1' }));
+    expect(await clientOf(made.fetch).keys.create({})).toEqual({ id: 'key_1' });
+    expect(new Set(made.calls.map((call) => call.headers['idempotency-key'])).size).toBe(1);
+    const cancelled = scripted(limited, json(202, { id: 'run_1' }));
+    expect(await clientOf(cancelled.fetch).runs.cancel('run_1')).toEqual({ id: 'run_1' });
+  });
+
+  it('does not come before it was told to: where that is long, whoever called decides', async () => {
+    const { fetch, calls } = scripted(problem(429, 'RATE_LIMITED', 'too many', { 'retry-after': '60' }));
+    await expect(clientOf(fetch).runs.get('run_1')).rejects.toMatchObject({ code: 'RATE_LIMITED', facts: { retryAfterMs: 60_000 } });
+    expect(calls).toHaveLength(1);
+  });
+
+  it('repeats what a proxy answered while the API behind it was away', async () => {
+    const gone = () => new Response('<h1>Bad gateway</h1>', { status: 502 });
+    const { fetch } = scripted(gone, gone, json(200, { id: 'run_1' }));
+    expect(await clientOf(fetch).runs.get('run_1')).toEqual({ id: 'run_1' });
+    const waited = scripted(gone, json(200, { state: 'succeeded' }));
+    expect(await clientOf(waited.fetch, { retries: 0 }).waitForRun('run_1')).toEqual({ state: 'succeeded' });
+  });
+
+  it('waits for a run as slowly as its rate lets it', async () => {
+    const { fetch, calls } = scripted(problem(429, 'RATE_LIMITED', 'too many', { 'retry-after': '1' }), json(200, { state: 'succeeded' }));
+    const startedAtMs = performance.now();
+    expect(await clientOf(fetch, { retries: 0 }).waitForRun('run_1')).toEqual({ state: 'succeeded' });
+    expect(calls).toHaveLength(2);
+    expect(performance.now() - startedAtMs).toBeGreaterThanOrEqual(990);
+  });
+
   it('makes up another key for another call', async () => {
     const { fetch, calls } = scripted(json(202, {}));
     const client = clientOf(fetch);

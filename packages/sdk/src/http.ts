@@ -50,27 +50,39 @@ export function createHttp(options: HttpOptions): Http {
 
 type Read<T> = (response: Response) => Promise<T>;
 
-/** Repeats an idempotent request that got no answer or 503, up to `retries` times, as `Retry-After` says or doubling. */
+/** Repeats what may be, up to `retries` times, as `Retry-After` says or doubling. */
 async function withRetries<T>(options: HttpOptions, request: HttpRequest, read: Read<T>): Promise<T> {
   for (let failures = 0; ; failures += 1) {
     try {
       return await attempt(options, request, read);
     } catch (error) {
       if (!mayRepeat(request, error) || failures >= options.retries) throw error;
-      await pause(pauseBeforeRetryMs(error, failures), request.signal);
+      await pause(askedPauseMs(error) ?? FIRST_PAUSE_MS * 2 ** failures * (0.5 + Math.random() / 2), request.signal);
     }
   }
 }
 
+/** Whoever is told to stay away for longer decides himself whether he waits. */
 function mayRepeat(request: HttpRequest, error: unknown): boolean {
-  if (!(error instanceof BullpenError) || request.signal?.aborted) return false;
-  return request.idempotent && (error.code === 'API_UNREACHABLE' || error.facts['httpStatus'] === 503);
+  if (request.signal?.aborted || (askedPauseMs(error) ?? 0) > LONGEST_PAUSE_MS) return false;
+  // Beyond its rate a request was not looked at, so that any may be sent again.
+  return statusOf(error) === 429 || (request.idempotent && (mayComeBack(error) || errorCodeOf(error) === 'IDEMPOTENCY_IN_FLIGHT'));
 }
 
-function pauseBeforeRetryMs(error: unknown, failures: number): number {
-  const askedMs = (error as BullpenError).facts['retryAfterMs'];
-  const backoffMs = FIRST_PAUSE_MS * 2 ** failures * (0.5 + Math.random() / 2);
-  return Math.min(LONGEST_PAUSE_MS, typeof askedMs === 'number' ? askedMs : backoffMs);
+/** Nobody answered, or nobody could at this moment: the API, or what stands before it (502, 504). */
+export function mayComeBack(error: unknown): boolean {
+  return error instanceof BullpenError && (error.code === 'API_UNREACHABLE' || [429, 502, 503, 504].includes(statusOf(error) ?? 0));
+}
+
+/** What `Retry-After` said. */
+export function askedPauseMs(error: unknown): number | undefined {
+  const asked = error instanceof BullpenError ? error.facts['retryAfterMs'] : undefined;
+  return typeof asked === 'number' ? asked : undefined;
+}
+
+function statusOf(error: unknown): number | undefined {
+  const status = error instanceof BullpenError ? error.facts['httpStatus'] : undefined;
+  return typeof status === 'number' ? status : undefined;
 }
 
 async function attempt<T>(options: HttpOptions, request: HttpRequest, read: Read<T>): Promise<T> {

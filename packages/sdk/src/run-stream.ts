@@ -1,6 +1,6 @@
 import { BullpenError, type RunStateEvent, type RunSummary, type StoredRunEvent } from '@bullpen/core';
 
-import type { Http } from './http.ts';
+import { askedPauseMs, mayComeBack, type Http } from './http.ts';
 import { pause } from './pause.ts';
 import { createSseParser, type SseFrame } from './sse-parser.ts';
 
@@ -57,7 +57,7 @@ export async function* streamRun(http: Http, runId: string, options: RunStreamOp
     if (barren > MAX_BARREN_CONNECTIONS) throw givenUp(runId, failure);
     // At least what the server asked for; longer each time, since its successor may take a while to start.
     const backoffMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.max(0, barren - 1));
-    await pause(Math.max(cursor.pauseMs ?? 0, backoffMs), options.signal);
+    await pause(Math.max(cursor.pauseMs ?? 0, backoffMs, askedPauseMs(failure) ?? 0), options.signal);
   }
 }
 
@@ -143,7 +143,7 @@ async function readSoon(reader: Reader): Promise<Chunk> {
 function mayReconnect(error: unknown, signal: AbortSignal | undefined): boolean {
   if (signal?.aborted) return false;
   if (!(error instanceof BullpenError)) return !(error instanceof SyntaxError); // JSON that does not parse stays so
-  return error.code === 'API_UNREACHABLE' || error.facts['httpStatus'] === 503 || error.facts['httpStatus'] === 429;
+  return mayComeBack(error);
 }
 
 function givenUp(runId: string, failure: unknown): unknown {

@@ -1,7 +1,7 @@
 import { BullpenError, errorCodeOf, isTerminal } from '@bullpen/core';
 
 import type { RunOf, WaitOptions } from './client-types.ts';
-import type { Http } from './http.ts';
+import { askedPauseMs, mayComeBack, type Http } from './http.ts';
 import { pause } from './pause.ts';
 
 /** One request asks for so long at most: proxies cut off what is silent for longer. */
@@ -22,8 +22,12 @@ export async function waitForRun<Result>(http: Http, runId: string, { signal, ti
   for (;;) {
     const askedAtMs = performance.now();
     const askMs = Math.ceil(Math.min(ASK_MS, Math.max(0, untilMs - askedAtMs)));
+    let pauseMs = PAUSE_MS;
     const run = await askOnce<Result>(http, runId, askMs, signal).catch((error: unknown) => {
-      if (!mayComeBack(error) || performance.now() - answeredAtMs > PATIENCE_MS) throw error;
+      const isAnswer = errorCodeOf(error) === 'RATE_LIMITED';
+      if (!mayComeBack(error) || (!isAnswer && performance.now() - answeredAtMs > PATIENCE_MS)) throw error;
+      if (isAnswer) answeredAtMs = performance.now();
+      pauseMs = Math.max(PAUSE_MS, askedPauseMs(error) ?? 0);
       return null;
     });
     if (run !== null) answeredAtMs = performance.now();
@@ -32,16 +36,11 @@ export async function waitForRun<Result>(http: Http, runId: string, { signal, ti
       const state = run?.state ?? 'unknown';
       throw new BullpenError('RUN_NOT_FINISHED', `run ${runId} is ${state} after ${timeoutMs} ms`, { runId, state });
     }
-    if (performance.now() - askedAtMs < PAUSE_MS) await pause(Math.min(PAUSE_MS, untilMs - performance.now()), signal);
+    if (pauseMs > PAUSE_MS || performance.now() - askedAtMs < PAUSE_MS) await pause(Math.min(pauseMs, untilMs - performance.now()), signal);
   }
 }
 
 async function askOnce<Result>(http: Http, runId: string, askMs: number, signal: AbortSignal | undefined): Promise<RunOf<Result>> {
   const path = `/v1/runs/${encodeURIComponent(runId)}/wait`;
   return (await http.send<RunOf<Result>>({ method: 'GET', path, query: { timeout: `${askMs}ms` }, signal, idempotent: true, extraTimeoutMs: askMs })).body;
-}
-
-function mayComeBack(error: unknown): boolean {
-  const { httpStatus } = (error as { facts?: { httpStatus?: unknown } }).facts ?? {};
-  return errorCodeOf(error) === 'API_UNREACHABLE' || httpStatus === 503 || httpStatus === 429;
 }

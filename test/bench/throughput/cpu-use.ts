@@ -9,31 +9,45 @@ interface Stat {
   readonly cpuMs: number;
 }
 
-/** The scheduler counts to the nanosecond; the name is in parentheses and may hold anything. */
+/** The scheduler counts to the nanosecond; the name is in parentheses and may hold anything. As UTF-8: for another encoding Node takes 64 KB for each file. */
 function statOf(dir: string): Stat | null {
   try {
-    const stat = readFileSync(`${dir}/stat`, 'latin1');
+    const stat = readFileSync(`${dir}/stat`, 'utf8');
     const end = stat.lastIndexOf(')');
     const name = stat.slice(stat.indexOf('(') + 1, end);
-    return { name, parent: Number(stat.slice(end + 2).split(' ')[1]), cpuMs: Number(readFileSync(`${dir}/schedstat`, 'latin1').split(' ')[0]) / 1e6 };
+    return { name, parent: Number(stat.slice(end + 2).split(' ')[1]), cpuMs: Number(readFileSync(`${dir}/schedstat`, 'utf8').split(' ')[0]) / 1e6 };
   } catch {
     return null; // it has ended
   }
 }
 
-/** Of this process (its main thread, its others) and of all that it started: cells' main threads and their other ones, Postgres, Redis, others. */
-export function readCpuUse(): CpuUse {
+/**
+ * Of this process (its main thread, its others) and of all that it started: cells' main threads and their other ones, Postgres, Redis, others.
+ * @param side - of what is measured. Thousands of files are read, which takes a good part of a second of this process: it reads its own last
+ * before, and first after
+ */
+export function readCpuUse(side: 'before' | 'after'): CpuUse {
   if (process.platform !== 'linux') return {};
+  const own = (): Use[] => useOf(process.pid);
+  const others = (): Use[] => [...family()].filter((pid) => pid !== process.pid).flatMap(useOf);
+  const parts = side === 'before' ? [others, own] : [own, others];
   const use: Record<string, number> = {};
-  for (const pid of family()) {
-    for (const task of tasksOf(pid)) {
-      const stat = statOf(`/proc/${pid}/task/${task}`);
-      if (stat === null) continue;
-      const kind = kindOf(pid, statOf(`/proc/${pid}`), task, stat.name);
-      use[kind] = (use[kind] ?? 0) + stat.cpuMs;
-    }
-  }
+  for (const { kind, cpuMs } of parts.flatMap((part) => part())) use[kind] = (use[kind] ?? 0) + cpuMs;
   return use;
+}
+
+interface Use {
+  readonly kind: string;
+  readonly cpuMs: number;
+}
+
+/** Of each thread. */
+function useOf(pid: number): Use[] {
+  const of = statOf(`/proc/${pid}`);
+  return tasksOf(pid).flatMap((task) => {
+    const stat = statOf(`/proc/${pid}/task/${task}`);
+    return stat === null ? [] : [{ kind: kindOf(pid, of, task, stat.name), cpuMs: stat.cpuMs }];
+  });
 }
 
 /** `a` - `b`, over so many runs, in microseconds: the largest first. */

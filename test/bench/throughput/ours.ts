@@ -28,11 +28,11 @@ export async function startOurs({ services, log }: BenchContext, options: { dir:
   return {
     async perSecond(bursts, newLine) {
       line = newLine;
-      const before = readCpuUse();
+      const before = readCpuUse('before');
       const beganMs = performance.now();
       await newLine.run(async (n) => { await worker.queue.enqueue((bursts[n] ?? []).map((run) => toEnqueuedRun({ ...run, runId: run.id }))); });
       const tookMs = performance.now() - beganMs;
-      log(cpuPerRun(readCpuUse(), before, newLine.jobs));
+      log(cpuPerRun(readCpuUse('after'), before, newLine.jobs));
       line = null;
       return (newLine.jobs / tookMs) * 1000;
     },

@@ -26,7 +26,7 @@ export function keyRoutes(deps: KeyRouteDeps): Route[] {
   return [createKeyRoute(deps), ...oneKeyRoutes(deps), ...readRoutes(deps)];
 }
 
-function createKeyRoute({ db }: KeyRouteDeps): Route {
+function createKeyRoute({ db, clock }: KeyRouteDeps): Route {
   return route({
     method: 'post', path: '/v1/keys', operationId: 'createKey', tag, scope: 'key', permission: 'keys:write',
     summary: 'Make a key', body: createKeySchema, answer: createdAnswer, errors: ['NOT_FOUND'], idempotency: 'kept',
@@ -35,6 +35,7 @@ function createKeyRoute({ db }: KeyRouteDeps): Route {
       if (principal.role !== 'admin' && asked !== undefined && asked !== principal.orgId) {
         throw new BullpenError('FORBIDDEN', 'the key belongs to another organization');
       }
+      requireFuture(expiresAt, clock);
       const orgId = asked ?? tenant(req, principal);
       await getOrganization(db, orgId);
       const { secret, ...made } = generateApiKey();
@@ -42,6 +43,12 @@ function createKeyRoute({ db }: KeyRouteDeps): Route {
       return created(`/v1/keys/${key.id}`, { ...key, secret });
     },
   });
+}
+
+/** @throws BullpenError INVALID_REQUEST: a key that never works is a mistake of who asks for it. */
+function requireFuture(expiresAt: string | undefined, clock: Clock): void {
+  if (expiresAt === undefined || Date.parse(expiresAt) > clock.nowMs()) return;
+  throw new BullpenError('INVALID_REQUEST', `the request is not valid: expiresAt: ${expiresAt} is over`, { issues: [{ path: 'expiresAt', message: 'a time to come' }] });
 }
 
 function oneKeyRoutes({ db, keys, clock }: KeyRouteDeps): Route[] {
@@ -58,11 +65,12 @@ function oneKeyRoutes({ db, keys, clock }: KeyRouteDeps): Route[] {
       ...shared, method: 'post', path: '/v1/keys/{id}/rotate', operationId: 'rotateKey', permission: 'keys:write',
       summary: 'Put a new secret in the place of a key; the old one works for a while beside it', body: rotateKeySchema, answer: createdAnswer,
       idempotency: 'kept', audit: { target, before, after: withoutSecret },
-      async handle({ orgId, params: { id }, body: { overlapMs }, principal }) {
+      async handle({ orgId, params: { id }, body: { overlapMs, expiresAt }, principal }) {
+        requireFuture(expiresAt, clock);
         const { name, role } = await getApiKey(db, orgId, id);
         const { secret, ...made } = generateApiKey();
         const oldExpiresAt = new Date(clock.nowMs() + overlapMs).toISOString();
-        const key = await rotateApiKey(db, orgId, id, { ...made, orgId, name, role, createdBy: principal.keyId }, oldExpiresAt);
+        const key = await rotateApiKey(db, orgId, id, { ...made, orgId, name, role, createdBy: principal.keyId, expiresAt: expiresAt ?? null }, oldExpiresAt);
         keys.forget(id);
         return created(`/v1/keys/${key.id}`, { ...key, secret });
       },

@@ -16,7 +16,7 @@ const RECONNECT_AFTER_MS = 500;
 /**
  * One client that follows one run by server-sent events. Postgres is the source, the live bus only the hint to read it:
  * every event with a number above `after` is sent once, in order, whatever messages are lost or doubled. It ends with
- * an `end` frame when the run has ended and all it said has been sent; with `reconnect` when its process stops before.
+ * an `end` frame when the run has ended and all it said has been sent; with `reconnect` when its process stops before, or its key is good no more.
  */
 export class RunEventStream {
   readonly #deps: { db: Database; bus: LiveBus };
@@ -86,7 +86,7 @@ export class RunEventStream {
     await this.#sink.write(`event: end\ndata: ${JSON.stringify(summary)}\n\n`);
   }
 
-  /** The process stops (or the client is gone, and nobody hears it): another one goes on after the last event. */
+  /** The process stops (or the client is gone, and nobody hears it): another one goes on after the last event, for a key that is good. */
   async #sendReconnect(): Promise<void> {
     await this.#sink.write(`event: reconnect\nretry: ${RECONNECT_AFTER_MS}\ndata: {}\n\n`);
   }

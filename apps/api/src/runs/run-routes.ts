@@ -7,6 +7,9 @@ import type { LiveBus } from '@bullpen/queue';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 
+import type { ApiKeys } from '../auth/api-keys.ts';
+import { secretOf } from '../auth/authenticate.ts';
+import { watchKey } from '../auth/key-watch.ts';
 import { idempotencyKeyOf } from '../http/idempotency.ts';
 import { traceparentOf } from '../http/request-tracing.ts';
 import { accepted, ok, route, STREAMED, type Reply, type Route } from '../http/route.ts';
@@ -19,7 +22,7 @@ import { whenClosed } from './when-closed.ts';
 import { whyWaiting, type WhyDeps } from './why.ts';
 
 /** `closing` aborts when the process stops: waiting requests are then answered with what there is. */
-export type RunRouteDeps = WhyDeps & { bus: LiveBus; runs: RunService; closing: AbortSignal };
+export type RunRouteDeps = WhyDeps & { bus: LiveBus; keys: ApiKeys; runs: RunService; closing: AbortSignal };
 
 const tag = 'runs';
 const runParams = z.strictObject({ id: idSchema('run') });
@@ -159,7 +162,7 @@ function answerCreated({ run, created }: CreatedRun): Reply<Run> {
 }
 
 async function streamEvents(
-  deps: { db: Database; bus: LiveBus; closing: AbortSignal }, run: Run, { after, follow }: z.output<typeof eventsQuerySchema>, req: Request, res: Response,
+  deps: { db: Database; bus: LiveBus; keys: ApiKeys; closing: AbortSignal }, run: Run, { after, follow }: z.output<typeof eventsQuerySchema>, req: Request, res: Response,
 ): Promise<void> {
   const last = req.header('last-event-id');
   if (last !== undefined && !/^\d{1,15}$/.test(last)) throw new BullpenError('INVALID_REQUEST', 'the header Last-Event-ID is not a number of an event');
@@ -167,9 +170,10 @@ async function streamEvents(
   res.setHeader('Cache-Control', 'no-store');
   res.setHeader('X-Accel-Buffering', 'no');
   res.flushHeaders();
-  const signal = AbortSignal.any([deps.closing, whenClosed(res)]);
+  const key = watchKey(deps.keys, secretOf(req) ?? '');
+  const signal = AbortSignal.any([deps.closing, whenClosed(res), key.gone]);
   const startAfter = last === undefined ? (after ?? -1) : Number(last);
-  await new RunEventStream(deps, run, startAfter, sinkOf(res)).send(follow === 'true', signal);
+  await new RunEventStream(deps, run, startAfter, sinkOf(res)).send(follow === 'true', signal).finally(key.stop);
   res.end();
 }
 

@@ -80,7 +80,11 @@ async function deployOne(invocation: Invocation<DeployOptions>, client: BullpenC
 async function pointAt({ deps, options }: Invocation<DeployOptions>, client: BullpenClient, { agent, version }: DeployedVersion['version'], to: string): Promise<Deployment> {
   const call = { signal: deps.interrupted };
   if (!isCanary(options)) return client.deployments.put(agent, to, { version }, call);
-  const { version: stable } = await client.deployments.get(agent, to, call);
+  const { version: stable } = await client.deployments.get(agent, to, call).catch((error: unknown) => {
+    if (!(error instanceof BullpenError) || error.code !== 'NOT_FOUND') throw error;
+    const missing = `${agent} v${version} is uploaded, but there is no deployment ${to} for a canary to stand beside`;
+    throw new BullpenError('NOT_FOUND', `${missing}: make it first, with --to ${to} and without --canary`, error.facts, { cause: error });
+  });
   return client.deployments.put(agent, to, { version: stable, canary: { version, percent: options.canary ?? 0, fairnessKeys: options.canaryFor ?? [] } }, call);
 }
 

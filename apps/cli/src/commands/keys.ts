@@ -1,4 +1,4 @@
-import type { ApiKey, CreatedKey, OrganizationRole } from '@bullpen/core';
+import { defined, type ApiKey, type CreatedKey, type OrganizationRole } from '@bullpen/core';
 
 import type { CommandAction, Invocation } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -28,9 +28,9 @@ export const createKeyCommand: CommandAction<CreateKeyOptions> = async (invocati
 };
 
 /** `bullpen keys rotate <id>`: the old secret works beside the new one for a while. */
-export const rotateKeyCommand: CommandAction<{ overlap?: number }> = async (invocation, id = '') => {
-  const { options: { overlap }, deps, ownerClient } = invocation;
-  return showSecret(invocation, await ownerClient().keys.rotate(id, overlap === undefined ? {} : { overlapMs: overlap }, { signal: deps.interrupted }));
+export const rotateKeyCommand: CommandAction<{ overlap?: number; expires?: string }> = async (invocation, id = '') => {
+  const { options: { overlap, expires }, deps, ownerClient } = invocation;
+  return showSecret(invocation, await ownerClient().keys.rotate(id, defined({ overlapMs: overlap, expiresAt: expires }), { signal: deps.interrupted }));
 };
 
 /** `bullpen keys revoke <id>`. */

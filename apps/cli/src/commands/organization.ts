@@ -22,8 +22,8 @@ export const drainCommand: CommandAction = async (invocation) => {
 
 async function setPaused(invocation: Invocation, paused: boolean): Promise<number> {
   const { output, options, deps } = invocation;
-  const { organizations } = invocation.client();
   const orgId = await organizationOf(invocation);
+  const { organizations } = invocation.adminClient();
   const organization = await (paused ? organizations.pause : organizations.resume)(orgId, { signal: deps.interrupted });
   if (options.json === true) output.json(organization);
   else output.result(`${organization.id} is ${paused ? 'paused: its runs wait' : 'resumed'}`);

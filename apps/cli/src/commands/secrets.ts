@@ -47,7 +47,7 @@ export const removeSecretCommand: CommandAction = async (invocation, name) => {
 /** `bullpen secrets rewrap`: after a new master key was put first; needs an admin key. */
 export const rewrapSecretsCommand: CommandAction = async (invocation) => {
   const { output, options, deps } = invocation;
-  const result = await invocation.client().admin.rewrapSecrets({ signal: deps.interrupted });
+  const result = await invocation.adminClient().admin.rewrapSecrets({ signal: deps.interrupted });
   if (options.json === true) output.json(result);
   else output.result(`every secret is sealed under the master key ${result.keyId} (${result.rewrapped} were not); older ones are not needed any more`);
   return EXIT.ok;

@@ -12,8 +12,8 @@ import { organizations } from '../schema.ts';
 /** All organizations, newest first: index organizations_newest. */
 export async function adminListOrganizations(db: Database, { limit, cursor }: PageRequest): Promise<Page<Organization>> {
   const { createdAt: at, id } = organizations;
-  const [createdAt = '', lastId = ''] = cursor === undefined ? [] : decodeCursor(cursor, 'time', 'text');
+  const [createdAt = '', lastId = ''] = cursor === undefined ? [] : decodeCursor('organizations', cursor, 'time', 'text');
   const before = cursor === undefined ? undefined : or(lt(at, createdAt), and(eq(at, createdAt), lt(id, lastId)));
   const rows = await reading(() => db.orm.select().from(organizations).where(before).orderBy(desc(at), desc(id)).limit(limit + 1));
-  return toPage(rows, limit, (row) => [row.createdAt, row.id], organizationOf);
+  return toPage('organizations', rows, limit, (row) => [row.createdAt, row.id], organizationOf);
 }

@@ -56,10 +56,10 @@ export async function getApiKey(db: Database, orgId: string, id: string): Promis
 
 /** Keys of an organization, newest first, the revoked and expired among them: index api_keys_of_org. */
 export async function listApiKeys(db: Database, orgId: string, { limit, cursor }: PageRequest): Promise<Page<ApiKey>> {
-  const before = cursor === undefined ? undefined : lt(apiKeys.id, decodeCursor(cursor, 'text')[0]);
+  const before = cursor === undefined ? undefined : lt(apiKeys.id, decodeCursor('keys', cursor, 'text')[0]);
   const rows = await reading(() => db.tenant(orgId, ({ orm }) => orm.select(COLUMNS).from(apiKeys)
     .where(and(eq(apiKeys.orgId, orgId), before)).orderBy(desc(apiKeys.id)).limit(limit + 1)));
-  return toPage(rows, limit, (row) => [row.id], (row) => row);
+  return toPage('keys', rows, limit, (row) => [row.id], (row) => row);
 }
 
 /** Takes a key away; one that is gone already stays as it is. @throws BullpenError NOT_FOUND. */
@@ -70,19 +70,22 @@ export async function revokeApiKey(db: Database, orgId: string, id: string): Pro
 }
 
 /**
- * Puts `next` in the place of a key that works, which goes on working until `oldExpiresAt` at most: one statement.
+ * Puts `next` in the place of a key that works, which goes on working until `oldExpiresAt` at most: one statement. A `next` without an expiry of its own
+ * expires when the old one would have: a key that was given for a while does not become one for ever.
  * @throws BullpenError NOT_FOUND (no such key, or it does not work any more).
  */
 export async function rotateApiKey(db: Database, orgId: string, id: string, next: NewApiKey, oldExpiresAt: string): Promise<ApiKey> {
   const [inserted] = await reaching(() => db.sql<ApiKey[]>`
     WITH old AS (
-      UPDATE api_keys SET expires_at = least(expires_at, ${oldExpiresAt}::timestamptz)
+      SELECT id, expires_at FROM api_keys
       WHERE id = ${id} AND org_id = ${orgId} AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-      RETURNING id
+      FOR UPDATE
+    ), shortened AS (
+      UPDATE api_keys SET expires_at = least(old.expires_at, ${oldExpiresAt}::timestamptz) FROM old WHERE api_keys.id = old.id
     )
     INSERT INTO api_keys (id, org_id, name, role, secret_hash, prefix, created_by, rotated_from, expires_at, created_at)
     SELECT ${next.id}, ${orgId}, ${next.name}, ${next.role}, ${next.secretHash}, ${next.prefix ?? ''}, ${next.createdBy ?? null}, old.id,
-      ${next.expiresAt ?? null}::timestamptz, coalesce(${next.createdAt ?? null}::timestamptz, now())
+      coalesce(${next.expiresAt ?? null}::timestamptz, old.expires_at), coalesce(${next.createdAt ?? null}::timestamptz, now())
     FROM old
     RETURNING id, org_id AS "orgId", name, role, prefix, created_at AS "createdAt", created_by AS "createdBy", rotated_from AS "rotatedFrom",
       expires_at AS "expiresAt", revoked_at AS "revokedAt", last_used_at AS "lastUsedAt"`);

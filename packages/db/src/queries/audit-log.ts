@@ -61,7 +61,7 @@ export async function insertAuditEntries(db: Database, entries: readonly AuditEn
 /** Writes to an organization (null: to the platform itself), newest first: index audit_log_newest, read backwards. */
 export async function listAuditEntries(db: Database, orgId: string | null, query: ListAudit): Promise<Page<AuditEntry>> {
   const { action, target, keyId, since, until, cursor, limit } = query;
-  const before = cursor === undefined ? null : decodeCursor(cursor, 'text')[0];
+  const before = cursor === undefined ? null : decodeCursor('audit', cursor, 'text')[0];
   const read = ({ sql }: Statements) => sql<AuditEntry[]>`
     SELECT id, org_id AS "orgId", at, action, target, key_id AS "keyId", role, request_id AS "requestId", before, after
     FROM audit_log
@@ -74,5 +74,5 @@ export async function listAuditEntries(db: Database, orgId: string | null, query
       ${before === null ? sql`` : sql`AND id < ${before}`}
     ORDER BY id DESC LIMIT ${limit + 1}`;
   const rows = await reading(() => (orgId === null ? read(db).then() : db.tenant(orgId, read)));
-  return toPage(rows, limit, (row) => [row.id], (row) => row);
+  return toPage('audit', rows, limit, (row) => [row.id], (row) => row);
 }

@@ -20,11 +20,11 @@ export const DEPLOYMENT_COLUMNS = `
 
 /** Of an agent, by name: primary key. */
 export async function listDeployments(db: Database, orgId: string, agent: string, { limit, cursor }: PageRequest): Promise<Page<Deployment>> {
-  const after = cursor === undefined ? '' : decodeCursor(cursor, 'text')[0];
+  const after = cursor === undefined ? '' : decodeCursor('deployments', cursor, 'text')[0];
   const rows = await reading(() => db.tenant(orgId, ({ sql }) => sql<Deployment[]>`
     SELECT ${sql.unsafe(DEPLOYMENT_COLUMNS)} FROM deployments d
     WHERE d.org_id = ${orgId} AND d.agent = ${agent} AND d.name > ${after} ORDER BY d.name LIMIT ${limit + 1}`));
-  return toPage(rows, limit, (row) => [row.name], (row) => row);
+  return toPage('deployments', rows, limit, (row) => [row.name], (row) => row);
 }
 
 /** By primary key. @throws BullpenError NOT_FOUND. */
@@ -61,6 +61,7 @@ export async function rollBackDeployment(db: Database, orgId: string, ref: Deplo
     const to = version ?? (current.canary === null ? last?.version : current.version);
     if (to === undefined) throw new BullpenError('NOTHING_TO_ROLL_BACK', `deployment ${ref.name} of ${ref.agent} has had no version before ${current.version}`);
     if (version !== undefined) await requireVersion(transaction, orgId, ref.agent, version);
+    if (to === current.version && current.canary === null) throw new BullpenError('NOTHING_TO_ROLL_BACK', `deployment ${ref.name} of ${ref.agent} is at version ${to} already`);
     // Going back twice goes back two versions, and not to and fro.
     const history = to === last?.version && current.canary === null ? older : historyOf(current, to);
     const lastRollback = { at: new Date().toISOString(), from: current.canary?.version ?? current.version, to, automatic: false, health: null };

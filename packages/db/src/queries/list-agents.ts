@@ -20,20 +20,20 @@ export interface Page<Item> {
 
 /** Agents of an organization, newest first: index agents_newest. */
 export async function listAgents(db: Database, orgId: string, { limit, cursor }: PageRequest): Promise<Page<Agent>> {
-  const [createdAt = '', name = ''] = cursor === undefined ? [] : decodeCursor(cursor, 'time', 'text');
+  const [createdAt = '', name = ''] = cursor === undefined ? [] : decodeCursor('agents', cursor, 'time', 'text');
   const before = cursor === undefined ? undefined : or(lt(agents.createdAt, createdAt), and(eq(agents.createdAt, createdAt), lt(agents.name, name)));
   const rows = await reading(() => db.tenant(orgId, ({ orm }) => orm.select().from(agents)
     .where(and(eq(agents.orgId, orgId), before))
     .orderBy(desc(agents.createdAt), desc(agents.name))
     .limit(limit + 1)));
-  return toPage(rows, limit, (row) => [row.createdAt, row.name], (row) => row);
+  return toPage('agents', rows, limit, (row) => [row.createdAt, row.name], (row) => row);
 }
 
 /** Versions of an agent, newest first: index agent_versions_number. An agent that is not there has none. */
 export async function listVersions(
   db: Database, orgId: string, agent: string, { limit, cursor }: PageRequest,
 ): Promise<Page<AgentVersion>> {
-  const before = cursor === undefined ? undefined : lt(agentVersions.version, sql`${decodeCursor(cursor, 'number')[0]}::integer`);
+  const before = cursor === undefined ? undefined : lt(agentVersions.version, sql`${decodeCursor('versions', cursor, 'number')[0]}::integer`);
   const rows = await reading(() => db.tenant(orgId, ({ orm }) => orm
     .select({
       id: agentVersions.id, orgId: agentVersions.orgId, agent: agentVersions.agent, version: agentVersions.version,
@@ -44,5 +44,5 @@ export async function listVersions(
     .where(and(eq(agentVersions.orgId, orgId), eq(agentVersions.agent, agent), before))
     .orderBy(desc(agentVersions.version))
     .limit(limit + 1)));
-  return toPage(rows, limit, (row) => [String(row.version)], (row) => row);
+  return toPage('versions', rows, limit, (row) => [String(row.version)], (row) => row);
 }

@@ -12,7 +12,7 @@ import { runConditions } from './run-conditions.ts';
  */
 export async function listRuns(db: Database, orgId: string, query: ListRuns): Promise<RunPage> {
   const { state: states, tag: tags, cursor, limit, ...rest } = query;
-  const before = cursor === undefined ? null : decodeCursor(cursor, 'text')[0];
+  const before = cursor === undefined ? null : decodeCursor('runs', cursor, 'text')[0];
   const rows = await reading(() => db.tenant(orgId, ({ sql }) => sql<SummaryRow[]>`
     SELECT ${summaryColumns(sql)} FROM runs r
     WHERE r.org_id = ${orgId}
@@ -21,5 +21,5 @@ export async function listRuns(db: Database, orgId: string, query: ListRuns): Pr
       ${before === null ? sql`` : sql`AND r.id < ${before}`}
     ORDER BY r.id DESC
     LIMIT ${limit + 1}`));
-  return toPage(rows, limit, (run) => [run.id], (run) => run);
+  return toPage('runs', rows, limit, (run) => [run.id], (run) => run);
 }

@@ -27,13 +27,13 @@ export async function getScheduleAt(db: Database, orgId: string, name: string): 
 
 /** Schedules of an organization by name, without the inputs of their runs: index schedules_name. */
 export async function listSchedules(db: Database, orgId: string, { limit, cursor }: PageRequest): Promise<SchedulePage> {
-  const after = cursor === undefined ? undefined : gt(schedules.name, decodeCursor(cursor, 'text')[0]);
+  const after = cursor === undefined ? undefined : gt(schedules.name, decodeCursor('schedules', cursor, 'text')[0]);
   const withoutInput = sql<ScheduleSummary['run']>`${schedules.run} - 'input'`;
   const rows = await reading(() => db.tenant(orgId, ({ orm }) => orm.select({ ...scheduleColumns, run: withoutInput }).from(schedules)
     .where(and(eq(schedules.orgId, orgId), after))
     .orderBy(asc(schedules.name))
     .limit(limit + 1)));
-  return toPage(rows, limit, (row) => [row.name], (row) => row);
+  return toPage('schedules', rows, limit, (row) => [row.name], (row) => row);
 }
 
 /** By the index schedules_name. */

@@ -11,7 +11,7 @@ export const DELIVERY_COLUMNS = `d.id, d.webhook_id AS "webhookId", d.event_id A
 
 /** Newest first: index webhook_deliveries_of_webhook. @throws BullpenError NOT_FOUND (the webhook). */
 export async function listDeliveries(db: Database, orgId: string, webhookId: string, { state, cursor, limit }: ListDeliveries): Promise<WebhookDeliveryPage> {
-  const before = cursor === undefined ? null : decodeCursor(cursor, 'text')[0];
+  const before = cursor === undefined ? null : decodeCursor('deliveries', cursor, 'text')[0];
   const rows = await reading(() => db.tenant(orgId, async ({ sql }) => {
     const [known] = await sql`SELECT 1 FROM webhooks WHERE org_id = ${orgId} AND id = ${webhookId}`;
     if (known === undefined) throw noWebhook();
@@ -20,7 +20,7 @@ export async function listDeliveries(db: Database, orgId: string, webhookId: str
       WHERE d.org_id = ${orgId} AND d.webhook_id = ${webhookId} ${before === null ? sql`` : sql`AND d.id < ${before}`} ${state === undefined ? sql`` : sql`AND d.state = ${state}`}
       ORDER BY d.id DESC LIMIT ${limit + 1}`;
   }));
-  return toPage(rows, limit, ({ id }) => [id], (row) => row);
+  return toPage('deliveries', rows, limit, ({ id }) => [id], (row) => row);
 }
 
 /** By primary key. @throws BullpenError NOT_FOUND */

@@ -68,7 +68,11 @@ export class CellProcess {
     this.#launched = options.wall.launch(this.#bundleDir, options.profile);
     this.#ready.promise.catch(() => undefined); // told by `start` to whoever asks
     this.gone = this.#whenGone();
-    this.#launched.listen({ onOutput: (chunk) => this.#hear(chunk), onInfo: (text) => this.#hearInfo(text) });
+    this.#launched.listen({
+      onOutput: (chunk) => this.#hear(chunk),
+      onInfo: (text) => this.#hearInfo(text),
+      onBackflow: () => this.#end(new Error('the cell wrote to its input')), // a socket takes it, and nobody would count it
+    });
   }
 
   get hasEnded(): boolean {
@@ -200,11 +204,15 @@ export class CellProcess {
     try {
       for (const text of this.#reader.push(chunk)) this.#owner.onText(text);
     } catch (error) {
-      this.kill();
-      this.#launched.ignoreOutput();
-      this.#ready.reject(error);
-      this.#owner.onViolation(error);
+      this.#end(error);
     }
+  }
+
+  #end(violation: unknown): void {
+    this.kill();
+    this.#launched.ignoreOutput();
+    this.#ready.reject(violation);
+    this.#owner.onViolation(violation);
   }
 
   /** The cell and bubblewrap tell by pipes of their own: either may come first. */

@@ -28,6 +28,7 @@ export class LaunchedProcess {
   #output: Socket | null = null;
   #onOutput: (chunk: Buffer) => void = () => undefined;
   #onInfo: (text: string) => void = () => undefined;
+  #onBackflow: () => void = () => undefined;
   #end: LaunchedEnd | null = null;
   #pid: number | null = null;
   #isKilled = false;
@@ -50,10 +51,11 @@ export class LaunchedProcess {
     return this.#exited.promise;
   }
 
-  /** Hears descriptors 4 and 5; called at once, before anything can be heard. */
-  listen(listeners: { onOutput: (chunk: Buffer) => void; onInfo: (text: string) => void }): void {
+  /** Hears descriptors 4 and 5, and that something comes back on 3, its input; called at once, before anything can be heard. */
+  listen(listeners: { onOutput: (chunk: Buffer) => void; onInfo: (text: string) => void; onBackflow: () => void }): void {
     this.#onOutput = listeners.onOutput;
     this.#onInfo = listeners.onInfo;
+    this.#onBackflow = listeners.onBackflow;
   }
 
   /** To descriptor 3. Resolves when the pipe took it, or broke. */
@@ -68,6 +70,7 @@ export class LaunchedProcess {
   /** Hears nothing more of what it writes; lets it write. */
   ignoreOutput(): void {
     this.#onOutput = () => undefined;
+    this.#onBackflow = () => undefined;
   }
 
   kill(): void {
@@ -82,7 +85,7 @@ export class LaunchedProcess {
     if (pipe === undefined) this.#input.reject(new Error('its pipe was lost'));
     else {
       pipe.on('error', () => undefined); // a process that dies breaks its pipes
-      pipe.resume(); // tells when it is closed
+      pipe.on('data', () => this.#onBackflow()); // also tells when it is closed
       this.#inputNow = pipe;
       this.#input.resolve(pipe);
     }

@@ -12,6 +12,9 @@ import { placeSession } from './cell-place.mjs';
 /** @typedef {import('./launcher-protocol.ts').ToLauncher} ToLauncher */
 
 const MAX_LAST_WORDS = 8192;
+/** Of stderr, between two pauses. */
+const BURST_BYTES = 64 * 1024;
+const PAUSE_MS = 50;
 /** As bubblewrap tells it, in one write. */
 const CHILD_PID = /"child-pid": (\d+)/;
 
@@ -38,7 +41,7 @@ function launch(id, order) {
 function follow(id, child) {
   const [, , stderr, input, output, info] = /** @type {import('node:net').Socket[]} */ (/** @type {unknown} */ (child.stdio));
   let lastWords = '';
-  stderr?.on('data', (chunk) => { lastWords = (lastWords + chunk.toString('latin1')).slice(-MAX_LAST_WORDS); });
+  if (stderr !== undefined) hearWords(stderr, child, (chunk) => { lastWords = (lastWords + chunk.toString('latin1')).slice(-MAX_LAST_WORDS); });
   info?.on('data', (chunk) => {
     const text = chunk.toString('latin1');
     tell({ kind: 'info', id, text });
@@ -58,6 +61,23 @@ function follow(id, child) {
   if (child.pid === undefined || input === undefined || output === undefined) return;
   hand(input, { kind: 'input', id, pid: child.pid });
   hand(output, { kind: 'output', id });
+}
+
+/**
+ * No faster than somebody who means well writes: whoever floods it waits, and not the cells of others, which are started here.
+ * @param {import('node:net').Socket} stderr @param {import('node:child_process').ChildProcess} child @param {(chunk: Buffer) => void} onWords
+ */
+function hearWords(stderr, child, onWords) {
+  let heard = 0;
+  stderr.on('data', (chunk) => {
+    onWords(chunk);
+    heard += chunk.length;
+    if (heard < BURST_BYTES || child.exitCode !== null || child.signalCode !== null) return;
+    heard = 0;
+    stderr.pause();
+    setTimeout(() => stderr.resume(), PAUSE_MS);
+  });
+  child.once('exit', () => stderr.resume()); // what is left is little
 }
 
 /** @param {import('node:events').EventEmitter} of @param {string} event */

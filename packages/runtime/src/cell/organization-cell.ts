@@ -3,6 +3,7 @@ import { messageOf } from '@bullpen/core';
 import type { EngineListener, EngineTask, Said } from '../engine.ts';
 import { slackMb } from '../memory-rules.ts';
 import type { OwnDeath } from '../verdict.ts';
+import { CellAllowance } from './cell-allowance.ts';
 import { deathOfCell } from './cell-deaths.ts';
 import type { PooledCell } from './cell-pool.ts';
 import { CellProcess, type CellEnd } from './cell-process.ts';
@@ -15,8 +16,8 @@ import type { ThreadFootprint } from './thread-footprint.ts';
 
 /**
  * The cell of one organization: a process behind the wall, with a seat for each container. Guarantees:
- * - its memory is held to what its containers may have and `THREAD_MB` for each, looked at every `LOOK_MS` while an
- *   attempt runs, and to a little more by the kernel (data size, and a memory cgroup where one can be made);
+ * - its memory is held to what its containers may have and `THREAD_MB` for each (and what those before them left behind:
+ *   `CellAllowance`), looked at every `LOOK_MS` while an attempt runs, and to a little more by the kernel (data size, and a memory cgroup where one can be made);
  * - a thread that does not end when it is told to (a native call), a frame that is none, and memory beyond the limit end
  *   the whole cell;
  * - when it ends, the attempt that is to blame gets its end, and every other one is given back (`cell_lost`). To blame is
@@ -68,7 +69,7 @@ export class OrganizationCell implements PooledCell {
   readonly #spareMb: number;
   #spare: SpareSeat | null = null;
   #lastId = 0;
-  #blankMb = 0;
+  readonly #allowance = new CellAllowance();
   #cgroup: MemoryCgroup | null = null;
   /** For the containers that are here or on their way, and what the kernel was told. */
   #promisedMb = 0;
@@ -130,7 +131,7 @@ export class OrganizationCell implements PooledCell {
 
   /** Once the process is there: a thread in it, and a group around it, for which the kernel takes its time. */
   async #furnish(): Promise<void> {
-    this.#blankMb = this.#process.read()?.privateMb ?? 0;
+    this.#allowance.begin(this.#process.read()?.privateMb ?? 0);
     const grouping = this.pid === null ? null : MemoryCgroup.around(this.pid);
     try {
       await this.#startSpare();
@@ -275,14 +276,21 @@ export class OrganizationCell implements PooledCell {
     const reading = this.#process.read();
     if (reading === null || this.isEnding) return;
     if (running.length === 1) running[0]?.noteCellCpu(reading.cpuMs);
-    if (reading.privateMb > this.#allowedMb()) this.#onTooMuch(running, reading.privateMb - this.#blankMb);
+    this.#allowance.look(reading.privateMb, this.#heldMb());
+    if (reading.privateMb > this.#allowedMb()) this.#onTooMuch(running, this.#allowance.ownMb(reading.privateMb));
   }
 
-  /** What the blank cell had, and what its containers may have. */
   #allowedMb(): number {
-    let allowedMb = this.#blankMb;
-    for (const { limitMb } of this.#seats.values()) allowedMb += limitMb + slackMb(limitMb) + THREAD_MB;
-    return allowedMb;
+    let containersMb = 0;
+    for (const { limitMb } of this.#seats.values()) containersMb += allowedMbOf(limitMb);
+    return this.#allowance.allowedMb(containersMb);
+  }
+
+  /** As the containers told last. */
+  #heldMb(): number {
+    let heldMb = 0;
+    for (const { lastReading } of this.#seats.values()) if (lastReading !== null) heldMb += lastReading.heapMb + lastReading.externalMb;
+    return heldMb;
   }
 
   /** Memory beyond all limits: of the one that runs, of those whose own readings say so, or of somebody. */
@@ -317,10 +325,14 @@ export class OrganizationCell implements PooledCell {
 
   #leave(seat: OrganizationSeat): void {
     this.#seats.delete(seat.id);
+    this.#allowance.leave(allowedMbOf(seat.limitMb));
     this.#promisedMb = Math.max(0, this.#promisedMb - this.#dataMbOf(seat.limitMb));
     if (this.#seats.size === 0) this.#owner.emptied();
   }
 }
+
+/** What one container may have, before its cell is ended for it. */
+const allowedMbOf = (limitMb: number): number => limitMb + slackMb(limitMb) + THREAD_MB;
 
 function attemptsOf(seats: readonly OrganizationSeat[]): SeatedAttempt[] {
   return seats.flatMap(({ running }) => running ?? []);
@@ -332,6 +344,10 @@ class RelayedListener implements EngineListener {
 
   onSaid(said: Said): void {
     this.to?.onSaid(said);
+  }
+
+  onStarted(atMs?: number): void {
+    this.to?.onStarted(atMs);
   }
 
   onViolation(error: unknown): void {

@@ -39,6 +39,7 @@ export class OrganizationSeat {
   #nonce = newNonce();
   #nonceBefore = '';
   #running: SeatedAttempt | null = null;
+  #attemptNo = 0;
   #replied = Promise.withResolvers<AttemptEnding>();
   #measured: PromiseWithResolvers<Reading> | null = null;
   /** Came with a reply: asked for next, it is not asked again. */
@@ -96,6 +97,7 @@ export class OrganizationSeat {
     this.#finalReading = null;
     this.#replied = Promise.withResolvers();
     this.#running = { runId: task.run.id, sha256 };
+    this.#attemptNo = task.attemptNo;
     void this.#options.send({ kind: 'run', container: this.id, nonce: this.#nonce, task });
     const ending = await this.#replied.promise;
     this.#running = null;
@@ -128,9 +130,12 @@ export class OrganizationSeat {
   /** @throws where it carries no nonce of this container: it was not written by the cell's main thread. */
   hear(frame: ContainerFrame): void {
     if (frame.nonce !== this.#nonce && frame.nonce !== this.#nonceBefore) throw new Error('the cell spoke for another attempt');
+    if (frame.startedAtMs !== undefined && frame.nonce === this.#nonce) this.#options.listener.onStarted(frame.startedAtMs);
     switch (frame.kind) {
       case 'opened':
         return this.#opened.resolve();
+      case 'started':
+        return; // that is all it says
       case 'said':
         return this.#hearLine(frame.line);
       case 'reading':
@@ -141,8 +146,11 @@ export class OrganizationSeat {
       case 'gone':
         return this.end({ kind: 'failed', message: `the thread ended: ${frame.message}` });
       case 'reply':
+        if (frame.nonce !== this.#nonce) return;
         this.#finalReading = frame.reading;
-        return this.#hearEnding(frame, endingOf(parseReply(frame.text)), frame.dropped);
+        this.#hearEnding(frame, endingOf(parseReply(frame.text)), frame.dropped);
+        if (frame.hasSettled) this.#options.listener.onSaid({ tag: 'settled', attemptNo: this.#attemptNo, rest: '' });
+        return;
       case 'died':
         return this.#hearEnding(frame, { kind: 'died', how: frame.how }, frame.dropped);
     }
@@ -200,6 +208,18 @@ export class OrganizationSeat {
   }
 }
 
+/** Drawn for many at once: the kernel's and the cipher's part in each draw is longer than that of a run's other steps. */
+const NONCES_DRAWN = 256;
+const NONCE_BYTES = 12;
+let drawn = Buffer.alloc(0);
+let used = 0;
+
+/** Nobody can guess it, or has heard it before. */
 function newNonce(): string {
-  return randomBytes(12).toString('base64url');
+  if (used === drawn.length) {
+    drawn = randomBytes(NONCES_DRAWN * NONCE_BYTES);
+    used = 0;
+  }
+  used += NONCE_BYTES;
+  return drawn.toString('base64url', used - NONCE_BYTES, used);
 }

@@ -6,7 +6,9 @@ import { DEFAULT_RUN_LIMITS, type IsolationReport } from '@bullpen/core';
 import { within } from '../bounded-wait.ts';
 import type { EngineTask } from '../engine.ts';
 import type { CellWall } from './cell-wall.ts';
+import { strangeMounts } from './mount-check.ts';
 import { OrganizationCell } from './organization-cell.ts';
+import { statField } from './process-readings.ts';
 import { SingleUseCell } from './single-use-cell.ts';
 
 /** What a worker tries of each kind of cell when it starts: each case is true where the wall held. */
@@ -15,6 +17,8 @@ export type Case = IsolationReport['tiers'][number]['cases'][number];
 const SELF_TEST_MS = 10_000;
 const SELF_TEST = join(import.meta.dirname, '..', 'container', 'self-test-agent.mjs');
 const NAMESPACES = ['user', 'pid', 'net', 'ipc', 'uts', 'cgroup', 'mnt'];
+/** Of /proc/PID/stat. */
+const SESSION_FIELD = 6;
 const TASK: EngineTask = {
   attemptNo: 1, bundleUrl: '', inputJson: 'null', deadline: 0, attempt: 1,
   run: { id: 'self-test', orgId: 'bullpen', agent: 'self-test', version: 1, metadata: {} },
@@ -53,7 +57,7 @@ async function inOrganizationCell(wall: CellWall, casesOf: (pid: number, inside:
   const cell = new OrganizationCell(wall, DEFAULT_RUN_LIMITS.memoryMb);
   try {
     await cell.start();
-    const seat = await cell.seat(DEFAULT_RUN_LIMITS.memoryMb, { onSaid: () => undefined, onViolation: () => undefined, onFault: () => undefined });
+    const seat = await cell.seat(DEFAULT_RUN_LIMITS.memoryMb, { onSaid: () => undefined, onStarted: () => undefined, onViolation: () => undefined, onFault: () => undefined });
     await seat.opened();
     const bundleUrl = cell.bundleUrl(SELF_TEST, 'self-test');
     const ending = await within(seat.run({ ...TASK, bundleUrl }, 'self-test'), SELF_TEST_MS, 'the self-test did not end');
@@ -91,6 +95,8 @@ function seenFromOutside(pid: number): Case[] {
   const holds = (name: string, passed: boolean): Case => ({ name, passed });
   return [
     ...NAMESPACES.map((namespace) => holds(`has a ${namespace} namespace of its own`, namespaceOf(pid, namespace) !== namespaceOf('self', namespace))),
+    holds('has a session of its own', statField(pid, SESSION_FIELD) !== statField(process.pid, SESSION_FIELD)),
+    holds('sees nothing of the machine but what it runs, read-only', strangeMounts(readFileSync(`/proc/${pid}/mountinfo`, 'utf8')).length === 0),
     holds('runs behind a system call filter', /^Seccomp:\s+2$/m.test(status)),
     holds('can gain no privileges', /^NoNewPrivs:\s+1$/m.test(status)),
     holds('has no capability', /^CapEff:\s+0+$/m.test(status) && /^CapBnd:\s+0+$/m.test(status)),

@@ -146,7 +146,7 @@ export class StrictEngine implements Engine {
         throw new Error('the cell compiled what it was to run');
       case 'started':
         if (frame.cacheRefused === true) this.#codeCaches.refused(bundlePath, this.#limitMb);
-        say('started', '');
+        this.#listener.onStarted();
         break;
       case 'event':
         say('event', JSON.stringify(frame.event ?? null));

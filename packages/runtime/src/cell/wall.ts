@@ -28,7 +28,7 @@ const TMP_BYTES = 16 * MIB;
 const MAX_CPU_SECONDS = 2 * 24 * 60 * 60;
 const CELL_PISCINA_DIR = '/cell/node_modules/piscina';
 /** The shared libraries of a Node binary; addons that this process loaded stay outside. */
-const NODE_LIBRARY = /\/(ld-(linux|musl)[^/]*|lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+|atomic|anl)[.-][^/]*)$/;
+export const NODE_LIBRARY = /\/(ld-(linux|musl)[^/]*|lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+|atomic|anl)[.-][^/]*)$/;
 
 export class Wall implements CellWall {
   readonly tellsInit = true;

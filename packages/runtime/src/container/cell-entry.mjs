@@ -9,7 +9,7 @@ import { inspect } from 'node:util';
 import { captureConsole } from './agent-context.mjs';
 import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
 import { compiledCode, loadBundle } from './bundle-loader.mjs';
-import { FrameSleeper, onFrames, writeFrame } from './frame-pipe.mjs';
+import { FrameSleeper, frameReader, writeFrame } from './frame-pipe.mjs';
 import { jsonStringify } from './primordials.mjs';
 
 /** @typedef {import('./attempt.mjs').AttemptTask} AttemptTask */
@@ -99,8 +99,8 @@ const net = () => process.getBuiltinModule('node:net');
 
 /** Not before the agent's first line: what comes from now on is an interruption, or the answer to a call. */
 function listen() {
-  const input = new (net().Socket)({ fd: IN, readable: true, writable: false });
-  onFrames(input, (/** @type {FrameIn} */ later) => { if (later.kind === 'say') hearHost(later.message); }, frames.rest);
+  const onFrame = (/** @type {FrameIn} */ later) => { if (later.kind === 'say') hearHost(later.message); };
+  new (net().Socket)({ fd: IN, readable: true, writable: false, onread: frameReader(onFrame, frames.rest) });
 }
 
 const onUncaught = (/** @type {unknown} */ thrown) => chargeUncaught(thrown, () => undefined);

@@ -1,11 +1,13 @@
-// The thread's side of a basic container: what Piscina calls for each task. Guarantees: once the event loop has turned
-// after a reply, the host is told what the attempt left behind, and nothing runs here before it has heard so.
+// The thread's side of a container in a thread: what Piscina calls once, and then what comes by the port that it brought. Guarantees: once the event loop has turned
+// after a reply, the host is told what the attempt left behind, and nothing runs here before it has heard so. Each message wakes the host:
+// that an attempt has begun, and that it has left nothing behind, is written where the host looks when it has the reply.
 import { syncBuiltinESMExports } from 'node:module';
 import workerThreads from 'node:worker_threads';
 
 import { captureConsole } from './agent-context.mjs';
 import { chargeUncaught, currentVoice, hearHost, runAttempt } from './attempt.mjs';
-import { activeResources, areBuiltinsReplaced, heapStatistics, join, later, slice, startsWith, threadCpuUsage, uncurryThis } from './primordials.mjs';
+import { activeResources, areBuiltinsReplaced, exchange, heapStatistics, join, later, now, slice, startsWith, threadCpuUsage, uncurryThis } from './primordials.mjs';
+import { ASKED, SETTLED } from './turn.mjs';
 
 const postMessage = uncurryThis(workerThreads.MessagePort.prototype.postMessage);
 
@@ -15,21 +17,16 @@ const MIB = 1024 * 1024;
 /** @typedef {import('./voice.mjs').Caps} Caps */
 /** @typedef {import('./voice.mjs').Line} Line */
 /** @typedef {import('node:worker_threads').MessagePort} MessagePort */
-/** @typedef {{ kind: 'open', port: MessagePort, told: Float64Array, caps: Caps, mayStartThreads: boolean }} OpenTask */
-/** @typedef {{ kind: 'run' } & import('./attempt.mjs').AttemptTask} RunTask */
+/** @typedef {{ kind: 'open', port: MessagePort, told: Float64Array, turn: Int32Array, caps: Caps, mayStartThreads: boolean }} OpenTask */
+/** @typedef {import('./attempt.mjs').AttemptTask} AttemptTask */
 
 /** @type {OpenTask | undefined} */
 let opened;
 /** @type {string[]} */
 let resourcesAtRest = [];
 
-/** @param {OpenTask | RunTask} task */
-export default async function handle(task) {
-  return task.kind === 'open' ? open(task) : run(task);
-}
-
 /** @param {OpenTask} task */
-function open(task) {
+export default async function open(task) {
   opened = task;
   task.port.on('message', hear);
   process.on('uncaughtException', onUncaught);
@@ -43,9 +40,10 @@ function open(task) {
   return 'opened';
 }
 
-/** A ping is answered when the event loop turns: that is what it asks. @param {string} line */
+/** An attempt, or a line. A ping is answered when the event loop turns: that is what it asks. @param {AttemptTask | string} line */
 function hear(line) {
-  if (startsWith(line, 'ping ')) postMessage(/** @type {OpenTask} */ (opened).port, `pong ${slice(line, 5)}`);
+  if (typeof line === 'object') void run(line);
+  else if (startsWith(line, 'ping ')) postMessage(/** @type {OpenTask} */ (opened).port, `pong ${slice(line, 5)}`);
   else hearHost(line);
 }
 
@@ -63,13 +61,18 @@ function refuseThreads() {
   syncBuiltinESMExports();
 }
 
-/** @param {RunTask} task */
+/** @param {AttemptTask} task */
 async function run(task) {
   const { port, caps, told } = /** @type {OpenTask} */ (opened);
-  const { attempt, reply } = await runAttempt(task, lineOf(port, task.attemptNo, told), caps);
-  tellReading(told);
-  later(() => settle(attempt, port));
-  return reply;
+  let text = '';
+  try {
+    const { attempt, reply } = await runAttempt(task, lineOf(port, task.attemptNo, told), caps);
+    text = reply;
+    later(() => settle(attempt));
+  } finally {
+    tellReading(told);
+    postMessage(port, `reply ${task.attemptNo} ${text}`); // with a fault of ours: that is no reply, and the attempt has crashed
+  }
 }
 
 /**
@@ -78,7 +81,7 @@ async function run(task) {
  */
 function lineOf(port, no, told) {
   return {
-    started: () => postMessage(port, `started ${no}`),
+    started: () => { told[4] = now(); },
     event: (json) => postMessage(port, `event ${no} ${json}`),
     fault: (code, detail) => postMessage(port, `fault ${no} ${code} ${detail}`),
     dropped: (count) => { told[0] = count; },
@@ -101,12 +104,15 @@ function onUncaught(thrown) {
 }
 
 /**
- * Tells what the attempt left behind, by the names Node has for it; nothing after the number means nothing.
- * @param {Attempt} attempt @param {MessagePort} port
+ * Tells what the attempt left behind, by the names Node has for it; nothing after the number means nothing, and that the host finds by itself
+ * where it has not asked yet.
+ * @param {Attempt} attempt
  */
-function settle(attempt, port) {
+function settle(attempt) {
+  const { port, turn } = /** @type {OpenTask} */ (opened);
   const left = leftovers(attempt);
-  postMessage(port, left === '' ? `settled ${attempt.no}` : `settled ${attempt.no} ${left}`);
+  if (left !== '') postMessage(port, `settled ${attempt.no} ${left}`);
+  else if (exchange(turn, 0, SETTLED) === ASKED) postMessage(port, `settled ${attempt.no}`);
 }
 
 /** @param {Attempt} attempt */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { frameOf } from '../cell/frames.ts';
-import { FrameSleeper, writeFrame, writeFrames } from './frame-pipe.mjs';
+import { FrameSleeper, frameReader, writeFrame } from './frame-pipe.mjs';
 
 describe('a cell\'s end of its pipes', () => {
   let dir: string;
@@ -53,8 +53,12 @@ describe('a cell\'s end of its pipes', () => {
     expect(written((to) => writeFrame(to, JSON.stringify({ text })))).toEqual(frameOf({ text }));
   });
 
-  it('writes several frames as it writes each', () => {
-    const frames = [{ no: 1 }, { no: 2, text: '€' }];
-    expect(written((to) => writeFrames(to, frames.map((frame) => JSON.stringify(frame))))).toEqual(Buffer.concat(frames.map(frameOf)));
+  it.each([1, 3, 7, 16_384])('hears frames that come in pieces of %i bytes', (size) => {
+    const frames = [{ no: 1 }, { no: 2, text: 'ä'.repeat(9000) }, { no: 3 }, { no: 4 }];
+    const bytes = Buffer.concat(frames.map(frameOf));
+    const heard: unknown[] = [];
+    const { buffer, callback } = frameReader((frame) => heard.push(frame), bytes.subarray(0, 30));
+    for (let at = 30; at < bytes.length; at += size) callback(bytes.copy(buffer, 0, at, at + size), buffer);
+    expect(heard).toEqual(frames);
   });
 });

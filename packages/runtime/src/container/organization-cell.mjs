@@ -5,47 +5,29 @@
 import { access } from 'node:fs';
 import { Socket } from 'node:net';
 
-import { onFrames, writeFrame, writeFrames } from './frame-pipe.mjs';
+import { frameReader, writeFrame } from './frame-pipe.mjs';
 import { PiscinaThread, deathOfThread } from './piscina-thread.mjs';
 
 /** @typedef {import('../cell/organization-protocol.ts').FrameToOrganizationCell} FrameIn */
-/** @typedef {{ id: number, nonce: string, thread: PiscinaThread, isReplying: boolean }} Container */
+/** @typedef {{ id: number, nonce: string, thread: PiscinaThread, hasToldStart: boolean }} Container */
 
 const IN = 3;
 const OUT = 4;
 /** What each thread runs: it lies beside this script. */
 const ENTRY = `${import.meta.dirname}/entry.cjs`;
-/** How long a line may wait that nobody waits for. */
-const PATIENCE_MS = 1;
 
 /** @type {Map<number, Container>} */
 const containers = new Map();
 
-/** Frames that wait for company. @type {string[]} */
-const patient = [];
-/** @type {NodeJS.Timeout | undefined} */
-let departure;
-
-/** @param {string} kind @param {Container} of @param {object} [facts] */
+/** Each frame wakes the supervisor: that an attempt has begun comes with what is said of it next. @param {string} kind @param {Container} of @param {object} [facts] */
 function send(kind, of, facts) {
-  depart(JSON.stringify({ kind, container: of.id, nonce: of.nonce, ...facts }));
+  const isNews = isStartUntold(of);
+  if (isNews) of.hasToldStart = true;
+  writeFrame(OUT, JSON.stringify({ kind, container: of.id, nonce: of.nonce, ...(isNews ? { startedAtMs: of.thread.startedAtMs } : {}), ...facts }));
 }
 
-/** A line that a short run says right before or after others leaves with them: each write wakes the supervisor. @param {Container} of @param {string} line */
-function say(of, line) {
-  const canWait = line.startsWith('started ') || (of.isReplying && line.startsWith('settled '));
-  if (!canWait) return send('said', of, { line });
-  patient.push(JSON.stringify({ kind: 'said', container: of.id, nonce: of.nonce, line }));
-  departure ??= setTimeout(depart, PATIENCE_MS);
-}
-
-/** @param {string} [json] */
-function depart(json) {
-  clearTimeout(departure);
-  departure = undefined;
-  if (json !== undefined) patient.push(json);
-  writeFrames(OUT, patient.splice(0));
-}
+/** @param {Container} container */
+const isStartUntold = ({ hasToldStart, thread }) => !hasToldStart && thread.startedAtMs > 0;
 
 /** @param {Extract<FrameIn, { kind: 'start' }>} frame */
 function start({ container: id, nonce, limitMb, caps }) {
@@ -57,11 +39,11 @@ function start({ container: id, nonce, limitMb, caps }) {
       caps,
       inherits: true,
       entryPath: ENTRY,
-      onLine: (line) => { if (typeof line === 'string' && line.length <= maxChars) say(container, line); },
+      onLine: (line) => { if (typeof line === 'string' && line.length <= maxChars) send('said', container, { line }); },
       onFault: () => undefined, // told by the end of the attempt, or of the thread
     });
     /** @type {Container} */
-    const container = { id, nonce, thread, isReplying: false };
+    const container = { id, nonce, thread, hasToldStart: false };
     containers.set(id, container);
     thread.opened().then(() => send('opened', container), () => undefined);
     // After the end of the attempt that ran: it says more than that the thread is gone.
@@ -70,7 +52,7 @@ function start({ container: id, nonce, limitMb, caps }) {
       send('gone', container, { message: thread.fault.slice(0, 4096) });
     }));
   } catch (error) {
-    depart(JSON.stringify({ kind: 'gone', container: id, nonce, message: String(error).slice(0, 4096) }));
+    writeFrame(OUT, JSON.stringify({ kind: 'gone', container: id, nonce, message: String(error).slice(0, 4096) }));
   }
 }
 
@@ -79,12 +61,9 @@ async function run(container, task, maxChars) {
   const { thread } = container;
   try {
     const text = await thread.run(task);
-    container.isReplying = true;
     await turned();
-    thread.drain(); // what was said before the reply goes first
     const fits = typeof text === 'string' && text.length <= maxChars;
-    send('reply', container, { text: fits ? text : null, dropped: thread.droppedEvents, reading: thread.finalReading });
-    container.isReplying = false;
+    send('reply', container, { text: fits ? text : null, dropped: thread.droppedEvents, reading: thread.finalReading, hasSettled: thread.hasSettled() });
   } catch (error) {
     await thread.gone;
     const how = deathOfThread(error);
@@ -92,13 +71,14 @@ async function run(container, task, maxChars) {
   }
 }
 
-/** What the thread says right after its reply comes with it, if it is quick. */
+/** What the thread says or has done right after its reply comes with it, if it is quick. */
 function turned() {
   return new Promise((resolve) => { setImmediate(resolve); });
 }
 
 /** @param {Container} container */
 async function measure(container) {
+  if (isStartUntold(container)) send('started', container); // a thread inside a native call does not answer
   const reading = await container.thread.read().catch(() => null);
   send('reading', container, { reading, dropped: container.thread.droppedEvents });
 }
@@ -108,6 +88,7 @@ function obey(container, frame) {
   switch (frame.kind) {
     case 'run':
       container.nonce = frame.nonce;
+      container.hasToldStart = false;
       void run(container, frame.task, MAX_REPLY_CHARS);
       break;
     case 'tell':
@@ -137,7 +118,6 @@ process.on('uncaughtException', () => undefined); // an attempt's own troubles a
 process.on('unhandledRejection', () => undefined);
 // Starts the threads of Node's pool, whose stacks would otherwise count as the first agent's memory: they are there when this returns.
 access(import.meta.filename, () => undefined);
-const input = new Socket({ fd: IN, readable: true, writable: false });
-onFrames(input, onFrame);
+const input = new Socket({ fd: IN, readable: true, writable: false, onread: frameReader(onFrame) });
 input.on('close', () => process.kill(process.pid, 'SIGKILL')); // process.exit would wait for threads inside native calls
 writeFrame(OUT, '{"kind":"ready"}');

@@ -21,6 +21,10 @@ export class PiscinaThread {
   readonly droppedEvents: number;
   /** After a reply: what the thread read of itself. */
   get finalReading(): Reading;
+  /** When the agent of this attempt was called, by the thread's clock, ms since the epoch; 0 before. */
+  readonly startedAtMs: number;
+  /** After a reply, asked once: whether the attempt left nothing behind. False: a line will tell. */
+  hasSettled(): boolean;
   /** What went wrong last. */
   readonly fault: string;
   opened(): Promise<void>;

@@ -17,6 +17,7 @@ export const toText = String;
 export const isFiniteNumber = Number.isFinite;
 export const later = setImmediate;
 export const now = Date.now;
+export const exchange = Atomics.exchange;
 export const random = Math.random;
 export const heapStatistics = v8.getHeapStatistics;
 export const threadCpuUsage = process.threadCpuUsage.bind(process);

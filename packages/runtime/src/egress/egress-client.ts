@@ -39,6 +39,8 @@ export interface EgressResponse {
 
 /** They are about the connection, or say back what was added to it (fetch standard, forbidden methods). */
 const NOT_FOR_AGENTS = new Set(['CONNECT', 'TRACE', 'TRACK']);
+/** Informational answers (1xx) to one request. */
+const MOST_INFORMATION = 32;
 
 /**
  * Makes requests for one attempt. Guarantees: a request leaves only where a rule of the version allows it, to an address
@@ -106,7 +108,9 @@ export class EgressClient {
     };
     const outgoing = url.protocol === 'https:' ? httpsRequest({ ...options, ...(this.#network.ca === undefined ? {} : { ca: this.#network.ca }) }) : httpRequest(options);
     let answer: IncomingMessage | null = null;
-    outgoing.on('error', reject).on('response', (response) => {
+    failUnanswered(outgoing, url, reject);
+    this.#boundInformation(outgoing, url, reject);
+    outgoing.on('response', (response) => {
       answer = response;
       resolve(response);
     });
@@ -116,6 +120,21 @@ export class EgressClient {
     });
     this.#sendBody(outgoing, body);
     return promise;
+  }
+
+  /** Answers before the answer (1xx) are thrown away by Node: without a bound somebody could send them for ever, and nobody would count them. */
+  #boundInformation(outgoing: ClientRequest, url: URL, reject: (error: unknown) => void): void {
+    let count = 0;
+    outgoing.on('information', ({ rawHeaders }) => {
+      count += 1;
+      try {
+        this.#session.countIn(headBytes(pairsOf(rawHeaders)));
+        if (count > MOST_INFORMATION) throw new BullpenError('EGRESS_FAILED', `${url.host} announced its answer ${count} times and gave none`);
+      } catch (error) {
+        reject(error); // before an answer that came with it
+        outgoing.destroy();
+      }
+    });
   }
 
   #sendBody(outgoing: ClientRequest, body: Buffer | Readable | null): void {
@@ -156,6 +175,16 @@ function framed(headers: HeaderPairs, body: Buffer | Readable | null): HeaderPai
   if (body === null) return others;
   if (Buffer.isBuffer(body)) return [...others, ['content-length', String(body.length)]];
   return [...others, ...(length.length === 1 ? length : [['transfer-encoding', 'chunked'] as const])];
+}
+
+/** A request that ends without an answer fails, however it ends: where a server switches protocols (101), which nobody here asks for, Node emits no error. */
+export function failUnanswered(outgoing: ClientRequest, url: URL, reject: (error: Error) => void): void {
+  outgoing.on('error', reject)
+    .on('upgrade', (_answer, socket) => {
+      socket.destroy();
+      reject(new BullpenError('EGRESS_FAILED', `${url.host} switched to another protocol`));
+    })
+    .on('close', () => reject(new BullpenError('EGRESS_FAILED', `${url.host} ended the connection without an answer`)));
 }
 
 /** The way to an address that was checked, whatever the name says by the time of the connection. */

@@ -32,6 +32,8 @@ interface Exchange {
 
 const MOST_REDIRECTS = 20;
 const PIECE_BYTES = 192 * 1024;
+/** Of a `Response` (fetch standard). */
+const MOST_STATUS = 599;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const WITHOUT_BODY = new Set([204, 205, 304]);
 const DECODERS = { gzip: createGunzip, 'x-gzip': createGunzip, deflate: createInflate, br: createBrotliDecompress };
@@ -93,6 +95,10 @@ export class EgressFetch {
   }
 
   #headOf(request: EgressRequest, response: EgressResponse, to: { exchange: Exchange; id: number; isRedirected: boolean }): FetchHead {
+    if (response.status > MOST_STATUS) {
+      response.body.destroy();
+      throw new BullpenError('EGRESS_FAILED', `${request.url.host} answered with the status ${response.status}, of which a Response cannot be made`);
+    }
     const hasBody = request.method !== 'HEAD' && !WITHOUT_BODY.has(response.status);
     if (hasBody) {
       const body = decoded(response);

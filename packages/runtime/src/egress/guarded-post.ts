@@ -2,7 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 
 import { AddressGuard } from './address-ranges.ts';
-import { connectionOf, egressErrorOf } from './egress-client.ts';
+import { connectionOf, egressErrorOf, failUnanswered } from './egress-client.ts';
 import type { EgressOptions } from './egress-gateway.ts';
 import { checkHeaders } from './header-rules.ts';
 import { createNameResolver, pinAddresses } from './name-resolver.ts';
@@ -44,10 +44,12 @@ export function createGuardedPost({ privateRanges, resolve = createNameResolver(
       const pinned = await orAborted(pinAddresses(url.hostname.replace(/\.$/, ''), { resolve, guard }), signal);
       const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
       const { promise, resolve: answered, reject } = Promise.withResolvers<IncomingMessage>();
-      request({
+      const outgoing = request({
         ...connectionOf(url, pinned), method: 'POST', path: url.pathname + url.search, agent: false, signal, ...(ca === undefined ? {} : { ca }),
         headers: { ...headers, host: url.host, 'content-length': String(Buffer.byteLength(body)) },
-      }).on('response', answered).on('error', reject).end(body);
+      });
+      failUnanswered(outgoing, url, reject);
+      outgoing.on('response', answered).end(body);
       const answer = await promise;
       return { status: answer.statusCode ?? 0, headers: answer.headers as Record<string, string | undefined>, excerpt: await excerptOf(answer, excerptBytes) };
     } catch (error) {

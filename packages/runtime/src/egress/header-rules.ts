@@ -48,9 +48,14 @@ export function pairsOf(rawHeaders: readonly string[]): [string, string][] {
 
 /** Node's own form, which keeps a header that comes twice. */
 export function toOutgoing(headers: HeaderPairs): Record<string, string | string[]> {
-  const outgoing: Record<string, string[]> = {};
-  for (const [name, value] of headers) (outgoing[name] ??= []).push(value);
-  return Object.fromEntries(Object.entries(outgoing).map(([name, values]) => [name, values.length === 1 ? (values[0] ?? '') : values]));
+  // A header may be called `constructor` or `__proto__`.
+  const outgoing = new Map<string, string[]>();
+  for (const [name, value] of headers) {
+    const values = outgoing.get(name);
+    if (values === undefined) outgoing.set(name, [value]);
+    else values.push(value);
+  }
+  return Object.fromEntries([...outgoing].map(([name, values]) => [name, values.length === 1 ? (values[0] ?? '') : values]));
 }
 
 /** Bytes that they take on the wire. */

@@ -18,7 +18,7 @@ export class AttemptDesk {
   /** The services of one attempt, and the sink that its container speaks to; the caller closes the services. */
   open(attempt: AttemptRequest, sink: AttemptSink): { services: AttemptServices; sink: AttemptSink } {
     const redactor = new Redactor();
-    const redacting: AttemptSink = { started: () => sink.started(), event: (event) => sink.event(redactor.event(event)) };
+    const redacting: AttemptSink = { started: (atMs) => sink.started(atMs), event: (event) => sink.event(redactor.event(event)) };
     const services = new AttemptServices({ attempt, services: this.#services, egress: this.#egressOf(attempt, redacting, redactor), redactor });
     return { services, sink: redacting };
   }

@@ -1,10 +1,11 @@
-import { BullpenError, defined } from '@bullpen/core';
+import { BullpenError, defined, type StoredRunEvent } from '@bullpen/core';
 
 import type { LocalRun } from '../local/local-run.ts';
 import { readAgent, type AgentSource, type ReadAgent } from './agent-source.ts';
 import type { RuntimeBackend } from './backend.ts';
 import type { ExecutionContext, ExecutionEngine, ExecutionError, ExecutionResult } from './execution.ts';
 import { NOT_EXECUTED, type FallbackOptions } from './fallback.ts';
+import { quietly } from './quietly.ts';
 import { isRamped, type RampOptions } from './ramp.ts';
 import { answerOfThrown, errorOf, resultOfExisting, resultOfRun, type ExistingReason } from './results.ts';
 import { Shadows, type ShadowCounts, type ShadowOptions } from './shadow.ts';
@@ -93,7 +94,9 @@ export class RuntimeIntegratedExecutionEngine {
 
   #execute(read: ReadAgent, { orgId, idempotencyKey, signal, onEvent, metadata, tags, ...rest }: ExecutionContext, more: { ttlMs?: number } = {}): Promise<LocalRun> {
     const request = { ...defined(rest), ...more, ...defined({ metadata: metadata && { ...metadata }, tags: tags && [...tags] }) };
-    return this.#options.runtime.execute(read, { orgId, request, idempotencyKey, signal, onEvent });
+    // Nor must who listens: the run goes on, and has its end.
+    const tell = onEvent && ((event: StoredRunEvent) => quietly(() => onEvent(event)));
+    return this.#options.runtime.execute(read, { orgId, request, idempotencyKey, signal, onEvent: tell });
   }
 
   async #inExisting<Result>(existing: ExecutionEngine, agent: unknown, context: ExecutionContext, why: ExistingReason): Promise<ExecutionResult<Result>> {
@@ -131,11 +134,8 @@ export class RuntimeIntegratedExecutionEngine {
 
   #noteFallback({ onFallback }: FallbackOptions, { agent }: ReadAgent, { orgId }: ExecutionContext, { code, message }: ExecutionError): void {
     this.#fallbacks.set(code, (this.#fallbacks.get(code) ?? 0) + 1);
-    try {
-      onFallback?.({ agent, orgId, code, message });
-    } catch {
-      // The caller's own metrics must not cost the caller his answer.
-    }
+    // The caller's own metrics must not cost the caller his answer.
+    quietly(() => onFallback?.({ agent, orgId, code, message }));
   }
 
   /** The existing engine, with the runtime beside it where a shadow is wanted. */

@@ -21,7 +21,7 @@ export interface ExecutionContext {
   readonly idempotencyKey?: string;
   /** Cancels the execution, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Told what the agent says, as it says it. */
+  /** Told what the agent says, as it says it. What it throws is ignored. */
   readonly onEvent?: (event: StoredRunEvent) => void;
 }
 

@@ -1,6 +1,7 @@
 import type { LocalRun } from '../local/local-run.ts';
 import { differencesOf, type Difference } from './differences.ts';
 import type { ExecutionError, ExecutionResult } from './execution.ts';
+import { quietly } from './quietly.ts';
 import { errorOf, resultOfRun } from './results.ts';
 
 /** How the runtime's shadow of an execution compares with what the caller got. */
@@ -10,10 +11,10 @@ export interface ShadowReport {
   readonly kind: 'same' | 'different' | 'failed';
   /** Empty unless `different`; the first twenty. */
   readonly differences: readonly Difference[];
-  /** Why there is nothing to compare: given with `failed`. */
+  /** Why there is nothing to compare, or why it could not be: given with `failed`. */
   readonly error: ExecutionError | null;
   readonly existing: ExecutionResult;
-  /** Null with `failed`. */
+  /** Null where it did not come to an end. */
   readonly runtime: ExecutionResult | null;
 }
 
@@ -98,10 +99,20 @@ export class Shadows {
       (error: unknown) => ({ runtime: null, error: errorOf(error, 'INTERNAL') }),
     );
     const given = await existing;
-    const differences = cast.runtime === null ? [] : this.#compare(given, cast.runtime);
-    const kind = cast.runtime === null ? 'failed' : differences.length === 0 ? 'same' : 'different';
-    this.#counts[kind] += 1;
-    this.#options.onReport?.({ agent, orgId, kind, differences, existing: given, ...cast });
+    const seen = this.#judge(given, cast);
+    this.#counts[seen.kind] += 1;
+    quietly(() => this.#options.onReport?.({ agent, orgId, existing: given, ...seen }));
+  }
+
+  /** Also where there is nothing to compare: a result that JSON cannot hold, a `compare` that throws. */
+  #judge(existing: ExecutionResult, { runtime, error }: Cast): Pick<ShadowReport, 'kind' | 'differences' | 'error' | 'runtime'> {
+    if (runtime === null) return { kind: 'failed', differences: [], error, runtime };
+    try {
+      const differences = this.#compare(existing, runtime);
+      return { kind: differences.length === 0 ? 'same' : 'different', differences, error: null, runtime };
+    } catch (thrown) {
+      return { kind: 'failed', differences: [], error: errorOf(thrown, 'INTERNAL'), runtime };
+    }
   }
 
   #compare(existing: ExecutionResult, runtime: ExecutionResult): readonly Difference[] {
@@ -111,6 +122,11 @@ export class Shadows {
     if (succeeded[0] !== succeeded[1]) return [{ path: 'state', existing: existing.state, runtime: runtime.state }];
     return differencesOf(plain(existing.result), plain(runtime.result), 'result', ignore);
   }
+}
+
+interface Cast {
+  readonly runtime: ExecutionResult | null;
+  readonly error: ExecutionError | null;
 }
 
 /** As JSON has it: what the runtime gives has been through it. */
