@@ -49,8 +49,8 @@ export function createStubFetch({ allow, limits, say, stub, readSecret, end }: S
     check('egressRequests', usage.egressRequests);
     const outgoing = withHeaders(request, rule, readSecret);
     count('egressBytesOut', (await outgoing.clone().arrayBuffer()).byteLength);
-    const response = await answerOf(stub, outgoing);
-    count('egressBytesIn', (await response.clone().arrayBuffer()).byteLength);
+    const { response, bytes } = await unlessAborted(request.signal, answerOf(stub, outgoing));
+    count('egressBytesIn', bytes);
     return response;
   };
   return { fetch, usage };
@@ -75,10 +75,25 @@ function withHeaders(request: Request, { headers = {} }: EgressRule, readSecret:
   return outgoing;
 }
 
-async function answerOf(stub: FetchStub | undefined, request: Request): Promise<Response> {
+/** Whoever gives up is told so at once, whatever the stub does: as a request over the network would. */
+async function unlessAborted<T>(signal: AbortSignal, answer: Promise<T>): Promise<T> {
+  let giveUp = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => { giveUp = () => reject(signal.reason as Error); });
+  signal.addEventListener('abort', giveUp, { once: true });
+  try {
+    if (signal.aborted) giveUp();
+    return await Promise.race([answer, aborted]);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
+}
+
+async function answerOf(stub: FetchStub | undefined, request: Request): Promise<{ response: Response; bytes: number }> {
   if (stub === undefined) throw new BullpenError('EGRESS_FAILED', `nothing answers ${request.method} ${request.url}: give createTestRuntime a \`fetch\``);
   try {
-    return await stub(request);
+    const response = (await stub(request)) as Response | undefined;
+    if (typeof response?.clone !== 'function') throw new TypeError('the `fetch` given to createTestRuntime answered with no Response');
+    return { response, bytes: (await response.clone().arrayBuffer()).byteLength };
   } catch (error) {
     throw new BullpenError('EGRESS_FAILED', `${new URL(request.url).host} could not be reached: ${messageOf(error)}`, {}, { cause: error });
   }

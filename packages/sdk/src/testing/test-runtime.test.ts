@@ -77,6 +77,17 @@ describe('createTestRuntime', () => {
     expect(offline).toMatchObject({ state: 'failed', error: { code: 'AGENT_THREW' } });
   });
 
+  it('lets an agent give a request up, and says what is wrong with a stub that answers nothing', async () => {
+    const impatient = defineAgent<string, string>({
+      name: 'impatient', egress: { allow: [{ host: 'api.example' }] },
+      run: (path, ctx) => ctx.fetch(`https://api.example/${path}`, { signal: AbortSignal.timeout(10) }).then(() => 'answered', (error: unknown) => `${(error as Error).name}: ${(error as Error).message}`),
+    });
+    const endless = () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(1)) }));
+    const runtime = createTestRuntime({ fetch: ({ url }) => (url.endsWith('hangs') ? new Promise(() => undefined) : url.endsWith('drips') ? endless() : undefined as never) });
+    for (const path of ['hangs', 'drips']) expect((await runtime.run(impatient, path)).result).toMatch(/^TimeoutError/);
+    expect((await runtime.run(impatient, 'nothing')).result).toContain('api.example could not be reached: the `fetch` given to createTestRuntime answered with no Response');
+  });
+
   it('cancels at the caller\'s signal, and tells the agent', async () => {
     const abort = new AbortController();
     let reason: unknown;
