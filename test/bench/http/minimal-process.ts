@@ -5,7 +5,7 @@ import express from 'express';
 
 /**
  * The least that an HTTP face of a queue can be: parse the body, add the job, answer with its id. No row, no key, no limit.
- * And the least that waits for its job, by BullMQ's own means; minimal-worker.ts does it.
+ * And the least that waits for its job, by BullMQ's own means; minimal-worker-process.ts does it.
  */
 const connection = { url: process.env.REDIS_URL ?? '' };
 const queue = new Queue('bench-minimal', { connection });
