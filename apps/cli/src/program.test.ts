@@ -182,6 +182,22 @@ describe('bullpen', () => {
     expect((await bullpen(['secrets', 'rewrap'])).asked).toMatchObject([{ line: 'POST /api/admin/secrets/rewrap', key: 'Bearer admin' }]);
   });
 
+  it.each([
+    ['webhooks list', { id: 'whk_01m83jjn4wa8fjy11ndm7yxaxw', url: 'https://hooks.example.com/a/rather/long/path', eventTypes: ['run.failed', 'run.timed_out'], alertRuleId: null, disabledAt: AT, disabledReason: 'its address is gone (410)', failingSince: AT }],
+    ['webhooks deliveries whk_1', { id: 'dlv_01m83jjrx9v9j9zkcphwjeargc', eventType: 'run.succeeded', state: 'failed', attempts: 10, last: { status: null, error: 'hooks.example.com could not be reached, or broke off (ABORT_ERR)', durationMs: 15_000 }, nextAt: AT, createdAt: AT }],
+    ['triggers list', { name: 'a-trigger-with-a-rather-long-name', run: { agent: 'document-indexer' }, scheme: 'standard', enabled: true, lastEventAt: null }],
+  ])('fits `%s` into a narrow terminal, colours or none', async (command, item) => {
+    const linesAt = async (columns: number, color: boolean) => {
+      let text = '';
+      const sink = { write: (more: string) => (text += more), isTTY: true, columns };
+      await bullpen(command.split(' '), { page: { items: [item], nextCursor: null } }, { output: createOutput({ stdout: sink, stderr: sink, color }) });
+      // eslint-disable-next-line no-control-regex -- colours are what this takes away
+      return text.trimEnd().replace(/\u001B\[\d+m/g, '').split('\n').map((line) => line.trimEnd());
+    };
+    for (const columns of [60, 80]) expect(Math.max(...(await linesAt(columns, false)).map((line) => line.length))).toBeLessThanOrEqual(columns);
+    expect(await linesAt(60, true)).toEqual(await linesAt(60, false));
+  });
+
   it('says which version it is', async () => {
     expect(await bullpen(['--version'])).toMatchObject({ exitCode: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   });

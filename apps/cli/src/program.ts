@@ -58,7 +58,7 @@ const HINTS: Readonly<Partial<Record<string, string>>> = {
   API_UNREACHABLE: 'start it with `npm start`, or say where it is with --url',
   AGENT_NOT_FOUND: 'deploy it with `npx bullpen deploy`, or choose another --org',
   UNAUTHENTICATED: 'give a key that works with --key or BULLPEN_API_KEY',
-  FORBIDDEN: 'give a key with the role for it (`npx bullpen keys create --role ...`), or the admin\'s',
+  FORBIDDEN: 'give a key that may do this (`npx bullpen keys create --role ...` makes one), or the admin\'s',
   RATE_LIMITED: 'wait a little, or use fewer requests at once',
   SECRETS_UNAVAILABLE: 'give API and workers BULLPEN_SECRETS_KEY',
 };

@@ -12,13 +12,13 @@ export const listTriggersCommand: CommandAction = async ({ output, options, deps
   else if (list.items.length === 0) output.note('no triggers yet: make one with `npx bullpen triggers create <name> <agent>`');
   else {
     const columns: Column<Trigger>[] = [
-      { heading: 'TRIGGER', text: ({ name }) => name },
-      { heading: 'AGENT', text: ({ run }) => run.agent },
-      { heading: 'SIGNED AS', text: ({ scheme }) => scheme },
+      { heading: 'TRIGGER', text: ({ name }) => name, cutTo: 16 },
+      { heading: 'AGENT', text: ({ run }) => run.agent, leaveOut: 3 },
+      { heading: 'SIGNED AS', text: ({ scheme }) => scheme, leaveOut: 2 },
       { heading: 'STATE', text: ({ enabled }) => (enabled ? 'takes events' : 'disabled') },
-      { heading: 'LAST EVENT', text: ({ lastEventAt }) => (lastEventAt === null ? 'never' : agoText(lastEventAt, deps.nowMs())), align: 'right' },
+      { heading: 'LAST EVENT', text: ({ lastEventAt }) => (lastEventAt === null ? 'never' : agoText(lastEventAt, deps.nowMs())), align: 'right', leaveOut: 1 },
     ];
-    for (const line of renderTable(columns, list.items, output.paint.dim)) output.result(line);
+    for (const line of renderTable(columns, list.items, output.paint.dim, output.columns)) output.result(line);
   }
   return EXIT.ok;
 };

@@ -12,7 +12,7 @@ export const listWebhooksCommand: CommandAction = async (invocation) => {
   const list = await client().webhooks.list({ signal: deps.interrupted });
   if (options.json === true) output.json(list);
   else if (list.items.length === 0) output.note('no webhooks yet: make one with `npx bullpen webhooks create <url> --on run.failed`');
-  else for (const line of renderTable(webhookColumns(invocation), list.items, output.paint.dim)) output.result(line);
+  else for (const line of renderTable(webhookColumns(invocation), list.items, output.paint.dim, output.columns)) output.result(line);
   return EXIT.ok;
 };
 
@@ -39,7 +39,7 @@ export const deliveriesCommand: CommandAction<{ state?: DeliveryState; limit: nu
   const page = await client().webhooks.deliveries(id, { state: options.state, limit: options.limit, signal: deps.interrupted });
   if (options.json === true) output.json(page);
   else if (page.items.length === 0) output.note('no deliveries');
-  else for (const line of renderTable(deliveryColumns(invocation), page.items, output.paint.dim)) output.result(line);
+  else for (const line of renderTable(deliveryColumns(invocation), page.items, output.paint.dim, output.columns)) output.result(line);
   return EXIT.ok;
 };
 
@@ -90,14 +90,14 @@ function sayDelivery({ output, options }: Invocation, delivery: WebhookDelivery,
 
 function webhookColumns({ output: { paint }, deps }: Invocation): Column<Webhook>[] {
   const stateOf = ({ disabledAt, disabledReason, failingSince }: Webhook): string => {
-    if (disabledAt !== null) return paint.red(`disabled: ${harmless(disabledReason ?? '')}`);
-    return failingSince === null ? 'works' : paint.red(`failing for ${durationText(Math.max(0, deps.nowMs() - Date.parse(failingSince)))}`);
+    if (disabledAt !== null) return `disabled: ${harmless(disabledReason ?? '')}`;
+    return failingSince === null ? 'works' : `failing for ${durationText(Math.max(0, deps.nowMs() - Date.parse(failingSince)))}`;
   };
   return [
     { heading: 'WEBHOOK', text: ({ id }) => id },
-    { heading: 'URL', text: ({ url }) => harmless(url) },
-    { heading: 'TOLD OF', text: ({ eventTypes, alertRuleId }) => (alertRuleId === null ? eventTypes.join(', ') : `alerts of ${alertRuleId}`) },
-    { heading: 'STATE', text: stateOf },
+    { heading: 'URL', text: ({ url }) => harmless(url), cutTo: 16 },
+    { heading: 'TOLD OF', text: ({ eventTypes, alertRuleId }) => (alertRuleId === null ? eventTypes.join(', ') : `alerts of ${alertRuleId}`), leaveOut: 1 },
+    { heading: 'STATE', text: stateOf, paint: (text, { disabledAt, failingSince }) => (disabledAt === null && failingSince === null ? text : paint.red(text)), cutTo: 8 },
   ];
 }
 
@@ -105,11 +105,11 @@ function deliveryColumns({ output: { paint }, deps }: Invocation): Column<Webhoo
   const nowMs = deps.nowMs();
   return [
     { heading: 'DELIVERY', text: ({ id }) => id },
-    { heading: 'EVENT', text: ({ eventType }) => eventType },
-    { heading: 'STATE', text: ({ state }) => (state === 'failed' ? paint.red(state) : state) },
-    { heading: 'ATTEMPTS', text: ({ attempts }) => String(attempts), align: 'right' },
-    { heading: 'LAST', text: ({ last }) => (last === null ? '' : `${last.status ?? harmless(last.error ?? '')} in ${durationText(last.durationMs)}`) },
-    { heading: 'NEXT', text: ({ nextAt }) => (nextAt === null ? '' : `in ${durationText(Math.max(0, Date.parse(nextAt) - nowMs))}`) },
-    { heading: 'HAPPENED', text: ({ createdAt }) => agoText(createdAt, nowMs), align: 'right' },
+    { heading: 'EVENT', text: ({ eventType }) => eventType, leaveOut: 1 },
+    { heading: 'STATE', text: ({ state }) => state, paint: (text, { state }) => (state === 'failed' ? paint.red(text) : text) },
+    { heading: 'ATTEMPTS', text: ({ attempts }) => String(attempts), align: 'right', leaveOut: 3 },
+    { heading: 'LAST', text: ({ last }) => (last === null ? '' : `${last.status ?? harmless(last.error ?? '')} in ${durationText(last.durationMs)}`), cutTo: 12 },
+    { heading: 'NEXT', text: ({ nextAt }) => (nextAt === null ? '' : `in ${durationText(Math.max(0, Date.parse(nextAt) - nowMs))}`), leaveOut: 2 },
+    { heading: 'HAPPENED', text: ({ createdAt }) => agoText(createdAt, nowMs), align: 'right', leaveOut: 4 },
   ];
 }
