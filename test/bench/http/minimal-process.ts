@@ -3,14 +3,15 @@ import type { AddressInfo } from 'node:net';
 import { Queue, QueueEvents } from 'bullmq';
 import express from 'express';
 
+import { WAITED_QUEUE, connection } from './minimal-queue.ts';
+
 /**
  * The least that an HTTP face of a queue can be: parse the body, add the job, answer with its id. No row, no key, no limit.
  * And the least that waits for its job, by BullMQ's own means; minimal-worker-process.ts does it.
  */
-const connection = { url: process.env.REDIS_URL ?? '' };
 const queue = new Queue('bench-minimal', { connection });
-const waited = new Queue('bench-minimal-waited', { connection });
-const events = new QueueEvents(waited.name, { connection });
+const waited = new Queue(WAITED_QUEUE, { connection });
+const events = new QueueEvents(WAITED_QUEUE, { connection });
 const app = express();
 app.use(express.json());
 app.post('/runs', async (req, res) => {
