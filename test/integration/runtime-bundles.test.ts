@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { BullpenError } from '@bullpen/core';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { agent, endingOf, sha256Of, startRig, valueOf, type Rig } from './runtime-rig.ts';
@@ -39,6 +39,34 @@ describe('the bundles of a worker', () => {
     expect(stolen.outcome).toMatchObject({ retryable: false });
     expect(endingOf(await rig.run('other text', { orgId: 'stranger', sha256: sha256Of(ONE) }))).toBe('failed/BUNDLE_LOAD_FAILED');
     expect(valueOf(await rig.run(ONE, { orgId: 'owner' }))).toBe(1);
+  });
+
+  it.each<[what: string, act: (path: string) => Promise<void>]>([
+    ['is gone', (path) => rm(path)],
+    ['was written over', (path) => writeFile(path, agent('return "another"'))],
+    ['is a link by now', async (path) => {
+      await rm(path);
+      await symlink('/etc/hostname', path);
+    }],
+  ])('are brought anew where the file of one %s', async (_, act) => {
+    rig = await startRig({ maxRunsPerContainer: 1 });
+    expect(valueOf(await rig.run(ONE))).toBe(1);
+    const path = join(rig.cacheDir, `${sha256Of(ONE)}.mjs`);
+    await act(path);
+    expect(valueOf(await rig.run(ONE))).toBe(1);
+    expect(await readFile(path, 'utf8')).toBe(ONE);
+  });
+
+  it('do without what is no file under the name of one when a worker starts', async () => {
+    rig = await startRig();
+    const path = join(rig.cacheDir, `${sha256Of(ONE)}.mjs`);
+    const again = { bundleCacheDir: rig.cacheDir };
+    await symlink('/nowhere', path);
+    await mkdir(path.replace(sha256Of(ONE), sha256Of('a directory')));
+    const other = await startRig(again);
+    expect(await readdir(rig.cacheDir)).toEqual([]);
+    expect(valueOf(await other.run(ONE))).toBe(1);
+    await other.stop();
   });
 
   it('that cannot be had for the moment may be tried again', async () => {

@@ -195,6 +195,24 @@ describe.each(['basic', 'enhanced', 'strict'] satisfies Tier[])('egress of tier 
     expect(valueOf(await crowd)).toBe('stayed');
   });
 
+  it('ends a run that asks the proxy again and again for what it is refused', async () => {
+    const ask = (count: number) => rig.run(sourceOf('refused'), { tier, egress: everything(), input: { target: 'http://evil.test/', count } });
+    expect(valueOf(await ask(1000))).toBe('went on');
+    expect(endingOf(await ask(20_000))).toBe('failed/EGRESS_REQUESTS_EXCEEDED');
+    expect(upstream.heard).toEqual([]);
+  });
+
+  it('hears of a stranger one request, and lets a holder of a token keep its connection for the next one', async () => {
+    const body = `const { connect } = await import("node:net"); const { Agent, request } = await import("node:http");
+      const stranger = Promise.withResolvers(); let said = "";
+      connect(ctx.egress.socketPath).on("data", (chunk) => { said += chunk; }).on("close", () => stranger.resolve(said.split("HTTP/1.1 407").length - 1)).write("GET http://x/ HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n".repeat(500));
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const ask = () => new Promise((resolve, reject) => { const asked = request({ agent, socketPath: ctx.egress.socketPath, path: ${JSON.stringify(http('/echo'))}, headers: { "proxy-authorization": "Bearer " + ctx.egress.token } },
+        (r) => r.resume().on("end", () => resolve([r.statusCode, asked.reusedSocket]))).on("error", reject).end(); });
+      const answers = [await ask(), await ask()]; agent.destroy(); return [await stranger.promise, ...answers]`;
+    expect(valueOf(await run(body))).toEqual([1, [200, false], [200, true]]);
+  });
+
   it('goes through node:http and a tunnel with TLS of the agent\'s own', async () => {
     const body = `const { request } = await import("node:http"); const { connect } = await import("node:tls"); const { promise, resolve, reject } = Promise.withResolvers();
       request({ socketPath: ctx.egress.socketPath, method: "CONNECT", path: "api.upstream.test:${upstream.httpsPort}", headers: { "proxy-authorization": "Basic " + btoa("run:" + ctx.egress.token) } })

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { chmod, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
+import { chmod, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -20,6 +21,8 @@ export interface HeldBundle {
 interface Entry {
   readonly url: string;
   bytes: number;
+  /** Of the file as it was written; null until it was, by this process. */
+  print: string | null;
   /** Organizations that the source gave this bundle to. Only they may have it from disk. */
   readonly orgs: Set<string>;
   holders: number;
@@ -30,7 +33,7 @@ const LEFTOVER_PATTERN = /^[0-9a-f]{64}\.mjs\.[0-9a-f-]{36}\.tmp$/;
 
 /**
  * Bundles as files that a thread can import. Guarantees: a file holds exactly the bytes its name is the hash of, or is
- * not there (written beside and renamed); an organization gets a bundle only after the source gave it to that
+ * not there (written beside and renamed); one that is gone or was changed since is brought anew; an organization gets a bundle only after the source gave it to that
  * organization; loads of the same bundle that overlap are one load; the files take at most `maxBytes` beyond what is
  * held, the least recently used leave first; a held bundle stays. One process per directory.
  */
@@ -62,9 +65,11 @@ export class BundleCache {
     for (const name of await readdir(this.#dir)) {
       const sha256 = FILE_PATTERN.exec(name)?.[1];
       if (sha256 !== undefined && !this.#entries.has(sha256)) {
-        const { size } = await stat(this.#path(sha256));
-        this.#entries.set(sha256, this.#entry(sha256, size));
-        this.#bytes += size;
+        const found = await lstat(this.#path(sha256));
+        if (found.isFile()) {
+          this.#entries.set(sha256, this.#entry(sha256, found.size));
+          this.#bytes += found.size;
+        } else await rm(this.#path(sha256), { recursive: true, force: true }); // a link, a directory: nothing of ours
       } else if (LEFTOVER_PATTERN.test(name)) await rm(join(this.#dir, name), { force: true });
     }
     await this.#makeRoom();
@@ -76,7 +81,8 @@ export class BundleCache {
    */
   async hold(orgId: string, sha256: string): Promise<HeldBundle> {
     const known = this.#entries.get(sha256);
-    const entry = known?.orgs.has(orgId) === true ? known : await this.#loadOnce(orgId, sha256);
+    const isUsable = known?.orgs.has(orgId) === true && known.print === this.#printOf(sha256);
+    const entry = isUsable ? known : await this.#loadOnce(orgId, sha256);
     entry.holders += 1;
     this.#entries.delete(sha256);
     this.#entries.set(sha256, entry);
@@ -108,6 +114,7 @@ export class BundleCache {
     this.#bytes += bundle.length - (before?.bytes ?? 0);
     const entry = before ?? this.#entry(sha256, 0);
     entry.bytes = bundle.length;
+    entry.print = this.#printOf(sha256);
     entry.orgs.add(orgId);
     this.#entries.set(sha256, entry);
     entry.holders += 1; // not the one to leave for its own sake
@@ -151,7 +158,13 @@ export class BundleCache {
   }
 
   #entry(sha256: string, bytes: number): Entry {
-    return { url: pathToFileURL(this.#path(sha256)).href, bytes, orgs: new Set(), holders: 0 };
+    return { url: pathToFileURL(this.#path(sha256)).href, bytes, print: null, orgs: new Set(), holders: 0 };
+  }
+
+  /** Tells a file from any other that was put in its place, or written over it; null where there is none. */
+  #printOf(sha256: string): string | null {
+    const found = lstatSync(this.#path(sha256), { throwIfNoEntry: false });
+    return found === undefined ? null : `${found.ino} ${found.size} ${found.mtimeMs}`;
   }
 
   #path(sha256: string): string {

@@ -26,6 +26,9 @@ export interface Admitted {
 const HEAD_TIMEOUT_MS = 10_000;
 /** Connections that have not shown a token yet. All cells share the socket: one that opens many must not keep others out. */
 const MAX_STRANGERS = 256;
+/** As Node's own: more is no head. */
+const MAX_HEAD_BYTES = 16 * 1024;
+const AUTHORIZATION = /\r\nproxy-authorization:[ \t]*([^\r\n]*)/i;
 export const SOCKET_NAME = 'proxy.sock';
 
 export class EgressProxy {
@@ -34,6 +37,8 @@ export class EgressProxy {
   readonly #connections = new Set<Socket>();
   /** In the order in which they came. */
   readonly #strangers = new Set<Socket>();
+  /** Whose token let a connection in. */
+  readonly #holders = new WeakMap<Socket, Admitted>();
   #server: Server | null = null;
   #dir: string | null = null;
 
@@ -56,9 +61,10 @@ export class EgressProxy {
     chmodSync(dir, 0o711);
     const server = createServer({ headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: 0 }, (req, res) => void this.#forward(req, res));
     server.on('connect', (req, socket, head: Buffer) => void this.#tunnel(req, socket, head));
-    server.on('connection', (socket) => {
+    const serve = server.listeners('connection')[0] as (socket: Socket) => void;
+    server.removeAllListeners('connection').on('connection', (socket: Socket) => {
       this.#connections.add(socket);
-      this.#letInAsStranger(socket);
+      this.#meet(socket, () => serve.call(server, socket));
       socket.on('close', () => {
         this.#connections.delete(socket);
         this.#strangers.delete(socket);
@@ -99,6 +105,7 @@ export class EgressProxy {
       const response = await client.send({ url, method: req.method ?? 'GET', headers: pairsOf(req.rawHeaders), body: hasBody ? req : null, isForeign: true }, gone.signal);
       pipeline(response.body, res.writeHead(response.status, toOutgoing(response.headers)), () => undefined); // who asked sees that it broke off
     } catch (error) {
+      this.#noteRefusal(req, error);
       refuse(res, error);
     }
   }
@@ -118,9 +125,8 @@ export class EgressProxy {
       });
       endSpan({ status: 200 });
     } catch (error) {
-      const { status, headers, body } = refusalOf(error);
-      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('');
-      socket.end(`HTTP/1.1 ${status} Refused\r\n${lines}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+      this.#noteRefusal(req, error);
+      socket.end(refusalText(error));
     }
   }
 
@@ -146,19 +152,57 @@ export class EgressProxy {
     pipeline(outer, counting((bytes) => session.countIn(bytes)), inner, done);
   }
 
-  /** In place of the one that has hesitated longest, where there are too many: who means well shows its token at once. */
-  #letInAsStranger(socket: Socket): void {
+  /**
+   * Looks for a token in the first head, before Node's parser sees it: that one would take each request of a stranger who sends
+   * thousands in one go. In place of the stranger that has hesitated longest, where there are too many: who means well shows its token at once.
+   */
+  #meet(socket: Socket, serve: () => void): void {
     const [oldest] = this.#strangers;
     if (this.#strangers.size >= MAX_STRANGERS) oldest?.destroy();
     this.#strangers.add(socket);
+    const tooLate = setTimeout(() => socket.destroy(), HEAD_TIMEOUT_MS).unref();
+    socket.on('error', () => undefined).on('close', () => clearTimeout(tooLate));
+    let seen = Buffer.alloc(0);
+    const look = (chunk: Buffer) => {
+      seen = Buffer.concat([seen, chunk]);
+      const end = seen.indexOf('\r\n\r\n');
+      if (end < 0 && seen.length <= MAX_HEAD_BYTES) return;
+      socket.off('data', look).pause();
+      clearTimeout(tooLate);
+      const admitted = this.#admitted.get(tokenOf(AUTHORIZATION.exec(seen.toString('latin1', 0, end < 0 ? 0 : end))?.[1]));
+      if (admitted === undefined) socket.end(refusalText(noToken()), () => socket.destroy());
+      else this.#letIn(socket, admitted, seen, serve);
+    };
+    socket.on('data', look);
+  }
+
+  /** For as long as its attempt runs. */
+  #letIn(socket: Socket, admitted: Admitted, seen: Buffer, serve: () => void): void {
+    const { signal } = admitted.session;
+    const leave = () => socket.destroy();
+    this.#strangers.delete(socket);
+    this.#holders.set(socket, admitted);
+    signal.addEventListener('abort', leave, { once: true });
+    socket.on('close', () => signal.removeEventListener('abort', leave));
+    socket.unshift(seen);
+    serve();
+    socket.resume();
+  }
+
+  /** One that failed outside was made, and counted as a request. */
+  #noteRefusal(req: IncomingMessage, error: unknown): void {
+    if (errorCodeOf(error) !== 'EGRESS_FAILED') this.#holders.get(req.socket)?.session.countRefusal();
   }
 
   #admittedBy(req: IncomingMessage): Admitted {
     const admitted = this.#admitted.get(tokenOf(req.headers['proxy-authorization']));
-    if (admitted === undefined) throw new BullpenError('UNAUTHENTICATED', 'no token of a run: ctx.egress has it');
-    this.#strangers.delete(req.socket);
+    if (admitted === undefined) throw noToken();
     return admitted;
   }
+}
+
+function noToken(): BullpenError {
+  return new BullpenError('UNAUTHENTICATED', 'no token of a run: ctx.egress has it');
 }
 
 /** `Bearer TOKEN`, or HTTP Basic with the token as password, which is what clients make of `http://run:TOKEN@proxy`. */
@@ -187,6 +231,13 @@ function refusalOf(error: unknown): { status: number; headers: Record<string, st
   const message = code === 'INTERNAL' ? 'a fault of Bullpen' : messageOf(error);
   const headers = { 'content-type': 'application/json', ...(code === 'UNAUTHENTICATED' ? { 'proxy-authenticate': 'Bearer realm="bullpen", Basic realm="bullpen"' } : {}) };
   return { status: code === 'UNAUTHENTICATED' ? 407 : ERROR_REGISTRY[code].status, headers, body: JSON.stringify({ code, message }) };
+}
+
+/** The same as it goes over the wire. */
+function refusalText(error: unknown): string {
+  const { status, headers, body } = refusalOf(error);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return `HTTP/1.1 ${status} Refused\r\n${lines}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`;
 }
 
 function refuse(res: ServerResponse, error: unknown): void {

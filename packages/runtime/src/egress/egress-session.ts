@@ -21,6 +21,8 @@ export interface EgressSessionOptions {
 
 /** Requests and tunnels of one attempt at once. */
 const MAX_OPEN = 32;
+/** By the proxy. */
+const MOST_REFUSALS = 5000;
 
 export class EgressSession {
   /** For the proxy's socket. */
@@ -35,6 +37,7 @@ export class EgressSession {
   #breach: BullpenError | null = null;
   #open = 0;
   #requests = 0;
+  #refusals = 0;
   #bytesIn = 0;
   #bytesOut = 0;
 
@@ -113,6 +116,12 @@ export class EgressSession {
   countOut(bytes: number): void {
     this.#bytesOut += bytes;
     this.#checkBytes();
+  }
+
+  /** Of a request that was not made; each takes time of the supervisor, and whoever asks again and again means no good. */
+  countRefusal(): void {
+    this.#refusals += 1;
+    if (this.#refusals > MOST_REFUSALS) this.#end(new BullpenError('EGRESS_REQUESTS_EXCEEDED', `more than ${MOST_REFUSALS} requests of this run were refused`));
   }
 
   close(): void {
