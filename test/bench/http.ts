@@ -9,13 +9,14 @@ import { createAgentVersion, createDatabase, createOrganization, insertApiKey } 
 
 import type { BenchContext, BenchOutcome } from './bench.ts';
 import { postLoad, type LoadResult } from './http/load.ts';
-import { startApi, startMinimal, startWorker, type BenchServer } from './http/servers.ts';
+import { startApi, startMinimal, startMinimalWorker, startWorker } from './http/servers.ts';
 import { median, quantile } from './statistics.ts';
 
 /**
  * How many `POST /v1/runs` a second does one API process answer, with key, role, rate limit, validation, the row in
  * Postgres (synced), the job and the audit entry? Beside it: an Express handler that only does `queue.add`. Each in a
- * process of its own, in turns, 128 connections. And how long does `?wait=` take from request to result, one at a time?
+ * process of its own, in turns, 128 connections. And how long does `?wait=` take from request to result, one at a time? Beside it,
+ * in turns: the same handler waiting for its job, which a stock BullMQ Worker does in its own process, without record or wall.
  */
 const POSTS = 8000;
 /** Until then V8 still makes code fast, beside the posts. */
@@ -30,7 +31,13 @@ const BODY = JSON.stringify({ agent: 'echo', input: { n: 1 } });
 interface Round {
   ours: LoadResult;
   minimal: LoadResult;
-  waitMs: number[];
+  waits: Waits;
+}
+
+/** What each wait of a round took, ms. */
+interface Waits {
+  ours: number[];
+  minimal: number[];
 }
 
 export default async function http(context: BenchContext): Promise<BenchOutcome> {
@@ -44,17 +51,19 @@ export default async function http(context: BenchContext): Promise<BenchOutcome>
   const [api, minimal] = await Promise.all([startApi(env, dir), startMinimal(services.redisUrl, dir)]);
   const headers = { authorization: `Bearer ${SECRET}` };
   const ours = (posts: number, connections = CONNECTIONS, path = '/v1/runs') => postLoad(api.url, { path, headers, body: BODY, count: posts, connections });
-  const theirs = (posts: number) => postLoad(minimal.url, { path: '/runs', headers: {}, body: BODY, count: posts, connections: CONNECTIONS });
+  const theirs = (posts: number, connections = CONNECTIONS, path = '/runs') => postLoad(minimal.url, { path, headers: {}, body: BODY, count: posts, connections });
   try {
     // Before the posts: they leave tens of thousands of runs to execute, and Postgres has to clean up after those.
-    const waits = await measureWaits(() => startWorker(env, dir), () => ours(WAITS, 1, '/v1/runs?wait=30s'), count);
+    const workers = await Promise.all([startWorker(env, dir), startMinimalWorker(services.redisUrl, dir)]);
+    const waits = await measureWaits({ ours: () => ours(WAITS, 1, '/v1/runs?wait=30s'), minimal: () => theirs(WAITS, 1, '/runs/waited') }, count)
+      .finally(() => Promise.all(workers.map((worker) => worker.stop())));
     await ours(WARM_UP);
     await theirs(WARM_UP);
     const rounds: Round[] = [];
-    for (const waitMs of waits) {
-      rounds.push({ ours: await ours(POSTS), minimal: await theirs(POSTS), waitMs });
+    for (const waited of waits) {
+      rounds.push({ ours: await ours(POSTS), minimal: await theirs(POSTS), waits: waited });
       const { ours: { perSecond }, minimal: { perSecond: against } } = rounds.at(-1)!;
-      log(`round ${rounds.length}: ours ${Math.round(perSecond)}/s, minimal ${Math.round(against)}/s, wait p50 ${quantile(waitMs, 0.5).toFixed(2)} ms`);
+      log(`round ${rounds.length}: ours ${Math.round(perSecond)}/s, minimal ${Math.round(against)}/s, wait p50 ${quantile(waited.ours, 0.5).toFixed(2)} ms, minimal ${quantile(waited.minimal, 0.5).toFixed(2)} ms`);
     }
     return outcomeOf(rounds);
   } finally {
@@ -63,16 +72,13 @@ export default async function http(context: BenchContext): Promise<BenchOutcome>
   }
 }
 
-async function measureWaits(start: () => Promise<BenchServer>, wait: () => Promise<LoadResult>, count: number): Promise<number[][]> {
-  const worker = await start();
-  try {
-    for (let round = 0; round < WARM_UP_WAITS; round += 1) await wait();
-    const rounds: number[][] = [];
-    while (rounds.length < count) rounds.push((await wait()).tookMs);
-    return rounds;
-  } finally {
-    await worker.stop();
+async function measureWaits(wait: { ours: () => Promise<LoadResult>; minimal: () => Promise<LoadResult> }, count: number): Promise<Waits[]> {
+  const rounds: Waits[] = [];
+  for (let round = -WARM_UP_WAITS; round < count; round += 1) {
+    const waits = { ours: (await wait.ours()).tookMs, minimal: (await wait.minimal()).tookMs };
+    if (round >= 0) rounds.push(waits);
   }
+  return rounds;
 }
 
 function outcomeOf(rounds: readonly Round[]): BenchOutcome {
@@ -83,8 +89,10 @@ function outcomeOf(rounds: readonly Round[]): BenchOutcome {
       { metric: 'post.per_s', value: middle((round) => round.ours.perSecond), unit: '1/s', against: middle((round) => round.minimal.perSecond), ratio },
       { metric: 'post.ratio_minimal', value: ratio, unit: 'ratio' },
       { metric: 'post.p99_ms', value: middle((round) => quantile(round.ours.tookMs, 0.99)), unit: 'ms', against: middle((round) => quantile(round.minimal.tookMs, 0.99)) },
-      { metric: 'wait.p50_ms', value: middle((round) => quantile(round.waitMs, 0.5)), unit: 'ms' },
-      { metric: 'wait.p99_ms', value: middle((round) => quantile(round.waitMs, 0.99)), unit: 'ms' },
+      ...([['p50', 0.5], ['p99', 0.99]] as const).map(([name, at]) => {
+        const [value, against] = [middle(({ waits }) => quantile(waits.ours, at)), middle(({ waits }) => quantile(waits.minimal, at))];
+        return { metric: `wait.${name}_ms`, value, unit: 'ms', against, ratio: middle(({ waits }) => quantile(waits.ours, at) / quantile(waits.minimal, at)) };
+      }),
     ],
   };
 }

@@ -266,6 +266,19 @@ describe.each(QUEUE_BACKENDS)('the run queue on %s', (backend) => {
     expect((await queue.counts(['abort'])).get('abort')).toEqual({ waiting: 0, delayed: 0, active: 0 });
   });
 
+  it('gives back the run that comes as its worker stops, so that another one has it at once', async () => {
+    const [producer, other] = await Promise.all([bench.producer(), bench.consumer()]);
+    for (let i = 0; i < 15; i += 1) {
+      const stopping = await bench.consumer();
+      const taking = stopping.take(1, AbortSignal.timeout(5000));
+      for (let trips = i % 5; trips > 0; trips -= 1) await producer.ping();
+      const [first] = await Promise.all([taking, producer.enqueue([newRun('stopping')]), stopping.stop(Deadline.in(5000))]);
+      const [taken] = first.length > 0 ? first : await other.take(1, AbortSignal.timeout(15_000));
+      expect(taken).toMatchObject({ orgId: 'stopping' });
+      await other.complete(taken!);
+    }
+  });
+
   it('tolerates a stop before a start, a second stop, and a start after it', async () => {
     const queue = createRunQueue({ url: bench.url, prefix: bench.prefix, log: silentLogger, consumer: { name: 'restless' } });
     await queue.quiesce();

@@ -1,3 +1,5 @@
+import { gzipSync } from 'node:zlib';
+
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { BullpenApi } from '@bullpen/api';
 
@@ -82,6 +84,19 @@ describe('requests over two API processes', () => {
       expect(refused[0]?.headers.get('ratelimit')).toMatch(/^"key";r=0;t=\d+$/);
     }
     expect((await call(apis[0], '/v1/whoami')).status).toBe(200);
+  });
+
+  it('may be compressed; what does not inflate, or inflates too far, is refused', async () => {
+    const send = async (encoding: string, body: Uint8Array) => {
+      const answer = await call(apis[0], '/v1/runs', { method: 'POST', headers: { 'content-encoding': encoding }, body: new Uint8Array(body) });
+      return [answer.status, ((await answer.json()) as { code?: string }).code];
+    };
+    const whole = gzipSync('{"agent":"echo","input":1}');
+    expect(await send('gzip', whole)).toEqual([202, undefined]);
+    for (const [encoding, body] of [['gzip', Buffer.from('{}')], ['deflate', Buffer.from('{}')], ['br', Buffer.from('{}')], ['gzip', whole.subarray(0, 20)], ['gzipp', whole]] as const) {
+      expect(await send(encoding, body)).toEqual([400, 'INVALID_REQUEST']);
+    }
+    expect(await send('gzip', gzipSync(Buffer.alloc(64 * 1024 * 1024, 32)))).toEqual([413, 'INPUT_TOO_LARGE']);
   });
 
   it('come from pages of listed origins only', async () => {

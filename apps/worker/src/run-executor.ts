@@ -104,14 +104,13 @@ export class RunExecutor {
 
   async #attempt(taken: TakenRun & { takenAtMs: number }, run: ClaimedRun, admission: Admission, signal: AbortSignal, parentLog: Logger): Promise<void> {
     const log = parentLog.child({ attempt: run.attempt });
-    log.info({ agent: run.agent, version: run.version, lease: run.lease }, 'run.claimed');
     // Who looks sees it in the row; who listens is spared the message about a run that is over at once.
     const announcing = setTimeout(() => { void this.#announce(run.orgId, run.runId, 'running', run.attempt); }, ANNOUNCE_RUNNING_AFTER_MS);
     const events = new RunEventWriter(run, { ...this.#deps, log });
     const trace = traceAttempt(run, { workerId: this.#deps.workerId, takenAtMs: taken.takenAtMs });
     let startedAtMs: number | null = null;
     let tokens = 0;
-    const executed = await this.#deps.runtime.execute(admission, trace === null ? run : { ...run, traceparent: trace.traceparent }, {
+    const executing = this.#deps.runtime.execute(admission, trace === null ? run : { ...run, traceparent: trace.traceparent }, {
       started: (atMs) => {
         startedAtMs = atMs;
         trace?.started(atMs);
@@ -123,6 +122,9 @@ export class RunExecutor {
         trace?.heard(event);
       },
     }, signal);
+    // While the run is on its way: a line takes as long to write as a run to hand over.
+    log.info({ agent: run.agent, version: run.version, lease: run.lease }, 'run.claimed');
+    const executed = await executing;
     clearTimeout(announcing);
     const outcome = await this.#deps.stacks.mapped(run, await this.#deps.outputs.judge(run, executed));
     await this.#deps.faults.hit('after-execute');
@@ -140,9 +142,10 @@ export class RunExecutor {
       log.warn({ lease: run.lease }, 'run.fenced_out');
       return;
     }
-    log.info({ decision: recorded.kind, ...(recorded.kind === 'finish' ? { state: recorded.state, code: recorded.error?.code } : {}) }, 'run.recorded');
     const end = runEndOf(run, this.#deps.workerId, recorded);
-    await Promise.all([this.#announce(run.orgId, run.runId, stateAfter(recorded), run.attempt, end), this.#settleJob(taken, recorded).then(() => this.#deps.concurrency.left(run))]);
+    const settling = Promise.all([this.#announce(run.orgId, run.runId, stateAfter(recorded), run.attempt, end), this.#settleJob(taken, recorded).then(() => this.#deps.concurrency.left(run))]);
+    log.info({ decision: recorded.kind, ...(recorded.kind === 'finish' ? { state: recorded.state, code: recorded.error?.code } : {}) }, 'run.recorded');
+    await settling;
     await this.#deps.faults.hit('after-complete');
   }
 

@@ -16,6 +16,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** The handler that ours is measured against. */
 export const startMinimal = (redisUrl: string, dir: string) => startProcess('test/bench/http/minimal-process.ts', dir, { REDIS_URL: redisUrl });
+export const startMinimalWorker = (redisUrl: string, dir: string) => startProcess('test/bench/http/minimal-worker-process.ts', dir, { REDIS_URL: redisUrl });
 export const startApi = (env: Record<string, string>, dir: string) => startProcess('apps/api/src/main.ts', dir, env);
 export const startWorker = (env: Record<string, string>, dir: string) => startProcess('apps/worker/src/main.ts', dir, env);
 

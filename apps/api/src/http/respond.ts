@@ -1,4 +1,4 @@
-import { BullpenError, newId, toProblem, type Logger } from '@bullpen/core';
+import { BullpenError, errorCodeOf, newId, toProblem, type Logger } from '@bullpen/core';
 import type { HttpExchange } from '@bullpen/metrics';
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 
@@ -84,9 +84,10 @@ export function problemHandler(log: Logger): ErrorRequestHandler {
   };
 }
 
-/** What body-parser throws, in our words. */
+/** What body-parser throws, in our words. What a body does to zlib has a code and no type. */
 function asBullpenError(thrown: unknown): unknown {
-  const { type, status } = (thrown ?? {}) as { type?: unknown; status?: unknown };
+  if (errorCodeOf(thrown) !== undefined) return thrown;
+  const { code, type = code, status } = (thrown ?? {}) as { type?: unknown; code?: unknown; status?: unknown };
   if (type === 'entity.too.large') return new BullpenError('INPUT_TOO_LARGE', 'the body is larger than this path takes');
   if (type === 'entity.parse.failed') return new BullpenError('INVALID_JSON', 'the body is not valid JSON');
   if (typeof type === 'string' && typeof status === 'number' && status >= 400 && status < 500) {

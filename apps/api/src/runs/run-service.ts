@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 import { errorCodeOf, messageOf, planRun, toEnqueuedRun, type Clock, type CreateRun, type EnqueuedRun, type Logger, type NewRun, type Run } from '@bullpen/core';
 import { VersionMovedError, cancelWaitingRuns, findRunOfKey, getRun, type Database, type RunStore, type WantedOfOrganization } from '@bullpen/db';
 import { finishedRunOf, type MetricsCollector } from '@bullpen/metrics';
@@ -43,6 +45,12 @@ export interface BatchItem {
 
 /** Runs that a drain cancels in one statement. */
 const DRAIN_PAGE = 500;
+
+/** When what was sent in this turn of the event loop is on its way: drivers write at the end of a turn. */
+async function afterWrites(): Promise<void> {
+  await setImmediate();
+  await setImmediate();
+}
 
 type VersionOf = (wanted: WantedOfOrganization) => Promise<TakenVersion>;
 
@@ -212,8 +220,8 @@ export class RunService {
 
   async #insertListening(plan: NewRun): Promise<[CreatedRun, RunWaiter]> {
     const waiter = new RunWaiter(this.#deps, plan.orgId, plan.id);
-    // Without the bus it looks at the row every second, and the caller waits that much longer.
-    const listening = waiter.open().catch((error: unknown) => this.#deps.log.warn({ runId: plan.id, reason: messageOf(error) }, 'run.wait_without_bus'));
+    // While Postgres writes the row: what it waits for goes out first. Without the bus the waiter looks at the row every second, and the caller waits that much longer.
+    const listening = afterWrites().then(() => waiter.open()).catch((error: unknown) => this.#deps.log.warn({ runId: plan.id, reason: messageOf(error) }, 'run.wait_without_bus'));
     try {
       return [await this.insertPlanned(plan, listening), waiter];
     } catch (error) {

@@ -48,10 +48,11 @@ export class RunWaiter {
     }
   }
 
-  /** The caller is answered without waiting for it: that the bus lets go of a subscription takes a round trip, and the bus says itself where it fails. */
+  /** The caller is answered first: that the bus lets go of a subscription takes a round trip, and the bus says itself where it fails. */
   close(): void {
-    void this.#unsubscribe?.();
+    const unsubscribe = this.#unsubscribe;
     this.#unsubscribe = null;
+    if (unsubscribe !== null) setImmediate(() => void unsubscribe());
   }
 
   async #read(): Promise<Run> {

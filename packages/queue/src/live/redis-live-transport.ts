@@ -4,6 +4,7 @@ import { parseRedisUrl } from '../redis/address.ts';
 import { connect, createMainClient, quit } from '../redis/connections.ts';
 import { liveHead } from '../redis/keys.ts';
 import { steadyNodeOf, type RedisClient } from '../redis/new-client.ts';
+import { shareWrite } from '../redis/shared-write.ts';
 import { MAX_MESSAGE_BYTES, type LiveListener, type LiveTransport } from './live-transport.ts';
 
 interface RedisLiveOptions {
@@ -53,7 +54,9 @@ export function openRedisLiveTransport({ client, url, prefix, name, log }: Redis
       const text = JSON.stringify(data);
       refuseBad(topic, TOPIC);
       if (Buffer.byteLength(text) > MAX_MESSAGE_BYTES) throw new BullpenError('LIMIT_EXCEEDED', `a live message holds at most ${MAX_MESSAGE_BYTES} bytes`, { topic });
-      await mouth().publish(head + topic, text);
+      const node = mouth();
+      shareWrite(node);
+      await node.publish(head + topic, text);
     },
     async subscribe(pattern, deliver) {
       refuseBad(pattern, PATTERN);

@@ -1,4 +1,4 @@
-import { SLUG_PATTERN, type AgentManifestInput } from '@bullpen/core';
+import { SLUG_PATTERN, defined, type AgentManifestInput } from '@bullpen/core';
 
 import type { Agent } from '../define-agent.ts';
 
@@ -43,9 +43,8 @@ export function readAgent(source: unknown): ReadAgent | null {
   if (typeof source === 'string') return SLUG_PATTERN.test(source) ? { kind: 'deployed', agent: source } : null;
   if (typeof source !== 'object' || source === null) return null;
   const { agent, version, deployment, name, code, module, steps, manifest = {}, run } = source as Record<string, unknown>;
-  if (isSlug(agent)) {
-    return { kind: 'deployed', agent, ...(typeof version === 'number' ? { version } : {}), ...(typeof deployment === 'string' ? { deployment } : {}) };
-  }
+  // One that says its version in another way (`"2.1.0"`) is another engine's: to leave it out would execute another version.
+  if (isSlug(agent)) return isVersion(version) && isDeployment(deployment) ? { kind: 'deployed', agent, ...defined({ version, deployment }) } : null;
   if (!isSlug(name) || typeof manifest !== 'object' || manifest === null) return null;
   const text = moduleText(name, { code, module, steps });
   if (text !== null) return { kind: 'module', agent: name, module: text, manifest };
@@ -53,6 +52,9 @@ export function readAgent(source: unknown): ReadAgent | null {
 }
 
 const isSlug = (value: unknown): value is string => typeof value === 'string' && SLUG_PATTERN.test(value);
+
+const isVersion = (value: unknown): value is number | undefined => value === undefined || Number.isInteger(value);
+const isDeployment = (value: unknown): value is string | undefined => value === undefined || typeof value === 'string';
 
 function moduleText(name: string, { code, module, steps }: { code: unknown; module: unknown; steps: unknown }): string | null {
   if (typeof module === 'string') return module;
@@ -65,7 +67,7 @@ function isSteps(steps: unknown): steps is SteppedAgent['steps'] {
   return Array.isArray(steps) && steps.length > 0 && steps.every(isStep);
 }
 
-/** Each step is a span and a bit of progress; which one failed is in its span, and in the message. */
+/** Each step is a span and a bit of progress; which one failed is in its span. */
 function steppedModule(name: string, steps: SteppedAgent['steps']): string {
   const listed = steps.map((step) => `  { name: ${JSON.stringify(step.name)}, run: (${step.code}\n) },`).join('\n');
   return `const steps = [
