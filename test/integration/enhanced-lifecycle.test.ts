@@ -147,6 +147,18 @@ describe('a machine without namespaces', () => {
   });
 });
 
+describe('the plain processes of two organizations', () => {
+  it('are of two accounts where the worker is root: neither reads the memory of the other, or ends it', async () => {
+    if (process.getuid?.() !== 0) return expect(process.getuid?.()).not.toBe(0); // then docs/isolation.md promises nothing of it
+    const rig = await startRig({ tiers: ['enhanced'], namespaces: false });
+    const victim = valueOf(await rig.run(agent('return [process.pid, process.getuid()]'), { orgId: 'victim' })) as [pid: number, uid: number];
+    const attack = agent(`const { openSync } = await import("node:fs"); const denied = (act) => { try { act(); return "done"; } catch (error) { return error.code; } };
+      return [process.getuid() === input[1], denied(() => process.kill(input[0], 0)), denied(() => openSync("/proc/" + input[0] + "/mem", "r"))]`);
+    expect(valueOf(await rig.run(attack, { orgId: 'attacker', input: victim }))).toEqual([false, 'EPERM', 'EACCES']);
+    await rig.stop();
+  });
+});
+
 describe('what a killed worker left behind', () => {
   it('is removed at the next start, and what a living one uses is not', async () => {
     const namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '';

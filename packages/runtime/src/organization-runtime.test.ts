@@ -96,6 +96,21 @@ describe('the memory pool of an organization', () => {
     expect(await claim(64)).toBe(made[0]);
   });
 
+  it('starts another container where an operator ended the first one while it started', async () => {
+    const { runtime, claim, made } = organization(64);
+    const start = jest.spyOn(FakeContainer.prototype, 'start').mockImplementationOnce(async function killed(this: FakeContainer) {
+      this.death = 'killed';
+      this.vanish();
+      throw new Error('it was ended while it started');
+    });
+    try {
+      runtime.admit(64);
+      expect(await claim(64)).toBe(made[1]);
+    } finally {
+      start.mockRestore();
+    }
+  });
+
   it('starts another container where what the first one started in ended meanwhile, and not where it cannot start', async () => {
     const { runtime, claim, made } = organization(64);
     const start = jest.spyOn(FakeContainer.prototype, 'start');

@@ -331,8 +331,9 @@ export class OrganizationRuntime {
       return container;
     } catch (error) {
       this.#claimed.delete(container);
-      // No code of the agent has run in it: the process around it had to end, for the fault of another attempt.
-      if (!isEngineLost(error) || startsLeft <= 1 || interrupt.aborted) throw error;
+      // No code of the agent has run in it: the process around it had to end for the fault of another attempt, or an operator ended the container.
+      const isInnocent = isEngineLost(error) || container.death === 'killed';
+      if (!isInnocent || startsLeft <= 1 || interrupt.aborted) throw error;
       return this.#startNew(wanted, startsLeft - 1);
     }
   }

@@ -114,8 +114,9 @@ async function buildWall(tier: 'enhanced' | 'strict', parts: { launcher: Launche
 async function buildPlain(launcher: Launcher, note: Note): Promise<Built | null> {
   for (const account of accountsToTry()) {
     const wall = new PlainWall({ launcher, account, prlimit: process.platform === 'linux' ? findProgram('prlimit') : null });
-    const cases = await tried(`process without a wall, ${nameOf(account)}`, note, () => testPlainCell(wall));
-    if (cases !== null) return { wall, achieved: `a process per organization, ${nameOf(account)}; no namespaces: files and network are the machine's`, cases };
+    const cases = await tried(`process without a wall, ${account === null ? nameOf(account) : 'with a uid of its own'}`, note, () => testPlainCell(wall));
+    const whose = account === null ? 'as the account of the worker: each may reach into every other' : 'each with a uid of its own';
+    if (cases !== null) return { wall, achieved: `a process per organization, ${whose}; no namespaces: files and network are the machine's`, cases };
     wall.remove();
   }
   return null;
