@@ -20,7 +20,7 @@ describe('requests over two API processes', () => {
   const schedule = (name: string, more: object = {}) => JSON.stringify({ name, cron: '0 3 * * *', run: { agent: 'echo' }, ...more });
 
   beforeAll(async () => {
-    system = await startSystem({ queue: 'redis', workers: 1, env: { BULLPEN_RATE_LIMIT: '500', BULLPEN_CORS_ORIGINS: 'https://app.example.com' } });
+    system = await startSystem({ queue: 'redis', workers: 1, env: { BULLPEN_RATE_LIMIT: '500', BULLPEN_CORS_ORIGINS: 'https://app.example.com', BULLPEN_PUBLIC_URL: 'https://bullpen.example.com/runtime/' } });
     await system.startApi();
     apis = [system.apis[0] as BullpenApi, system.apis[1] as BullpenApi];
     const acme = await system.organization('acme');
@@ -29,6 +29,17 @@ describe('requests over two API processes', () => {
     key = (await makeKey()).secret;
   });
   afterAll(async () => { await system.stop(); });
+
+  it('give URLs of triggers that work from outside, whatever the proxy in front of us sends', async () => {
+    const made = await call(apis[0], '/v1/triggers', { method: 'POST', body: JSON.stringify({ name: 'outside', run: { agent: 'echo' }, scheme: 'none' }) });
+    const { url } = (await made.json()) as { url: string };
+    expect(url).toMatch(/^https:\/\/bullpen\.example\.com\/runtime\/\w/);
+    const rotated = await call(apis[1], '/v1/triggers/outside/rotate', { method: 'POST', body: JSON.stringify({ what: 'url' }) });
+    const next = ((await rotated.json()) as { url: string }).url;
+    expect(next).toMatch(/^https:\/\/bullpen\.example\.com\/runtime\/\w/);
+    const sent = await fetch(next.replace('https://bullpen.example.com/runtime', apis[0].url()), { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } });
+    expect(sent.status).toBe(202);
+  });
 
   it('carry out a POST with an idempotency key once, and answer it the same from any process', async () => {
     const headers = { 'idempotency-key': 'make-hourly' };

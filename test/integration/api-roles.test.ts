@@ -55,6 +55,7 @@ describe('the routes of the OpenAPI document', () => {
   async function fillAcme(): Promise<Record<string, Record<string, string>>> {
     const acme = createClient({ baseUrl: url, apiKey: keys.owner });
     await deploy(acme, 'echo', 'async (input) => input', { description: MARK });
+    await deploy(acme, 'echo', 'async (input) => [input]', { description: MARK }); // for a canary: a rollback that changes nothing is refused
     const run = await acme.runs.create({ agent: 'echo', input: MARK, metadata: { mark: MARK } }, { wait: '30s' });
     await request('POST', '/v1/schedules', keys.owner, { name: 'nightly', cron: '0 3 * * *', run: { agent: 'echo', input: MARK } });
     await request('PUT', '/v1/agents/echo/deployments/production', keys.owner, { version: 1 });
@@ -74,7 +75,7 @@ describe('the routes of the OpenAPI document', () => {
     const known: Record<string, unknown> = {
       createRun: { agent: 'echo' }, createSchedule: { name: 'weekly', cron: '0 3 * * 1', run: { agent: 'echo' } }, changeSchedule: { cron: '0 4 * * *' },
       createRunBatch: { runs: [{ agent: 'echo' }] }, putSecret: { value: 'shh' }, previewNewSchedule: { cron: '0 3 * * *' }, createAgentVersion: { bundle: 'export default async () => 2;\n' },
-      putDeployment: { version: 1 }, rollBackDeployment: { version: 1 }, cancelRuns: { filter: { agent: 'echo' } }, replayRuns: { filter: { agent: 'echo' }, dryRun: true },
+      putDeployment: { version: 1, canary: { version: 2, percent: 50 } }, rollBackDeployment: { version: 1 }, cancelRuns: { filter: { agent: 'echo' } }, replayRuns: { filter: { agent: 'echo' }, dryRun: true },
       createWebhook: { url: 'https://receiver.example', eventTypes: ['run.*'] }, replayFailedDeliveries: { since: '2026-01-01T00:00:00Z' }, createTrigger: { name: 'outbox', run: { agent: 'echo' } },
     };
     return requestBody === undefined ? undefined : (known[operationId] ?? {});

@@ -10,6 +10,8 @@ const schema = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
   /** Requests of one key in a minute, over all API processes. */
   BULLPEN_RATE_LIMIT: z.coerce.number().int().min(1).max(100_000_000).default(60_000),
+  /** Where callers reach the API, such as https://bullpen.example.com: URLs that it makes begin with it. As the request came, without it. */
+  BULLPEN_PUBLIC_URL: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, '')).optional(),
   /** Origins whose pages may call /v1, separated by commas; none by default. */
   BULLPEN_CORS_ORIGINS: z.string().default('').transform((text) => text.split(',').map((origin) => origin.trim()).filter((origin) => origin !== ''))
     .refine((origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin), 'origins such as https://app.example.com'),

@@ -65,7 +65,7 @@ export function createApi(config: ApiConfig, deps: { log: Logger; clock?: Clock 
     closing,
     app: () => createApp({
       db, store, queue, bus, workers, keys, organizations, runs, secrets, signing, schemas, limiter, idempotency, audit, figures, status, prometheus, clock, log,
-      corsOrigins: config.BULLPEN_CORS_ORIGINS, closing: closing.signal,
+      corsOrigins: config.BULLPEN_CORS_ORIGINS, publicUrl: config.BULLPEN_PUBLIC_URL, closing: closing.signal,
     }),
   });
 

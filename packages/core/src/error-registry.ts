@@ -25,7 +25,7 @@ export const ERROR_REGISTRY = {
   METHOD_NOT_ALLOWED: spec(405, false, 'The path exists, the method does not.'),
   ALREADY_EXISTS: spec(409, false, 'Something with this name or id exists already.'),
   RUN_NOT_FINISHED: spec(409, true, 'The run has not ended yet: there is no result.'),
-  NOTHING_TO_ROLL_BACK: spec(409, false, 'The deployment has had no version before the one it has.'),
+  NOTHING_TO_ROLL_BACK: spec(409, false, 'The deployment has had no version before the one it has, or has the one that is asked for.'),
   RUN_ALREADY_FINISHED: spec(409, false, 'The run is in a terminal state and cannot be changed.'),
   IDEMPOTENCY_KEY_REUSED: spec(422, false, 'The idempotency key was used before with a different request.'),
   IDEMPOTENCY_IN_FLIGHT: spec(409, true, 'A request with this idempotency key is being answered at this moment.'),

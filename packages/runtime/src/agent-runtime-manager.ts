@@ -8,7 +8,7 @@ import { Ticket, type Admission, type AdmittedAgent } from './admission.ts';
 import { within } from './bounded-wait.ts';
 import { BundleCache, type BundleSource } from './bundle-cache.ts';
 import { CellTiers } from './cell/cell-tiers.ts';
-import { ThreadCode } from './cell/container-code.ts';
+import { ThreadCode } from './container-code.ts';
 import type { AttemptRequest, AttemptSink, ContainerFactory, ContainerTask, RuntimeContainer, TierDrivers } from './container.ts';
 import type { EgressOptions } from './egress/egress-gateway.ts';
 import { AttemptDesk } from './host/attempt-desk.ts';

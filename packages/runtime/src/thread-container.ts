@@ -1,6 +1,6 @@
 import type { Clock, Logger } from '@bullpen/core';
 
-import type { ThreadCode } from './cell/container-code.ts';
+import type { ThreadCode } from './container-code.ts';
 import type { ContainerFactory } from './container.ts';
 import { createContainers } from './engine-container.ts';
 import { externalMemoryRule } from './memory-rules.ts';

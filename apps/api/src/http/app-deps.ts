@@ -24,6 +24,8 @@ export interface AppDeps extends RuntimeStatusDeps, ServeDeps {
   log: Logger;
   /** Origins whose pages may call /v1. */
   corsOrigins: readonly string[];
+  /** What URLs that the API makes begin with; undefined: as the caller reached it. */
+  publicUrl: string | undefined;
   /** Aborts when the process stops. */
   closing: AbortSignal;
 }

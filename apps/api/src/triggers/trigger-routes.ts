@@ -8,7 +8,10 @@ import { eventRoute } from './event-route.ts';
 import type { EventIntakeDeps } from './event-intake.ts';
 import { TriggerService, type TriggerServiceDeps } from './trigger-service.ts';
 
-export type TriggerRouteDeps = TriggerServiceDeps & EventIntakeDeps;
+export type TriggerRouteDeps = TriggerServiceDeps & EventIntakeDeps & {
+  /** What URLs of triggers begin with; undefined: as the caller reached us. */
+  publicUrl: string | undefined;
+};
 
 type NameParams = { params: { name: string } };
 
@@ -26,14 +29,14 @@ export function triggerRoutes(deps: TriggerRouteDeps): Route[] {
   return [...manyRoutes(deps, triggers), ...oneRoutes(deps, triggers), eventRoute(deps)];
 }
 
-function manyRoutes({ db }: TriggerRouteDeps, triggers: TriggerService): Route[] {
+function manyRoutes({ db, publicUrl }: TriggerRouteDeps, triggers: TriggerService): Route[] {
   return [
     route({
       ...writing, method: 'post', path: '/v1/triggers', operationId: 'createTrigger', summary: 'Make an address at which events become runs', body: createTriggerSchema, idempotency: 'kept',
       audit: { target: ({ body }) => `trigger/${body.name}`, after: withoutSecrets }, errors: ['ALREADY_EXISTS', 'SECRETS_UNAVAILABLE', ...RUN_ERRORS],
       answer: { statuses: { 201: 'the trigger; its URL and the secret that events are signed with are shown this once' }, schema: createdTriggerSchema },
       async handle({ orgId, body, req }) {
-        const trigger = await triggers.create(orgId, body, originOf(req));
+        const trigger = await triggers.create(orgId, body, publicUrl ?? originOf(req));
         return created(`/v1/triggers/${trigger.name}`, trigger);
       },
     }),
@@ -45,7 +48,7 @@ function manyRoutes({ db }: TriggerRouteDeps, triggers: TriggerService): Route[]
   ];
 }
 
-function oneRoutes({ db, clock }: TriggerRouteDeps, triggers: TriggerService): Route[] {
+function oneRoutes({ db, clock, publicUrl }: TriggerRouteDeps, triggers: TriggerService): Route[] {
   const audit = { target, before: ({ orgId, params: { name } }: NameParams & { orgId: string }) => getTrigger(db, orgId, name) };
   return [
     route({
@@ -73,12 +76,12 @@ function oneRoutes({ db, clock }: TriggerRouteDeps, triggers: TriggerService): R
       ...writing, method: 'post', path: '/v1/triggers/{name}/rotate', operationId: 'rotateTrigger', summary: 'Put a new secret, or a new URL, beside the old one', params, body: rotateTriggerSchema,
       idempotency: 'kept', audit: { target, after: withoutSecrets }, errors: ['NOT_FOUND', 'SECRETS_UNAVAILABLE'],
       answer: { statuses: { 200: 'the trigger, with what is new; the old one is good beside it for a while' }, schema: rotatedTriggerSchema },
-      handle: async ({ orgId, params: { name }, body, req }) => ok(await triggers.rotate(orgId, name, body, originOf(req))),
+      handle: async ({ orgId, params: { name }, body, req }) => ok(await triggers.rotate(orgId, name, body, publicUrl ?? originOf(req))),
     }),
   ];
 }
 
-/** As the caller reached us: a URL that works for whoever made the trigger. */
+/** As the caller reached us: a URL that works for whoever made the trigger, behind no proxy. */
 function originOf(req: Request): string {
   return `${req.protocol}://${req.get('host') ?? 'localhost'}`;
 }

@@ -8,7 +8,7 @@ import { CellAccounts } from './cell-accounts.ts';
 import { makeCellDir } from './cell-dir.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { CellAccount, CellWall } from './cell-wall.ts';
-import { writeContainerCode } from './container-code.ts';
+import { writeContainerCode } from '../container-code.ts';
 import type { LaunchedProcess } from './launched-process.ts';
 import type { Launcher } from './launcher.ts';
 import { ThreadFootprint } from './thread-footprint.ts';

@@ -7,7 +7,7 @@ import { BundleShelf } from './bundle-shelf.ts';
 import { makeCellDir } from './cell-dir.ts';
 import type { CellProfile } from './cell-profile.ts';
 import type { CellAccount, CellWall } from './cell-wall.ts';
-import { PISCINA_DIR, writeContainerCode } from './container-code.ts';
+import { PISCINA_DIR, writeContainerCode } from '../container-code.ts';
 import type { LaunchedProcess } from './launched-process.ts';
 import type { Launcher } from './launcher.ts';
 import { childOf } from './process-readings.ts';

@@ -2,14 +2,14 @@ import { chmodSync, copyFileSync, mkdirSync, realpathSync, rmSync, writeFileSync
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 
-import { makeCellDir } from './cell-dir.ts';
+import { makeCellDir } from './cell/cell-dir.ts';
 import { oneScript } from './one-script.ts';
 
 /**
  * The code that runs inside of containers, as they start with it: a script for each kind, written once for each wall, or for the
  * threads of a worker. They come from container/ as it is when the worker starts.
  */
-const CONTAINER_DIR = join(import.meta.dirname, '..', 'container');
+const CONTAINER_DIR = join(import.meta.dirname, 'container');
 /** Run by Node: a strict cell, the cell of an organization. Run by Piscina: a thread, here or in such a cell. */
 const SCRIPTS = ['cell-entry', 'organization-cell', 'entry'] as const;
 /** Read by a strict cell that rehearses. */
