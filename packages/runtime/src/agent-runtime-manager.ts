@@ -287,7 +287,7 @@ class Manager implements AgentRuntimeManager {
     try {
       return await act();
     } finally {
-      this.#gate.leave(this.#clock.monotonicMs() - sinceMs);
+      this.#gate.leave(execution.interrupt.signal.aborted ? null : this.#clock.monotonicMs() - sinceMs);
     }
   }
 

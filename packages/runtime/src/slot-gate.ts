@@ -67,9 +67,9 @@ export class SlotGate {
     return promise;
   }
 
-  /** @param tookMs - since it was entered */
-  leave(tookMs: number): void {
-    this.#tookMs += SMOOTHING * (tookMs - this.#tookMs);
+  /** @param tookMs - since it was entered; null where it was cut short, which says nothing of others */
+  leave(tookMs: number | null): void {
+    if (tookMs !== null) this.#tookMs += SMOOTHING * (tookMs - this.#tookMs);
     const next = this.#waiting.shift();
     if (next === undefined) this.#inside -= 1;
     else next.resolve(true);
