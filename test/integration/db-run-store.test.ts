@@ -75,6 +75,18 @@ describe('a new run', () => {
     expect(await store.insert(newRun(ofSchedule))).toMatchObject({ created: false, run: { id: scheduled.id } });
   });
 
+  it('is the same for all that come at once with a key that is older than a day', async () => {
+    const { store, newRun, db } = fixture;
+    for (let round = 0; round < 60; round += 1) {
+      const keyed = { idempotencyKey: newId('request'), requestHash: 'h1' };
+      const { run: old } = await store.insert(newRun(keyed));
+      await db.sql`UPDATE runs SET queued_at = queued_at - interval '25 hours', state = 'cancelled', finished_at = queued_at WHERE id = ${old.id}`;
+      const made = await Promise.all(Array.from({ length: 10 }, () => store.insert(newRun({ ...keyed, requestHash: 'h2' }))));
+      expect(new Set(made.map(({ run }) => run.id)).size).toBe(1);
+      expect(made.filter(({ created }) => created)).toHaveLength(1);
+    }
+  });
+
   it('shares its key with no other organization and no other key', async () => {
     const { store, newRun } = fixture;
     const others = await Promise.all(['a', 'b'].map((idempotencyKey) => store.insert(newRun({ idempotencyKey, requestHash: 'h' }))));

@@ -30,18 +30,30 @@ export function timed(run: NewRun, nowMs: number): TimedRun {
 /** How long a caller's idempotency key stands for the run that it made, as for every other request that has one. */
 const KEEP_KEY_MS = 24 * 3_600_000;
 
+/** Others may take a key that was freed, and be gone again: more than once it takes a lot of bad luck. */
+const MOST_TRIES = 4;
+
 /**
  * One statement where all are new; a second one reads what stood in the way. What stood there longer than a key is kept
- * gives it up, and makes room: nobody has to look for old keys, and no index to be kept for that.
+ * gives it up, and makes room: nobody has to look for old keys, and no index to be kept for that. Where that happens to
+ * several requests with one key at once, one of them makes the run and the others are given it.
  */
 export async function writeInserts(db: Database, rows: readonly TimedRun[]): Promise<InsertAnswer[]> {
   const answers = await tryInserts(db, rows);
-  const expired = rows.flatMap((row, n) => expiredKeyOf(row, answers[n]));
-  if (expired.length === 0) return answers;
-  await forgetRunKeys(db, expired);
-  const again = rows.filter(({ run }) => expired.some(({ orgId, idempotencyKey }) => orgId === run.orgId && idempotencyKey === run.idempotencyKey));
-  const retried = await tryInserts(db, again);
-  return rows.map((row, n) => (again.includes(row) ? retried[again.indexOf(row)] : answers[n]) as InsertAnswer);
+  for (let tries = 1; tries < MOST_TRIES; tries += 1) {
+    const expired = rows.flatMap((row, n) => expiredKeyOf(row, answers[n]));
+    const again = [...rows.keys()].filter((n) => expiredKeyOf(rows[n]!, answers[n]).length > 0 || isWayFree(rows[n]!, answers[n]));
+    if (again.length === 0) break;
+    if (expired.length > 0) await forgetRunKeys(db, expired);
+    const retried = await tryInserts(db, again.map((n) => rows[n]!));
+    again.forEach((n, place) => { answers[n] = retried[place]!; });
+  }
+  return answers;
+}
+
+/** What had the key just now is gone: another request freed it, or the run was deleted. */
+function isWayFree({ run: { assumed, idempotencyKey } }: TimedRun, answer: InsertAnswer | undefined): boolean {
+  return answer?.kind === 'refused' && assumed === undefined && idempotencyKey !== null;
 }
 
 /**
