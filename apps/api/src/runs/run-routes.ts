@@ -15,7 +15,8 @@ import { traceparentOf } from '../http/request-tracing.ts';
 import { accepted, ok, route, STREAMED, type Reply, type Route } from '../http/route.ts';
 import { BulkRuns } from './bulk-runs.ts';
 import { createBatch } from './create-batch.ts';
-import { RunEventStream, type FrameSink } from './run-event-stream.ts';
+import { RunEventStream } from './run-event-stream.ts';
+import { sinkOf } from './response-sink.ts';
 import { outcomeRoutes } from './outcome-routes.ts';
 import type { CreatedRun, RunService } from './run-service.ts';
 import { whenClosed } from './when-closed.ts';
@@ -172,28 +173,8 @@ async function streamEvents(
   res.flushHeaders();
   const key = watchKey(deps.keys, secretOf(req) ?? '');
   const signal = AbortSignal.any([deps.closing, whenClosed(res), key.gone]);
+  signal.addEventListener('abort', key.stop, { once: true });
   const startAfter = last === undefined ? (after ?? -1) : Number(last);
   await new RunEventStream(deps, run, startAfter, sinkOf(res)).send(follow === 'true', signal).finally(key.stop);
   res.end();
-}
-
-/** A slow client is waited for: nothing is buffered beyond the socket's own buffer. */
-function sinkOf(res: Response): FrameSink {
-  return {
-    async write(frame) {
-      if (res.writable && !res.write(frame)) {
-        await drained(res);
-      }
-    },
-  };
-}
-
-/** Or closed: then nobody reads any more. */
-async function drained(res: Response): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const go = (): void => resolve();
-  res.once('drain', go).once('close', go);
-  await promise;
-  // A long stream drains often: what is left behind each time would add up.
-  res.off('drain', go).off('close', go);
 }
