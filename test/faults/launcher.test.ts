@@ -18,7 +18,7 @@ describe('the launcher of cells', () => {
   it.each(['enhanced', 'strict'] as const)('takes its cells with it; runs of %s are given back, and the next one finds another launcher', async (tier) => {
     const rig = await startRig({ tiers: [tier] });
     const { promise: inside, resolve } = Promise.withResolvers<void>();
-    const running = rig.run(WAITS, { tier, timeoutMs: 60_000, onStarted: resolve });
+    const running = rig.run(WAITS, { tier, timeoutMs: 60_000, onStarted: () => resolve() });
     await inside;
     const [first] = launchers();
     process.kill(first ?? 0, 'SIGKILL');

@@ -77,7 +77,7 @@ async function withCanary(rig: Rig, hostile: () => Promise<Answer>): Promise<{ a
   let isOver = false;
   const singing = (async () => {
     for (let i = 0; !isOver || i < 1; i += 1) {
-      canaries.push(valueOf(await rig.run(bundle, { orgId: 'canary', input: 21, onStarted: running.resolve })));
+      canaries.push(valueOf(await rig.run(bundle, { orgId: 'canary', input: 21, onStarted: () => running.resolve() })));
     }
   })();
   await running.promise;

@@ -10,7 +10,7 @@ import { createAgentRuntimeManager, type AgentRuntimeManager, type AgentRuntimeM
 
 export interface Asked extends Partial<AttemptRequest> {
   readonly input?: unknown;
-  readonly onStarted?: () => void;
+  readonly onStarted?: (atMs: number) => void;
   readonly onEvent?: (event: RunEvent) => void;
   /** Aborted with an `InterruptReason`. */
   readonly interrupt?: AbortController;
@@ -97,9 +97,9 @@ async function runBundle(manager: AgentRuntimeManager, bundles: Map<string, stri
   const events: RunEvent[] = [];
   let startedCount = 0;
   const sink = {
-    started: () => {
+    started: (atMs: number) => {
       startedCount += 1;
-      asked.onStarted?.();
+      asked.onStarted?.(atMs);
     },
     event: (event: RunEvent) => {
       events.push(event);
