@@ -1,4 +1,5 @@
 import type { RuntimeContainer } from './container.ts';
+import { joinLine, type Waiter } from './waiting-line.ts';
 
 /**
  * Runs that wait for a container in use instead of starting another one. A start takes tens of milliseconds and a core; runs that take
@@ -19,11 +20,9 @@ const PATIENCE_STARTS = 5;
 const SMOOTHING = 0.3;
 const MAX_BUNDLES = 256;
 
-interface Waiter {
+interface WaitingRun extends Waiter<RuntimeContainer | null> {
   readonly kind: string;
-  readonly sinceMs: number;
   readonly reserveMb: number;
-  readonly resolve: (container: RuntimeContainer | null) => void;
 }
 
 export class ShortWaits {
@@ -31,7 +30,7 @@ export class ShortWaits {
   /** What runs of a bundle took from claim to end, ms. */
   readonly #tookMs = new Map<string, number>();
   #startMs = LEAST_START_MS;
-  #waiting: Waiter[] = [];
+  readonly #waiting: WaitingRun[] = [];
   #isTimed = false;
 
   /** @param nowMs - monotonic */
@@ -58,21 +57,7 @@ export class ShortWaits {
 
   /** Resolves with a container, or with null where it is better to start one, or the attempt was interrupted. */
   join(kind: string, reserveMb: number, interrupt: AbortSignal): Promise<RuntimeContainer | null> {
-    const { promise, resolve } = Promise.withResolvers<RuntimeContainer | null>();
-    const leave = () => {
-      this.#waiting = this.#waiting.filter((other) => other !== waiter);
-      resolve(null);
-    };
-    const waiter: Waiter = {
-      kind, reserveMb, sinceMs: this.#nowMs(),
-      resolve: (container) => {
-        interrupt.removeEventListener('abort', leave);
-        resolve(container);
-      },
-    };
-    this.#waiting.push(waiter);
-    interrupt.addEventListener('abort', leave, { once: true });
-    if (interrupt.aborted) leave();
+    const promise = joinLine(this.#waiting, { kind, reserveMb, sinceMs: this.#nowMs() }, { interrupt, turnedAway: null });
     if (!this.#isTimed) this.#time();
     return promise;
   }

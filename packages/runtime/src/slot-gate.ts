@@ -1,3 +1,5 @@
+import { joinLine, type Waiter } from './waiting-line.ts';
+
 /**
  * The slots of a worker: attempts that execute at once. Runs may be admitted beyond them, up to `AHEAD` times as many, while attempts are over
  * in `SHORT_MS`, so that one admitted ahead hardly waits for its slot: then there is always one ready when a slot becomes free, and
@@ -11,15 +13,10 @@ const PATIENCE_MS = 200;
 /** How much the newest attempt weighs. */
 const SMOOTHING = 0.1;
 
-interface Waiter {
-  readonly sinceMs: number;
-  readonly resolve: (hasSlot: boolean) => void;
-}
-
 export class SlotGate {
   readonly #slots: number;
   readonly #nowMs: () => number;
-  #waiting: Waiter[] = [];
+  readonly #waiting: Waiter<boolean>[] = [];
   #inside = 0;
   /** How long attempts have a slot. Long, until it is known. */
   #tookMs = 2 * SHORT_MS;
@@ -48,21 +45,7 @@ export class SlotGate {
       this.#inside += 1;
       return true;
     }
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const turnAway = () => {
-      this.#waiting = this.#waiting.filter((other) => other !== waiter);
-      resolve(false);
-    };
-    const waiter: Waiter = {
-      sinceMs: this.#nowMs(),
-      resolve: (hasSlot) => {
-        interrupt.removeEventListener('abort', turnAway);
-        resolve(hasSlot);
-      },
-    };
-    this.#waiting.push(waiter);
-    interrupt.addEventListener('abort', turnAway, { once: true });
-    if (interrupt.aborted) turnAway();
+    const promise = joinLine(this.#waiting, { sinceMs: this.#nowMs() }, { interrupt, turnedAway: false });
     if (!this.#isTimed) this.#time();
     return promise;
   }

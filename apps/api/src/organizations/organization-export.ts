@@ -2,6 +2,8 @@ import type { Database } from '@bullpen/db';
 import { exportOrganization } from '@bullpen/db';
 import type { Response } from 'express';
 
+import { drained } from '../http/drained.ts';
+
 const LONGEST_STALL_MS = 60_000;
 
 /**
@@ -15,7 +17,7 @@ export async function sendExport(db: Database, orgId: string, res: Response): Pr
   res.setHeader('Cache-Control', 'no-store');
   const write = async (text: string) => {
     if (res.destroyed) throw new Error('the client went away');
-    if (!res.write(text)) await drained(res);
+    if (!res.write(text)) await drainedInTime(res);
   };
   try {
     const rows = await exportOrganization(db, orgId, (page) => write(page.map((line) => `${JSON.stringify(line)}\n`).join('')));
@@ -26,13 +28,8 @@ export async function sendExport(db: Database, orgId: string, res: Response): Pr
   }
 }
 
-/** Resolves when more may be written, or nobody is there to read it. */
-async function drained(res: Response): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
+async function drainedInTime(res: Response): Promise<void> {
   const stalled = setTimeout(() => res.destroy(), LONGEST_STALL_MS);
-  res.once('drain', resolve).once('close', resolve);
-  await promise;
+  await drained(res);
   clearTimeout(stalled);
-  // A long export waits thousands of times on one response.
-  res.off('drain', resolve).off('close', resolve);
 }
